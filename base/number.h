@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Number formats of the device: conversion to and from FP32, scalar and in
+ * rows. Round to nearest even; FP32 to integer rounds to nearest even and
+ * saturates; overflow of FP16, e4m3 and e5m2 goes to infinity, of e4m3fn to NaN. */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <trn/isa.h> /* enum trn_dtype */
+
+float trn_bf16_to_f32(uint16_t v);
+uint16_t trn_f32_to_bf16(float v);
+float trn_f16_to_f32(uint16_t v);
+uint16_t trn_f32_to_f16(float v);
+float trn_fp8_to_f32(uint8_t v, enum trn_dtype type);
+uint8_t trn_f32_to_fp8(float v, enum trn_dtype type);
+
+/* Bytes of one element; 0 for a value that is no dtype. */
+size_t trn_dtype_size(enum trn_dtype type);
+const char *trn_dtype_name(enum trn_dtype type);
+
+/* One element, any dtype. Integers convert by value (int32 may round). */
+float trn_load_f32(const void *p, enum trn_dtype type);
+void trn_store_f32(void *p, enum trn_dtype type, float v);
+
+/* Contiguous rows; the fast paths of the model and of the kernels' tests. */
+void trn_row_to_f32(float *dst, const void *src, enum trn_dtype type, size_t count);
+void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t count);
+
+#endif /* BASE_NUMBER_H */
