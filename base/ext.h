@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The libtrn extension: launch block, command queues, windows, claims and error
+ * records. Nothing here is the vendor's. Found through a PCI vendor-specific
+ * capability; docs/device-spec.md is the specification. */
+#ifndef BASE_EXT_H
+#define BASE_EXT_H
+
+#include <stdint.h>
+#include <trn/isa.h>
+
+/* PCI vendor-specific capability (id 0x09), 16 bytes at config offset 0x40:
+ * +0 id 0x09, +1 next 0, +2 length 16, +3 type 0x54 ('T');
+ * +4 magic, +8 version, +12 BAR0 offset of the extension block. */
+#define TRN_EXT_CAP_OFFSET 0x40u
+#define TRN_EXT_CAP_ID 0x09u
+#define TRN_EXT_CAP_TYPE 0x54u
+#define TRN_EXT_MAGIC 0x584e5254u /* "TRNX" */
+#define TRN_EXT_VERSION 1u
+
+/* Block layout, relative to the offset in the capability. */
+#define TRN_EXT_BAR0 0xc0000000u /* where the model puts it */
+#define TRN_EXT_SIZE 0x04000000u
+#define TRN_EXT_CORE(c) (0x00100000u + (uint32_t)(c)*0x1000u)
+#define TRN_EXT_QUEUE(q) (0x01000000u + (uint32_t)(q)*0x1000u)    /* control, for the owner of the function */
+#define TRN_EXT_DOORBELL(q) (0x02000000u + (uint32_t)(q)*0x1000u) /* one page a queue, may go to its user */
+#define TRN_EXT_WINDOW(w) (0x03000000u + (uint32_t)(w)*0x1000u)
+#define TRN_EXT_QUEUES 64
+#define TRN_EXT_WINDOWS 16 /* window 0 is not checked: for a door that owns the function */
+#define TRN_EXT_WINDOW_RANGES 64
+
+/* Id page, at +0, read only. */
+#define TRN_EXT_ID_MAGIC 0x00u
+#define TRN_EXT_ID_VERSION 0x04u
+#define TRN_EXT_ID_CAPS 0x08u
+#define TRN_EXT_ID_CORES 0x0cu
+#define TRN_EXT_ID_QUEUES 0x10u
+#define TRN_EXT_ID_WINDOWS 0x14u
+#define TRN_EXT_ID_GENERATION 0x18u /* 2, 3 or 4 */
+#define TRN_EXT_ID_ISA 0x1cu        /* TRN_ISA_VERSION */
+#define TRN_EXT_ID_TIME_LO 0x20u    /* device time in ns; reading LO latches HI */
+#define TRN_EXT_ID_TIME_HI 0x24u
+#define TRN_EXT_ID_SBUF_PARTITION 0x28u /* usable bytes of an SBUF partition */
+#define TRN_EXT_ID_HBM_MIB 0x2cu        /* usable MiB of each HBM stack */
+#define TRN_EXT_CAP_LAUNCH 0x1u
+#define TRN_EXT_CAP_TIMESTAMP 0x2u
+#define TRN_EXT_CAP_WINDOWS 0x4u
+#define TRN_EXT_CAP_CLAIMS 0x8u
+
+/* Core page. */
+#define TRN_EXT_CORE_STATE 0x00u /* enum trn_ext_core_state */
+#define TRN_EXT_CORE_RUNS 0x04u  /* launches completed, wraps */
+#define TRN_EXT_CORE_ERR_CODE 0x10u
+#define TRN_EXT_CORE_ERR_ENGINE 0x14u
+#define TRN_EXT_CORE_ERR_PC 0x18u      /* word index in the engine's stream */
+#define TRN_EXT_CORE_ERR_OPCODE 0x1cu
+#define TRN_EXT_CORE_ERR_OPERAND 0x20u /* enum trn_isa_slot, or 0xff */
+#define TRN_EXT_CORE_ERR_RULE 0x24u    /* enum trn_ext_rule */
+#define TRN_EXT_CORE_ERR_ADDR_LO 0x28u
+#define TRN_EXT_CORE_ERR_ADDR_HI 0x2cu
+#define TRN_EXT_CORE_CLAIM 0x40u       /* write a token: taken if free; read: holder's token or 0 */
+#define TRN_EXT_CORE_CLAIM_RELEASE 0x44u /* write the holder's token */
+#define TRN_EXT_CORE_CLAIM_SINCE_LO 0x48u /* device time in ns */
+#define TRN_EXT_CORE_CLAIM_SINCE_HI 0x4cu
+#define TRN_EXT_CORE_PC(e) (0x80u + (uint32_t)(e)*0x10u)     /* live word index */
+#define TRN_EXT_CORE_STATUS(e) (0x84u + (uint32_t)(e)*0x10u) /* enum trn_ext_engine_state */
+#define TRN_EXT_CORE_RETIRED(e) (0x88u + (uint32_t)(e)*0x10u)
+
+enum trn_ext_core_state {
+	TRN_CORE_IDLE = 0,
+	TRN_CORE_RUNNING = 1,
+	TRN_CORE_FAULTED = 2, /* until reset */
+	TRN_CORE_IN_RESET = 3,
+};
+enum trn_ext_engine_state {
+	TRN_ENGINE_IDLE = 0,
+	TRN_ENGINE_BUSY = 1,
+	TRN_ENGINE_WAITING = 2, /* on a semaphore */
+	TRN_ENGINE_HALTED = 3,
+	TRN_ENGINE_FAULTED = 4,
+};
+
+/* Queue control page. */
+#define TRN_EXT_Q_CONTROL 0x00u /* bit 0 enable, bit 8 reset (self clearing) */
+#define TRN_EXT_Q_ENABLE 0x1u
+#define TRN_EXT_Q_RESET 0x100u
+#define TRN_EXT_Q_STATE 0x04u /* enum trn_ext_queue_state */
+#define TRN_EXT_Q_BASE_LO 0x08u
+#define TRN_EXT_Q_BASE_HI 0x0cu
+#define TRN_EXT_Q_ENTRIES 0x10u /* power of two, 16..65536 */
+#define TRN_EXT_Q_WINDOW 0x14u
+#define TRN_EXT_Q_STATUS_LO 0x18u /* address of struct trn_ext_status */
+#define TRN_EXT_Q_STATUS_HI 0x1cu
+#define TRN_EXT_Q_HEAD 0x20u /* commands completed, absolute, wraps at 2^32 */
+#define TRN_EXT_Q_TAIL 0x24u
+/* Doorbell page. */
+#define TRN_EXT_DB_TAIL 0x0u /* absolute count of commands written */
+#define TRN_EXT_DB_KICK 0x8u /* any value: look again at what a WAIT waits for */
+
+enum trn_ext_queue_state {
+	TRN_QUEUE_DISABLED = 0,
+	TRN_QUEUE_READY = 1,
+	TRN_QUEUE_WAITING = 2, /* a WAIT command is not satisfied */
+	TRN_QUEUE_ERROR = 3,   /* stopped at the failing command until reset */
+};
+
+/* Window page: range r at +r*0x20. A queue with window w > 0, and every launch
+ * from it, touches only addresses inside these ranges. */
+#define TRN_EXT_WIN_BASE_LO(r) ((uint32_t)(r)*0x20u + 0x00u)
+#define TRN_EXT_WIN_BASE_HI(r) ((uint32_t)(r)*0x20u + 0x04u)
+#define TRN_EXT_WIN_SIZE_LO(r) ((uint32_t)(r)*0x20u + 0x08u)
+#define TRN_EXT_WIN_SIZE_HI(r) ((uint32_t)(r)*0x20u + 0x0cu)
+#define TRN_EXT_WIN_RIGHTS(r) ((uint32_t)(r)*0x20u + 0x10u) /* bit 0 read, bit 1 write; 0 unused */
+
+/* Commands. Addresses are device addresses (host memory with bit 46). */
+enum trn_ext_op {
+	TRN_CMD_NOP = 1,
+	TRN_CMD_COPY = 2,      /* a0 destination, a1 source, a2 bytes (any) */
+	TRN_CMD_FILL = 3,      /* a0 destination, a1 bytes, a2 32-bit pattern repeated from the start */
+	TRN_CMD_WAIT = 4,      /* a0 address of a u64 (8-aligned), a1 value: wait until *a0 >= a1 */
+	TRN_CMD_SIGNAL = 5,    /* a0 address, a1 value: *a0 = max(*a0, a1) */
+	TRN_CMD_TIMESTAMP = 6, /* a0 address: device time in ns as u64 */
+	TRN_CMD_LAUNCH = 7,    /* a0 address of struct trn_ext_launch, a1 core */
+};
+
+struct trn_ext_cmd {
+	uint8_t op;
+	uint8_t flags; /* 0 */
+	uint16_t reserved;
+	uint32_t tag; /* given back in the error record */
+	uint64_t a[7];
+};
+
+/* Launch descriptor: 128 bytes, then arg_count arguments. 64-byte aligned. */
+struct trn_ext_stream {
+	uint64_t address; /* of the first word; 64-byte aligned */
+	uint32_t words;   /* 0: this engine does not run */
+	uint32_t reserved;
+};
+struct trn_ext_arg {
+	uint64_t value; /* device address, or a number */
+	uint64_t size;  /* bytes that DMA may touch; 0 for a number */
+};
+struct trn_ext_launch {
+	uint32_t magic; /* TRN_EXT_MAGIC */
+	uint16_t version;
+	uint16_t arg_count; /* 0..64 */
+	uint32_t flags;     /* 0 */
+	uint32_t reserved0;
+	struct trn_ext_stream stream[TRN_ENGINE_COUNT];
+	uint64_t reserved1[4];
+};
+
+/* What a queue keeps in host memory for its user: 64 bytes, 64-byte aligned.
+ * The device writes the error fields before state, and head last. */
+struct trn_ext_status {
+	uint32_t head;
+	uint32_t state;    /* enum trn_ext_queue_state */
+	uint32_t error;    /* enum trn_ext_error, 0 is none */
+	uint32_t tag;      /* of the failing command */
+	uint64_t address;  /* the address that was refused, when there is one */
+	uint64_t time_ps;  /* virtual time of the last write */
+	uint32_t core;
+	uint32_t engine; /* enum trn_engine, or 0xff */
+	uint32_t pc;
+	uint32_t opcode;  /* instruction, or command */
+	uint32_t operand; /* enum trn_isa_slot, or 0xff */
+	uint32_t rule;    /* enum trn_ext_rule */
+	uint64_t reserved;
+};
+
+/* Why a command or a core stopped. */
+enum trn_ext_error {
+	TRN_EXT_OK = 0,
+	TRN_EXT_ERR_COMMAND = 1,     /* unknown op, flags or reserved bits set */
+	TRN_EXT_ERR_ADDRESS = 2,     /* unmapped, misaligned or outside the window */
+	TRN_EXT_ERR_LAUNCH = 3,      /* descriptor or core number is wrong */
+	TRN_EXT_ERR_CORE_STATE = 4,  /* core busy with another queue's launch, faulted or in reset */
+	TRN_EXT_ERR_INSTRUCTION = 5, /* a rule of the ISA was broken: see rule */
+	TRN_EXT_ERR_DMA = 6,         /* an instruction's DMA hit an address error */
+	TRN_EXT_ERR_RESET = 7,       /* core or device was reset under the command */
+	TRN_EXT_ERR_INJECTED = 8,    /* a fault from the catalogue */
+	TRN_EXT_ERR_DOORBELL = 9,    /* tail beyond the ring */
+};
+
+/* Which rule of docs/isa.md an instruction broke. */
+enum trn_ext_rule {
+	TRN_RULE_NONE = 0,
+	TRN_RULE_OPCODE = 1,       /* unknown, or not on this generation */
+	TRN_RULE_ENGINE = 2,       /* not an instruction of this engine */
+	TRN_RULE_LENGTH = 3,       /* words, or the stream ends inside */
+	TRN_RULE_RESERVED = 4,     /* reserved field or flag is set */
+	TRN_RULE_PARTITION = 5,    /* start and count (hardware-and-isa 4.2) */
+	TRN_RULE_RANGE = 6,        /* outside SBUF, PSUM or the argument */
+	TRN_RULE_SPACE = 7,        /* this engine cannot reach that memory */
+	TRN_RULE_DTYPE = 8,
+	TRN_RULE_SHAPE = 9,        /* element counts or limits */
+	TRN_RULE_PSUM_UNINIT = 10, /* read, or accumulate, before a first write */
+	TRN_RULE_OPERATOR = 11,
+	TRN_RULE_REGISTER = 12,
+	TRN_RULE_BRANCH = 13, /* target outside the stream */
+	TRN_RULE_ARGUMENT = 14,
+	TRN_RULE_ALIGN = 15,
+	TRN_RULE_BANK = 16, /* one instruction's PSUM output fits one bank on trn2 */
+	TRN_RULE_PC = 17,   /* ran past the end without HALT */
+	TRN_RULE_COUNT = 18,
+};
+
+#endif /* BASE_EXT_H */

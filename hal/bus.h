@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hal/direct/ may ask of a bus: registers, BAR ranges, DMA memory, waiting.
+ * The user-space driver is written once, over this. */
+#ifndef HAL_BUS_H
+#define HAL_BUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <trn/types.h>
+#include "base/log.h"
+#include "base/uri.h"
+
+struct trn_bus;
+
+/* A device as discovery shows it; every number is as the bus reported it. */
+struct trn_bus_info {
+	char name[64]; /* "mock:trn3/0" */
+	uint16_t vendor, device;
+	uint8_t revision;
+	int numa_node; /* -1 unknown */
+	uint64_t bar_size[6];
+};
+
+/*
+ * Every entry returns 0 or a negative errno and is called by one thread at a
+ * time unless it says otherwise.
+ */
+struct trn_bus_ops {
+	/* Gives everything back; no other call is in flight. */
+	void (*close)(struct trn_bus *bus);
+	/* PCI configuration space, 4-byte aligned. */
+	int (*cfg_read32)(struct trn_bus *bus, uint32_t offset, uint32_t *ret_value);
+	int (*cfg_write32)(struct trn_bus *bus, uint32_t offset, uint32_t value);
+	/* BAR registers. Any thread. The access has happened, as the device sees it, when
+	 * a later read32 returns; writes stay in order. */
+	int (*read32)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint32_t *ret_value);
+	int (*write32)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint32_t value);
+	/* A pointer to a BAR range that is plain memory. -ENOTSUP where there is none: use
+	 * DMA. Valid until close. */
+	int (*map)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint64_t size, void **ret_ptr);
+	/* Makes host memory reachable; *ret_iova is without the host bit. size and base are
+	 * page multiples. Unmap takes exactly what map gave, with no DMA in flight. */
+	int (*dma_map)(struct trn_bus *bus, void *base, uint64_t size, uint64_t *ret_iova);
+	int (*dma_unmap)(struct trn_bus *bus, uint64_t iova, uint64_t size);
+	/* Something may have progressed: steps an inline model by one event, or waits a
+	 * little on a real or free-running device. *round counts calls of one wait and
+	 * starts at 0. -EAGAIN when nothing is pending that could ever progress (inline only). */
+	int (*progress)(struct trn_bus *bus, unsigned int *round, uint64_t deadline_ns);
+	/* Optional diagnostics: "fault" arms a fault, "stats" ...; -ENOTSUP where there is none.
+	 * Text in, JSON text out (may be NULL). */
+	int (*control)(struct trn_bus *bus, const char *verb, const char *arg, char *ret_text,
+		       size_t text_size);
+};
+
+struct trn_bus { /* first member of every bus */
+	const struct trn_bus_ops *ops;
+	const struct trn_alloc *alloc;
+	struct trn_log *log;
+	struct trn_bus_info info;
+};
+
+/* What opening a bus needs. */
+struct trn_bus_open {
+	const struct trn_alloc *alloc;
+	struct trn_log *log;
+	const struct trn_uri *uri;
+	char *ret_why; /* why it failed, for the error record */
+	size_t why_size;
+};
+
+int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus);
+
+#endif /* HAL_BUS_H */

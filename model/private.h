@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of model/ share: the model, its calendar, one chip, and the
+ * calls between its parts. Nobody outside model/ includes this. */
+#ifndef MODEL_PRIVATE_H
+#define MODEL_PRIVATE_H
+
+#include "base/ext.h"
+#include "base/heap.h"
+#include "base/prng.h"
+#include "base/regs.h"
+#include "model/gen.h"
+#include "model/model.h"
+
+struct trn_udma;   /* udma.c: one engine, made when first touched */
+struct trn_core;   /* core.c: one NeuronCore */
+struct trn_launch; /* ext.c: launch block, queues, windows, claims */
+struct trn_fault;  /* fault.c: armed faults */
+
+/* sync.c: one set of semaphores and events (a core's or a TOP_SP's). */
+struct trn_sync {
+	uint32_t semaphore[TRN_SEMAPHORES];
+	uint32_t event[TRN_SEMAPHORES];
+};
+
+struct trn_chip {
+	struct trn_model *model;
+	uint32_t index;
+	const struct trn_gen *gen;
+	uint8_t *hbm[TRN_HBMS]; /* reserved address space of hbm_bytes each */
+	uint64_t hbm_bytes;
+	uint64_t *hbm_touched[TRN_HBMS]; /* bitmap, one bit per 64 KiB, for the hash */
+	struct trn_udma *udma[TRN_DMA_ENGINES];
+	struct trn_core *core[TRN_CORES];
+	struct trn_sync topsp[TRN_TOPSPS];
+	struct trn_launch *launch;
+	void *misc;    /* misc.c: MISC RAM, mailbox, reset */
+	void *notific; /* notific.c: notification queues */
+	void *regs;    /* regs.c: plain read/write registers kept as a sparse table */
+	bool dead;     /* reads all ones: fault "device.lost" */
+	bool bus_master;
+	struct trn_chip_counters counters;
+};
+
+struct trn_model {
+	const struct trn_alloc *alloc;
+	struct trn_model_host host;
+	struct trn_model_config config;
+	struct trn_heap calendar;
+	uint64_t now_ps;
+	uint64_t background; /* events pending that only firmware timers made */
+	uint64_t lost;
+	struct trn_prng prng;
+	struct trn_fault *faults;
+	uint32_t chip_count;
+	struct trn_chip **chips;
+};
+
+/* time.c: run fn(arg, a, b) at now + delay. Out of memory counts as a lost event
+ * and answers -ENOMEM: the caller fails its object. */
+int trn_model_after(struct trn_model *model, uint64_t delay_ps,
+		    void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a, uint64_t b);
+void trn_model_event(struct trn_chip *chip, enum trn_model_event_kind kind, const char *rule,
+		     uint64_t address, uint64_t value, uint32_t engine, uint32_t queue);
+
+/* addr.c: device-side (AXI) addresses.
+ * copy() moves size bytes between two device addresses with memmove semantics
+ * per contiguous piece, across HBM, host, SBUF, PSUM windows; registers (UDMA
+ * doorbells, semaphores, launch doorbells) take naturally aligned 4-byte pieces.
+ * -EFAULT with *ret_bad the first address that nothing answers; nothing moved then. */
+int trn_chip_dma_copy(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t size,
+		      uint64_t *ret_bad);
+/* The same between a device address and bytes of the model. */
+int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size, uint64_t *ret_bad);
+int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
+		       uint64_t *ret_bad);
+/* Plain memory (HBM, host) at an address as one host pointer, or NULL. */
+void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write);
+
+/* core.c, called by addr.c and regs.c: the TPB window of a core. Offsets are window
+ * offsets; sizes may cross partitions. -EFAULT past the usable bytes. */
+int trn_core_create(struct trn_chip *chip, uint32_t index, struct trn_core **ret_core);
+void trn_core_destroy(struct trn_core *core);
+int trn_core_window_read(struct trn_core *core, uint32_t offset, void *dst, uint64_t size);
+int trn_core_window_write(struct trn_core *core, uint32_t offset, const void *src, uint64_t size);
+struct trn_sync *trn_core_sync(struct trn_core *core);
+/* A semaphore changed: wake engines that wait for it. */
+void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore);
+void trn_core_reset(struct trn_core *core);
+uint64_t trn_core_hash(struct trn_core *core, uint64_t hash);
+/* PE counters of the register block: low or high word at an offset in the block. */
+uint32_t trn_core_pe_read(struct trn_core *core, uint32_t offset);
+
+/* sync.c: register view of a set; offset inside the 0x2000 block in TOP_SP layout. Returns
+ * the semaphore that a write changed, or -1. */
+uint32_t trn_sync_read(const struct trn_sync *sync, uint32_t offset);
+int trn_sync_write(struct trn_sync *sync, uint32_t offset, uint32_t value);
+
+/* ext.c: the extension block, offsets relative to it. */
+int trn_launch_create(struct trn_chip *chip, struct trn_launch **ret_launch);
+void trn_launch_destroy(struct trn_launch *launch);
+uint32_t trn_launch_read32(struct trn_launch *launch, uint32_t offset);
+void trn_launch_write32(struct trn_launch *launch, uint32_t offset, uint32_t value);
+void trn_launch_kick(struct trn_launch *launch);
+void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, bool device);
+uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash);
+
+/* notific.c: write one notification if the queue is armed. */
+void trn_chip_notify(struct trn_chip *chip, uint32_t core, const struct trn_nq_entry *entry);
+
+/* fault.c: true when an armed fault of this name and target fires now; *ret_value is
+ * its value. Cheap when nothing is armed. */
+bool trn_fault_fires(struct trn_chip *chip, const char *name, uint32_t target, uint64_t *ret_value);
+
+#endif /* MODEL_PRIVATE_H */
