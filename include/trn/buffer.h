@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buffers: device HBM, pinned host memory, the caller's own pages, slices. */
+#ifndef TRN_BUFFER_H
+#define TRN_BUFFER_H
+
+#include <trn/device.h>
+
+TRN_BEGIN_DECLS
+
+struct trn_buffer;
+
+/** enum trn_buffer_kind - where the bytes are */
+enum trn_buffer_kind {
+	TRN_BUFFER_HBM = 0,
+	TRN_BUFFER_HOST = 1, /* pinned, on the device's NUMA node */
+	TRN_BUFFER_USER = 2, /* memory the caller owns, made reachable */
+};
+
+/**
+ * struct trn_buffer_opts - what to allocate; zero everything, then set
+ * @size: sizeof(struct trn_buffer_opts)
+ * @bytes: length, > 0
+ * @align: device address alignment, power of two; 0 is 4096
+ * @kind: enum trn_buffer_kind
+ * @core: for HBM: the core whose nearest stack is taken
+ * @user: for USER: first byte, page aligned; @bytes a page multiple
+ */
+struct trn_buffer_opts {
+	size_t size;
+	uint64_t bytes;
+	uint64_t align;
+	enum trn_buffer_kind kind;
+	uint32_t core;
+	void *user;
+};
+
+/**
+ * trn_buffer_create() - allocate a buffer
+ * @device: device that will reach it
+ * @opts: what to allocate; borrowed for the call
+ * @ret_buffer: set on success; the caller holds one reference
+ *
+ * Content is undefined. USER memory must outlive the buffer.
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL, -ENOMEM (the record says which stack and what was free), -ENOTSUP.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_create(struct trn_device *device,
+					     const struct trn_buffer_opts *opts,
+					     struct trn_buffer **ret_buffer);
+
+/**
+ * trn_buffer_slice() - a view of a part of a buffer
+ * @buffer: parent; the slice holds a reference on it
+ * @offset: first byte
+ * @bytes: length, > 0
+ * @ret_buffer: set on success; the caller holds one reference
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL (outside the parent), -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_slice(struct trn_buffer *buffer, uint64_t offset,
+					    uint64_t bytes, struct trn_buffer **ret_buffer);
+
+/**
+ * trn_buffer_ref() - take one more reference
+ * @buffer: a buffer
+ *
+ * Context: any thread.
+ * Return:  @buffer.
+ * Since:   0.1
+ */
+TRN_API struct trn_buffer *trn_buffer_ref(struct trn_buffer *buffer);
+
+/**
+ * trn_buffer_unref() - give a reference back
+ * @buffer: a buffer, or NULL
+ *
+ * Batches in flight hold references: memory the device may still touch is not given back.
+ *
+ * Context: any thread.
+ * Return:  NULL.
+ * Since:   0.1
+ */
+TRN_API struct trn_buffer *trn_buffer_unref(struct trn_buffer *buffer);
+
+/**
+ * trn_buffer_size() - length
+ * @buffer: a buffer
+ *
+ * Context: any thread.
+ * Return:  bytes.
+ * Since:   0.1
+ */
+TRN_API uint64_t trn_buffer_size(const struct trn_buffer *buffer);
+
+/**
+ * trn_buffer_address() - address as the device's engines see it
+ * @buffer: a buffer
+ *
+ * Context: any thread.
+ * Return:  device address; host memory carries bit 46.
+ * Since:   0.1
+ */
+TRN_API uint64_t trn_buffer_address(const struct trn_buffer *buffer);
+
+/**
+ * trn_buffer_map() - the buffer in this process's address space
+ * @buffer: a buffer
+ * @ret_ptr: set on success; valid while the buffer lives
+ *
+ * No copy is made. Order against queued work is the caller's: wait for a timeline first.
+ *
+ * Context: any thread.
+ * Return:  0, or -ENOTSUP for HBM without TRN_CAP_MAP_HBM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_map(struct trn_buffer *buffer, void **ret_ptr);
+
+/**
+ * trn_buffer_write() - copy host bytes into a buffer and wait
+ * @buffer: destination
+ * @offset: first byte of the destination
+ * @src: host bytes; any memory
+ * @bytes: length; 0 is allowed and does nothing
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * For setting up, not for the hot path: that is trn_batch_copy().
+ *
+ * Context: one thread at a time per device. Blocks until @deadline_ns.
+ * Return:  0, -EINVAL, -ETIMEDOUT, -TRN_EDEVLOST, -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_write(struct trn_buffer *buffer, uint64_t offset,
+					    const void *src, uint64_t bytes, uint64_t deadline_ns);
+
+/**
+ * trn_buffer_read() - copy bytes of a buffer to host memory and wait
+ * @buffer: source
+ * @offset: first byte of the source
+ * @ret_dst: host memory; any
+ * @bytes: length; 0 is allowed and does nothing
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * Context: one thread at a time per device. Blocks until @deadline_ns.
+ * Return:  0, -EINVAL, -ETIMEDOUT, -TRN_EDEVLOST, -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_read(struct trn_buffer *buffer, uint64_t offset,
+					   void *ret_dst, uint64_t bytes, uint64_t deadline_ns);
+
+TRN_END_DECLS
+
+#endif /* TRN_BUFFER_H */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The context: allocator, log, last error; the root of every other object. */
+#ifndef TRN_CONTEXT_H
+#define TRN_CONTEXT_H
+
+#include <trn/error.h>
+#include <trn/types.h>
+
+TRN_BEGIN_DECLS
+
+#define TRN_VERSION_MAJOR 0
+#define TRN_VERSION_MINOR 1
+#define TRN_VERSION_PATCH 0
+
+struct trn_context;
+
+/**
+ * struct trn_context_opts - how a context behaves; zero everything, then set
+ * @size: sizeof(struct trn_context_opts)
+ * @alloc: memory of the library's own objects; NULL is the C library's
+ * @log: sink for messages; NULL drops them
+ * @log_user: handed to @log
+ * @log_level: least severe level that still reaches @log
+ * @reserved: 0
+ */
+struct trn_context_opts {
+	size_t size;
+	const struct trn_alloc *alloc;
+	trn_log_fn log;
+	void *log_user;
+	enum trn_log_level log_level;
+	uint32_t reserved;
+};
+
+/**
+ * trn_version() - version of the library that is running
+ *
+ * Context: any thread.
+ * Return:  static text such as "0.1.0".
+ * Since:   0.1
+ */
+TRN_API const char *trn_version(void);
+
+/**
+ * trn_context_create() - make a context
+ * @opts: options, or NULL for the defaults; copied
+ * @ret_context: set on success; the caller holds one reference
+ *
+ * Starts no thread and opens no device.
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL (options), -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_context_create(const struct trn_context_opts *opts,
+					      struct trn_context **ret_context);
+
+/**
+ * trn_context_ref() - take one more reference
+ * @context: a context
+ *
+ * Context: any thread.
+ * Return:  @context.
+ * Since:   0.1
+ */
+TRN_API struct trn_context *trn_context_ref(struct trn_context *context);
+
+/**
+ * trn_context_unref() - give a reference back
+ * @context: a context, or NULL
+ *
+ * Objects made from the context hold references of their own: the last of them ends it.
+ *
+ * Context: any thread.
+ * Return:  NULL.
+ * Since:   0.1
+ */
+TRN_API struct trn_context *trn_context_unref(struct trn_context *context);
+
+/**
+ * trn_context_log_level() - change the level filter of the log
+ * @context: a context
+ * @level: least severe level that still reaches the sink
+ *
+ * Context: any thread.
+ * Return:  0, or -EINVAL.
+ * Since:   0.1
+ */
+TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_level level);
+
+/**
+ * trn_error_get() - the record of the last call that failed in a context
+ * @context: a context
+ * @ret_error: filled; its size member is set by the caller
+ *
+ * The record is kept per context and replaced by the next failure.
+ *
+ * Context: any thread.
+ * Return:  0, -ENOENT when nothing failed yet, -EINVAL for a wrong size member.
+ * Since:   0.1
+ */
+TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_error);
+
+/**
+ * trn_context_progress() - let every device of the context advance once
+ * @context: a context
+ *
+ * On an inline mock this runs one event of the model; elsewhere it does nothing. Waits
+ * call it by themselves.
+ *
+ * Context: any thread.
+ * Return:  0, or -EAGAIN when nothing is pending.
+ * Since:   0.1
+ */
+TRN_API int trn_context_progress(struct trn_context *context);
+
+TRN_END_DECLS
+
+#endif /* TRN_CONTEXT_H */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues and batches: record commands, submit with one doorbell, reap. */
+#ifndef TRN_QUEUE_H
+#define TRN_QUEUE_H
+
+#include <trn/buffer.h>
+#include <trn/program.h>
+#include <trn/timeline.h>
+
+TRN_BEGIN_DECLS
+
+struct trn_queue;
+struct trn_batch;
+
+/**
+ * struct trn_queue_opts - how to make a queue; zero everything, then set
+ * @size: sizeof(struct trn_queue_opts)
+ * @depth: commands in flight, power of two 16..65536; 0 is 256
+ * @core: core that its work is mostly for
+ */
+struct trn_queue_opts {
+	size_t size;
+	uint32_t depth;
+	uint32_t core;
+};
+
+/**
+ * trn_queue_create() - make an in-order queue
+ * @device: a device
+ * @opts: options, or NULL for the defaults
+ * @ret_queue: set on success; the caller holds one reference
+ *
+ * Takes all memory the queue will ever use. The first thread that submits owns the queue;
+ * debug builds answer -EPERM to any other.
+ *
+ * Context: one thread at a time per device.
+ * Return:  0, -EINVAL, -ENOMEM, -ENOSPC when the device has no queue left.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_create(struct trn_device *device,
+					    const struct trn_queue_opts *opts,
+					    struct trn_queue **ret_queue);
+
+/**
+ * trn_queue_ref() - take one more reference
+ * @queue: a queue
+ *
+ * Context: any thread.
+ * Return:  @queue.
+ * Since:   0.1
+ */
+TRN_API struct trn_queue *trn_queue_ref(struct trn_queue *queue);
+
+/**
+ * trn_queue_unref() - give a reference back
+ * @queue: a queue, or NULL
+ *
+ * With the last one, work that has not finished is dropped and the queue is taken from the
+ * device before its memory goes.
+ *
+ * Context: the owner thread for the last reference.
+ * Return:  NULL.
+ * Since:   0.1
+ */
+TRN_API struct trn_queue *trn_queue_unref(struct trn_queue *queue);
+
+/**
+ * trn_batch_create() - make a batch
+ * @queue: queue it is for
+ * @commands_max: most commands it can hold, 1 up to the queue's depth
+ * @ret_batch: set on success; ended with trn_batch_destroy()
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL, -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_batch_create(struct trn_queue *queue, uint32_t commands_max,
+					    struct trn_batch **ret_batch);
+
+/**
+ * trn_batch_destroy() - end a batch
+ * @batch: a batch, or NULL; work submitted from it goes on
+ *
+ * Context: one thread at a time per object.
+ * Return:  NULL.
+ * Since:   0.1
+ */
+TRN_API struct trn_batch *trn_batch_destroy(struct trn_batch *batch);
+
+/**
+ * trn_batch_clear() - forget the recorded commands
+ * @batch: a batch
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Since:   0.1
+ */
+TRN_API void trn_batch_clear(struct trn_batch *batch);
+
+/**
+ * trn_batch_nop() - record a command that only takes its place in order
+ * @batch: a batch
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, or -ENOSPC when the batch is full.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_nop(struct trn_batch *batch);
+
+/**
+ * trn_batch_copy() - record a copy between two buffers
+ * @batch: a batch
+ * @dst: destination
+ * @dst_offset: first byte of the destination
+ * @src: source; may be @dst when the ranges do not overlap
+ * @src_offset: first byte of the source
+ * @bytes: length, > 0
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL (outside a buffer, another device's buffer, overlap), -ENOSPC.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint64_t dst_offset,
+			   struct trn_buffer *src, uint64_t src_offset, uint64_t bytes);
+
+/**
+ * trn_batch_fill() - record filling a range with a 32-bit pattern
+ * @batch: a batch
+ * @dst: destination
+ * @offset: first byte
+ * @bytes: length, > 0; the last pattern may be cut
+ * @pattern: little-endian pattern, repeated from @offset on
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL, -ENOSPC.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset,
+			   uint64_t bytes, uint32_t pattern);
+
+/**
+ * trn_batch_launch() - record a run of a program
+ * @batch: a batch
+ * @program: program loaded on the queue's device
+ * @core: core that runs it
+ * @args: arguments in the program's order; copied
+ * @arg_count: must be what the program declares
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL (an argument: the record names it), -ENOSPC, -ENOTSUP.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *program, uint32_t core,
+			     const struct trn_arg *args, uint32_t arg_count);
+
+/**
+ * trn_batch_wait() - record that the queue waits for a timeline
+ * @batch: a batch
+ * @timeline: a timeline of the same device
+ * @value: value to reach
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL, -ENOSPC.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value);
+
+/**
+ * trn_batch_signal() - record that the queue raises a timeline
+ * @batch: a batch
+ * @timeline: a timeline of the same device
+ * @value: value it will have at least
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL, -ENOSPC.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline,
+			     uint64_t value);
+
+/**
+ * trn_batch_timestamp() - record writing the device's time
+ * @batch: a batch
+ * @dst: buffer that takes a little-endian 64-bit count of nanoseconds of device time
+ * @offset: where, 8-aligned
+ *
+ * On a mock device time is virtual time and has nothing to do with the host's clock.
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP without TRN_CAP_TIMESTAMP.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset);
+
+/**
+ * trn_queue_submit() - hand the commands of a batch to the device
+ * @queue: queue the batch was made for
+ * @batch: recorded commands; unchanged, and free for reuse after the call
+ * @deadline_ns: CLOCK_MONOTONIC time to give up waiting for room; TRN_DEADLINE_NOW never waits
+ * @ret_sequence: if not NULL, set on success: number of the batch's last command, for
+ *                trn_queue_wait()
+ *
+ * One doorbell for the whole batch. All of it is taken, or nothing.
+ *
+ * Context: owner thread of @queue. Does not allocate, lock or make a system call on a
+ *          memory-mapped door while there is room.
+ * Return:  0, -EAGAIN no room and @deadline_ns passed already, -ETIMEDOUT no room until then,
+ *          -TRN_EQUEUE the queue stopped with an error, -TRN_EDEVLOST, -EPERM wrong thread
+ *          (debug builds), -EINVAL.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch,
+					    uint64_t deadline_ns, uint64_t *ret_sequence);
+
+/**
+ * trn_queue_wait() - wait until a command has finished
+ * @queue: a queue
+ * @sequence: number from trn_queue_submit()
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * Context: owner thread of @queue. Blocks until @deadline_ns.
+ * Return:  0, -ETIMEDOUT, the device's error when it stopped at or before @sequence
+ *          (-TRN_EINSN, -TRN_EFAULT_DEV, -TRN_ERESET, …), -TRN_EDEVLOST.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_wait(struct trn_queue *queue, uint64_t sequence,
+					  uint64_t deadline_ns);
+
+/**
+ * trn_queue_drain() - wait until everything submitted has finished
+ * @queue: a queue
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * Context: owner thread of @queue. Blocks until @deadline_ns.
+ * Return:  as trn_queue_wait().
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_drain(struct trn_queue *queue, uint64_t deadline_ns);
+
+/**
+ * trn_queue_error() - the structured record of the command that stopped a queue
+ * @queue: a queue
+ * @ret_error: filled; its size member is set by the caller
+ *
+ * Context: owner thread of @queue.
+ * Return:  0, -ENOENT when the queue is well, -EINVAL for a wrong size member.
+ * Since:   0.1
+ */
+TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error);
+
+/**
+ * trn_queue_reset() - drop what is queued and make a stopped queue usable again
+ * @queue: a queue
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * A core that a program left faulted stays so until trn_device_reset() with its bit.
+ *
+ * Context: owner thread of @queue.
+ * Return:  0, -ETIMEDOUT, -TRN_EDEVLOST.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns);
+
+TRN_END_DECLS
+
+#endif /* TRN_QUEUE_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything an application needs; each header also compiles alone. */
+#ifndef TRN_TRN_H
+#define TRN_TRN_H
+
+#include <trn/buffer.h>
+#include <trn/context.h>
+#include <trn/device.h>
+#include <trn/error.h>
+#include <trn/isa.h>
+#include <trn/program.h>
+#include <trn/queue.h>
+#include <trn/timeline.h>
+#include <trn/types.h>
+
+#endif /* TRN_TRN_H */
