@@ -4,6 +4,7 @@
 #define BASE_BITS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #define TRN_GIB (UINT64_C(1) << 30)
 
 #define TRN_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define TRN_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define TRN_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline uint64_t trn_min_u64(uint64_t a, uint64_t b)
 {

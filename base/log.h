@@ -13,7 +13,7 @@ struct trn_log {
 	trn_log_fn fn; /* NULL drops all */
 	void *user;
 	_Atomic int level;
-	uint32_t burst;       /* messages per window, 0 is no limit */
+	uint32_t burst; /* messages per window, 0 is no limit */
 	uint64_t window_ns;
 	_Atomic uint64_t window_start;
 	_Atomic uint32_t used;
