@@ -54,37 +54,71 @@ enum trn_space {
 	TRN_SPACE_DRAM = 3, /* through the launch's argument table; DMA and register access only */
 };
 
-/** enum trn_op - operation codes; gaps are unknown and trap */
+/**
+ * enum trn_op - operation codes; gaps are unknown and trap
+ *
+ * Operands are named as in struct trn_isa_compute and struct trn_isa_dma; rd, ra, rb
+ * are the register numbers in op0, op1, func. [words] is the length; every field that
+ * the line does not name must be 0. Engines: T tensor, V vector, S scalar, G gpsimd.
+ * Columns are access patterns of one element per partition. docs/isa.md has the rest.
+ */
 enum trn_op {
-	/* sequencer, every engine */
-	TRN_OP_NOP = 0x01, /* carries a wait or an increment */
-	TRN_OP_HALT = 0x02,
-	TRN_OP_BRANCH = 0x03,
-	TRN_OP_REG_MOVE = 0x04,
-	TRN_OP_REG_ALU = 0x05,
-	TRN_OP_REG_LOAD = 0x06,
-	TRN_OP_REG_STORE = 0x07,
-	TRN_OP_REG_ARG = 0x08,
-	TRN_OP_NOTIFY = 0x09,
-	/* DMA, triggered by any engine, runs beside it */
-	TRN_OP_DMA_COPY = 0x10,
-	TRN_OP_DMA_TRANSPOSE = 0x11,
+	/* sequencer, every engine [1] */
+	TRN_OP_NOP = 0x01,      /* carries a wait or an increment */
+	TRN_OP_HALT = 0x02,     /* the stream ends when everything it issued is done */
+	TRN_OP_BRANCH = 0x03,   /* if ra MODE (rb or imm[0]): next word is imm[1]; BYPASS: always */
+	TRN_OP_REG_MOVE = 0x04, /* rd = ra or imm[0] */
+	TRN_OP_REG_ALU = 0x05,  /* rd = ra MODE (rb or imm[0]); compares are signed */
+	TRN_OP_REG_LOAD = 0x06, /* [3] rd = the one element of src, bits; S8, S16 sign-extend */
+	TRN_OP_REG_STORE = 0x07, /* [3] the one element of dst = low bits of rd */
+	TRN_OP_REG_ARG = 0x08,   /* rd = part imm[1] of argument imm[0]: enum trn_reg_part */
+	TRN_OP_NOTIFY = 0x09,    /* notification with code imm[0] and aux (rb or imm[1]) */
+	/* DMA, triggered by any engine, runs beside it [3] */
+	TRN_OP_DMA_COPY = 0x10,      /* dst, src, index with GATHER or SCATTER */
+	TRN_OP_DMA_TRANSPOSE = 0x11, /* dst = src with first and last dimension swapped */
 	/* compute */
+	/* T [2] DST[M,N] = SRC0[K,M] transposed times SRC1[K,N] */
 	TRN_OP_MATMUL = 0x20,
+	/* T, V [2] DST[F,P] = SRC0[P,F] */
 	TRN_OP_TRANSPOSE = 0x21,
+	/* V, S, G [2] DST = SRC0 */
 	TRN_OP_TENSOR_COPY = 0x30,
+	/* V, G [1] DST = imm[0]: an integer, or FP32 bits when DST is a float */
 	TRN_OP_MEMSET = 0x31,
+	/* V, G [2] DST = SRC0 op0 SRC1 */
 	TRN_OP_TENSOR_TENSOR = 0x32,
+	/* V, S, G [2, 3] DST = (SRC0 op0 a) op1 b; a is imm[0] or column SRC1 (COLUMN0), b is
+	 * imm[1] or column SRC2 (COLUMN1) */
 	TRN_OP_TENSOR_SCALAR = 0x33,
+	/* V [2] DST = SRC0 reduced by func over its imm[0] last dims */
 	TRN_OP_TENSOR_REDUCE = 0x34,
+	/* S [2, 3] DST = func(SRC0 * a + b), a and b as above; mode: row sum, to column DST2 */
 	TRN_OP_ACTIVATION = 0x35,
+	/* V [2, 3] DST = exp(SRC0 - a), a as above; mode: row sum, to column DST2 */
 	TRN_OP_EXPONENTIAL = 0x36,
+	/* V [2] DST = 1 / SRC0 */
 	TRN_OP_RECIPROCAL = 0x37,
+	/* G [2] DST = imm[0] + partition * imm[1] + sum of i_k * step_k; steps of DST's up to
+	 * four dims: imm[2], imm[3], imm4, imm5 */
 	TRN_OP_IOTA = 0x38,
+	/* G [2] DST = (affine op0 0) ? SRC0 : FP32 imm[2]; affine as IOTA, up to three steps:
+	 * imm[3], imm4, imm5 */
 	TRN_OP_AFFINE_SELECT = 0x39,
+	/* V [2, 3] DST = (i op0 a) && (i op1 b) ? SRC0 : lowest finite FP32; i counts from
+	 * imm[2]; mode: row maximum, to column DST2 */
 	TRN_OP_RANGE_SELECT = 0x3a,
+	/* V [2] DST[P,8] = the eight largest of SRC0, descending */
 	TRN_OP_MAX8 = 0x3b,
+	/* V [2] DST[P,8] = first places in SRC0 of the values SRC1[P,8]; all ones: none */
 	TRN_OP_FIND_INDEX8 = 0x3c,
+};
+
+/** enum trn_reg_part - what REG_ARG reads of struct trn_ext_arg */
+enum trn_reg_part {
+	TRN_REG_PART_VALUE_LO = 0,
+	TRN_REG_PART_VALUE_HI = 1,
+	TRN_REG_PART_SIZE_LO = 2,
+	TRN_REG_PART_SIZE_HI = 3,
 };
 
 /** enum trn_alu - element operators of tensor_*, reductions, selects, REG_ALU */
@@ -119,7 +153,7 @@ enum trn_alu {
 	TRN_ALU_ABS = 48,
 	TRN_ALU_SQUARE = 49, /* trn3 and later */
 	TRN_ALU_RELU = 50,   /* trn3 and later */
-	TRN_ALU_RSQRT = 51,
+	TRN_ALU_RSQRT = 51,  /* gpsimd only */
 	TRN_ALU_RECIPROCAL = 52,
 };
 
@@ -173,13 +207,13 @@ enum trn_inc_mode {
 #define TRN_MATMUL_DOUBLE_ROW 0x04 /* FP8, K 256 as [128, 2, N] */
 #define TRN_DMA_GATHER 0x01        /* the index access pattern chooses dims[0] of the DRAM source */
 #define TRN_DMA_SCATTER 0x02       /* the same for the DRAM destination */
-#define TRN_DMA_OOB_SKIP 0x04      /* an index or address out of range moves nothing; else it traps */
-#define TRN_SCALAR_COLUMN0 0x01    /* operand 0 is AP_SRC1 (a column), not imm[0] */
-#define TRN_SCALAR_COLUMN1 0x02    /* operand 1 is AP_SRC2 (a column), not imm[1] */
-#define TRN_SCALAR_REVERSE0 0x04   /* operand0 op0 data */
-#define TRN_SCALAR_REVERSE1 0x08   /* operand1 op1 (...) */
+#define TRN_DMA_OOB_SKIP 0x04    /* an index or address out of range moves nothing; else it traps */
+#define TRN_SCALAR_COLUMN0 0x01  /* operand 0 is AP_SRC1 (a column), not imm[0] */
+#define TRN_SCALAR_COLUMN1 0x02  /* operand 1 is AP_SRC2 (a column), not imm[1] */
+#define TRN_SCALAR_REVERSE0 0x04 /* operand0 op0 data */
+#define TRN_SCALAR_REVERSE1 0x08 /* operand1 op1 (...) */
 #define TRN_REDUCE_NEGATE 0x10
-#define TRN_REG_IMM 0x01 /* the second operand of REG_MOVE, REG_ALU, BRANCH is imm[0] */
+#define TRN_REG_IMM 0x01 /* REG_MOVE, REG_ALU, BRANCH, NOTIFY: second operand is the immediate */
 
 /**
  * struct trn_isa_head - first 16 bytes of every instruction
@@ -247,7 +281,8 @@ struct trn_isa_mem {
 	union {
 		struct {
 			uint64_t offset;
-			struct trn_isa_dram_dim dims[4]; /* outer to inner; num 0 in unused trailing dims */
+			struct trn_isa_dram_dim
+				dims[4]; /* outer to inner; num 0 in unused trailing dims */
 		} dram;
 		struct {
 			struct trn_isa_ap ap;
