@@ -13,7 +13,7 @@ import sys
 
 RESULT = re.compile(r'^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)$')
 PLAN = re.compile(r'^1\.\.(\d+)(?:\s*#\s*(.*))?$')
-DIRECTIVE = re.compile(r'(?<!\\)#\s*(SKIP|TODO)\b\s*(.*)$', re.IGNORECASE)
+DIRECTIVE = re.compile(r'(?<!\\)#\s*SKIP\b\s*(.*)$', re.IGNORECASE)
 
 
 def parse_tap(text):
@@ -29,8 +29,8 @@ def parse_tap(text):
             continue
         directive = DIRECTIVE.search(match.group(3))
         name = match.group(3)[:directive.start()].strip() if directive else match.group(3)
-        if directive and directive.group(1).upper() == 'SKIP':
-            skipped.append((name, directive.group(2)))
+        if directive:
+            skipped.append((name, directive.group(1)))
         elif match.group(1):
             failed.append(name)
         else:
