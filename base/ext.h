@@ -21,8 +21,10 @@
 #define TRN_EXT_BAR0 0xc0000000u /* where the model puts it */
 #define TRN_EXT_SIZE 0x04000000u
 #define TRN_EXT_CORE(c) (0x00100000u + (uint32_t)(c)*0x1000u)
-#define TRN_EXT_QUEUE(q) (0x01000000u + (uint32_t)(q)*0x1000u)    /* control, for the owner of the function */
-#define TRN_EXT_DOORBELL(q) (0x02000000u + (uint32_t)(q)*0x1000u) /* one page a queue, may go to its user */
+#define TRN_EXT_QUEUE(q) \
+	(0x01000000u + (uint32_t)(q)*0x1000u) /* control, for the owner of the function */
+#define TRN_EXT_DOORBELL(q) \
+	(0x02000000u + (uint32_t)(q)*0x1000u) /* one page a queue, may go to its user */
 #define TRN_EXT_WINDOW(w) (0x03000000u + (uint32_t)(w)*0x1000u)
 #define TRN_EXT_QUEUES 64
 #define TRN_EXT_WINDOWS 16 /* window 0 is not checked: for a door that owns the function */
@@ -51,14 +53,14 @@
 #define TRN_EXT_CORE_RUNS 0x04u  /* launches completed, wraps */
 #define TRN_EXT_CORE_ERR_CODE 0x10u
 #define TRN_EXT_CORE_ERR_ENGINE 0x14u
-#define TRN_EXT_CORE_ERR_PC 0x18u      /* word index in the engine's stream */
+#define TRN_EXT_CORE_ERR_PC 0x18u /* word index in the engine's stream */
 #define TRN_EXT_CORE_ERR_OPCODE 0x1cu
 #define TRN_EXT_CORE_ERR_OPERAND 0x20u /* enum trn_isa_slot, or 0xff */
 #define TRN_EXT_CORE_ERR_RULE 0x24u    /* enum trn_ext_rule */
 #define TRN_EXT_CORE_ERR_ADDR_LO 0x28u
 #define TRN_EXT_CORE_ERR_ADDR_HI 0x2cu
-#define TRN_EXT_CORE_CLAIM 0x40u       /* write a token: taken if free; read: holder's token or 0 */
-#define TRN_EXT_CORE_CLAIM_RELEASE 0x44u /* write the holder's token */
+#define TRN_EXT_CORE_CLAIM 0x40u /* write a token: taken if free; read: holder's token or 0 */
+#define TRN_EXT_CORE_CLAIM_RELEASE 0x44u  /* write the holder's token */
 #define TRN_EXT_CORE_CLAIM_SINCE_LO 0x48u /* device time in ns */
 #define TRN_EXT_CORE_CLAIM_SINCE_HI 0x4cu
 #define TRN_EXT_CORE_PC(e) (0x80u + (uint32_t)(e)*0x10u)     /* live word index */
@@ -114,9 +116,9 @@ enum trn_ext_queue_state {
 /* Commands. Addresses are device addresses (host memory with bit 46). */
 enum trn_ext_op {
 	TRN_CMD_NOP = 1,
-	TRN_CMD_COPY = 2,      /* a0 destination, a1 source, a2 bytes (any) */
-	TRN_CMD_FILL = 3,      /* a0 destination, a1 bytes, a2 32-bit pattern repeated from the start */
-	TRN_CMD_WAIT = 4,      /* a0 address of a u64 (8-aligned), a1 value: wait until *a0 >= a1 */
+	TRN_CMD_COPY = 2, /* a0 destination, a1 source, a2 bytes (any) */
+	TRN_CMD_FILL = 3, /* a0 destination, a1 bytes, a2 32-bit pattern repeated from the start */
+	TRN_CMD_WAIT = 4, /* a0 address of a u64 (8-aligned), a1 value: wait until *a0 >= a1 */
 	TRN_CMD_SIGNAL = 5,    /* a0 address, a1 value: *a0 = max(*a0, a1) */
 	TRN_CMD_TIMESTAMP = 6, /* a0 address: device time in ns as u64 */
 	TRN_CMD_LAUNCH = 7,    /* a0 address of struct trn_ext_launch, a1 core */
@@ -154,11 +156,11 @@ struct trn_ext_launch {
  * The device writes the error fields before state, and head last. */
 struct trn_ext_status {
 	uint32_t head;
-	uint32_t state;    /* enum trn_ext_queue_state */
-	uint32_t error;    /* enum trn_ext_error, 0 is none */
-	uint32_t tag;      /* of the failing command */
-	uint64_t address;  /* the address that was refused, when there is one */
-	uint64_t time_ps;  /* virtual time of the last write */
+	uint32_t state;   /* enum trn_ext_queue_state */
+	uint32_t error;   /* enum trn_ext_error, 0 is none */
+	uint32_t tag;     /* of the failing command */
+	uint64_t address; /* the address that was refused, when there is one */
+	uint64_t time_ps; /* virtual time of the last write */
 	uint32_t core;
 	uint32_t engine; /* enum trn_engine, or 0xff */
 	uint32_t pc;
@@ -171,10 +173,10 @@ struct trn_ext_status {
 /* Why a command or a core stopped. */
 enum trn_ext_error {
 	TRN_EXT_OK = 0,
-	TRN_EXT_ERR_COMMAND = 1,     /* unknown op, flags or reserved bits set */
-	TRN_EXT_ERR_ADDRESS = 2,     /* unmapped, misaligned or outside the window */
-	TRN_EXT_ERR_LAUNCH = 3,      /* descriptor or core number is wrong */
-	TRN_EXT_ERR_CORE_STATE = 4,  /* core busy with another queue's launch, faulted or in reset */
+	TRN_EXT_ERR_COMMAND = 1,    /* unknown op, flags or reserved bits set */
+	TRN_EXT_ERR_ADDRESS = 2,    /* unmapped, misaligned or outside the window */
+	TRN_EXT_ERR_LAUNCH = 3,     /* descriptor or core number is wrong */
+	TRN_EXT_ERR_CORE_STATE = 4, /* core busy with another queue's launch, faulted or in reset */
 	TRN_EXT_ERR_INSTRUCTION = 5, /* a rule of the ISA was broken: see rule */
 	TRN_EXT_ERR_DMA = 6,         /* an instruction's DMA hit an address error */
 	TRN_EXT_ERR_RESET = 7,       /* core or device was reset under the command */
@@ -185,13 +187,13 @@ enum trn_ext_error {
 /* Which rule of docs/isa.md an instruction broke. */
 enum trn_ext_rule {
 	TRN_RULE_NONE = 0,
-	TRN_RULE_OPCODE = 1,       /* unknown, or not on this generation */
-	TRN_RULE_ENGINE = 2,       /* not an instruction of this engine */
-	TRN_RULE_LENGTH = 3,       /* words, or the stream ends inside */
-	TRN_RULE_RESERVED = 4,     /* reserved field or flag is set */
-	TRN_RULE_PARTITION = 5,    /* start and count (hardware-and-isa 4.2) */
-	TRN_RULE_RANGE = 6,        /* outside SBUF, PSUM or the argument */
-	TRN_RULE_SPACE = 7,        /* this engine cannot reach that memory */
+	TRN_RULE_OPCODE = 1,    /* unknown, or not on this generation */
+	TRN_RULE_ENGINE = 2,    /* not an instruction of this engine */
+	TRN_RULE_LENGTH = 3,    /* words, or the stream ends inside */
+	TRN_RULE_RESERVED = 4,  /* reserved field or flag is set */
+	TRN_RULE_PARTITION = 5, /* start and count (hardware-and-isa 4.2) */
+	TRN_RULE_RANGE = 6,     /* outside SBUF, PSUM or the argument */
+	TRN_RULE_SPACE = 7,     /* this engine cannot reach that memory */
 	TRN_RULE_DTYPE = 8,
 	TRN_RULE_SHAPE = 9,        /* element counts or limits */
 	TRN_RULE_PSUM_UNINIT = 10, /* read, or accumulate, before a first write */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A 64-bit FNV-1a style running hash over words: state comparison in tests and
- * `trn_chip_hash`. Not for hostile keys. */
+ * `trn_chip_hash`. Not for hostile keys. The size of each trn_hash_bytes() counts:
+ * two calls are not one call over both parts. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Number formats of the device: conversion to and from FP32, scalar and in
  * rows. Round to nearest even; FP32 to integer rounds to nearest even and
- * saturates; overflow of FP16, e4m3 and e5m2 goes to infinity, of e4m3fn to NaN. */
+ * saturates, NaN gives 0; overflow of FP16, e4m3, e5m2 and e3m4 goes to infinity,
+ * of e4m3fn to NaN; a NaN stays a (quiet) NaN. The host must round to nearest, as it
+ * does unless told otherwise. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
@@ -24,7 +26,9 @@ const char *trn_dtype_name(enum trn_dtype type);
 float trn_load_f32(const void *p, enum trn_dtype type);
 void trn_store_f32(void *p, enum trn_dtype type, float v);
 
-/* Contiguous rows; the fast paths of the model and of the kernels' tests. */
+/* Contiguous rows at any alignment: the fast paths of the model and of the kernels'
+ * tests. dst may be src where both elements have one size. What is no dtype reads
+ * as zeros and stores nothing, here and above. */
 void trn_row_to_f32(float *dst, const void *src, enum trn_dtype type, size_t count);
 void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t count);
 

@@ -93,8 +93,8 @@
 #define TRN_MR_ROUTING_ID 0x024u
 #define TRN_MR_SERIAL_LO 0x038u
 #define TRN_MR_SERIAL_HI 0x03cu
-#define TRN_MR_ECC_SRAM 0x040u /* 31:16 corrected, 15:0 uncorrected */
-#define TRN_MR_ECC_HBM0 0x044u /* four words */
+#define TRN_MR_ECC_SRAM 0x040u   /* 31:16 corrected, 15:0 uncorrected */
+#define TRN_MR_ECC_HBM0 0x044u   /* four words */
 #define TRN_MR_POWER_DIE0 0x054u /* 15:0 utilisation in 1/100 %, 31:16 sample counter */
 #define TRN_MR_POWER_DIE1 0x058u
 #define TRN_MR_HBM_REPAIR 0x064u
@@ -293,11 +293,11 @@ uint64_t trn_regs_hbm_axi(unsigned int hbm);
 uint64_t trn_regs_tpb_axi(unsigned int core);
 uint64_t trn_regs_preproc_axi(unsigned int seng);
 uint64_t trn_regs_se_apb_axi(unsigned int seng);
-uint64_t trn_regs_topsp_axi(unsigned int block);    /* map block 0..19 */
-uint32_t trn_regs_topsp_bar0(unsigned int id);      /* driver id 0..15 */
-uint32_t trn_regs_udma_bar0(unsigned int engine);   /* 0..131 */
+uint64_t trn_regs_topsp_axi(unsigned int block);  /* map block 0..19 */
+uint32_t trn_regs_topsp_bar0(unsigned int id);    /* driver id 0..15 */
+uint32_t trn_regs_udma_bar0(unsigned int engine); /* 0..131 */
 uint64_t trn_regs_udma_axi(unsigned int engine);
-uint32_t trn_regs_fis_bar0(unsigned int engine);    /* error trigger block; 0 for 128..131 */
+uint32_t trn_regs_fis_bar0(unsigned int engine); /* error trigger block; 0 for 128..131 */
 uint32_t trn_regs_nq_core_bar0(unsigned int core);
 uint32_t trn_regs_nq_topsp_bar0(unsigned int id);
 uint32_t trn_regs_pe_bar0(unsigned int core);
