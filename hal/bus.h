@@ -37,7 +37,8 @@ struct trn_bus_ops {
 	int (*write32)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint32_t value);
 	/* A pointer to a BAR range that is plain memory. -ENOTSUP where there is none: use
 	 * DMA. Valid until close. */
-	int (*map)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint64_t size, void **ret_ptr);
+	int (*map)(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint64_t size,
+		   void **ret_ptr);
 	/* Makes host memory reachable; *ret_iova is without the host bit. size and base are
 	 * page multiples. Unmap takes exactly what map gave, with no DMA in flight. */
 	int (*dma_map)(struct trn_bus *bus, void *base, uint64_t size, uint64_t *ret_iova);

@@ -16,23 +16,23 @@
 struct trn_hal_dev;
 
 /* Capability bits: what open() found, never what the generation might have. */
-#define TRN_HAL_CAP_COMPUTE 0x01u   /* launch block present: command queues, programs */
-#define TRN_HAL_CAP_MAP_HBM 0x02u   /* HBM can be mapped into the host's address space */
+#define TRN_HAL_CAP_COMPUTE 0x01u /* launch block present: command queues, programs */
+#define TRN_HAL_CAP_MAP_HBM 0x02u /* HBM can be mapped into the host's address space */
 #define TRN_HAL_CAP_TIMESTAMP 0x04u
 #define TRN_HAL_CAP_INLINE 0x08u    /* waiting steps the device on this thread */
 #define TRN_HAL_CAP_FAULTS 0x10u    /* control("fault") works */
 #define TRN_HAL_CAP_SIMULATED 0x20u /* the device is the model */
 
 struct trn_hal_info {
-	char uri[128];      /* the device's own URI */
-	char backend[16];   /* "direct" */
-	char product[32];   /* "Trainium3" */
-	char arch[16];      /* "trn3" */
+	char uri[128];    /* the device's own URI */
+	char backend[16]; /* "direct" */
+	char product[32]; /* "Trainium3" */
+	char arch[16];    /* "trn3" */
 	uint16_t pci_vendor, pci_device;
 	uint8_t pci_revision;
 	uint32_t caps;
 	uint32_t cores, hbm_stacks, queues;
-	uint64_t hbm_bytes; /* of each stack */
+	uint64_t hbm_bytes;    /* of each stack */
 	uint64_t hbm_reserved; /* at the start of each stack, used by firmware */
 	uint32_t sbuf_partition_bytes;
 	uint32_t routing_id;
@@ -68,10 +68,10 @@ struct trn_hal_mem_desc {
  * COPY, FILL and NOP, with SIGNAL and WAIT done by the host inside post and reap. */
 struct trn_hal_queue {
 	uint32_t index;
-	uint32_t depth; /* commands, power of two */
-	struct trn_ext_cmd *ring;              /* depth entries in pinned memory; the runtime writes them */
-	const struct trn_ext_status *status;   /* written by the device */
-	uint32_t tail;                         /* absolute, as last kicked */
+	uint32_t depth;           /* commands, power of two */
+	struct trn_ext_cmd *ring; /* depth entries in pinned memory; the runtime writes them */
+	const struct trn_ext_status *status; /* written by the device */
+	uint32_t tail;                       /* absolute, as last kicked */
 };
 struct trn_hal_queue_desc {
 	uint32_t depth; /* power of two, 16..65536 */
@@ -84,7 +84,7 @@ enum trn_hal_reset {
 };
 
 struct trn_hal_core_error { /* as the core page and status record say */
-	uint32_t state; /* enum trn_ext_core_state */
+	uint32_t state;     /* enum trn_ext_core_state */
 	uint32_t code, engine, pc, opcode, operand, rule;
 	uint64_t address;
 };
@@ -92,14 +92,14 @@ struct trn_hal_core_error { /* as the core page and status record say */
 struct trn_hal_telemetry {
 	uint32_t ecc_sram_corrected, ecc_sram_uncorrected;
 	uint32_t ecc_hbm_corrected[4], ecc_hbm_uncorrected[4];
-	uint32_t hbm_repair; /* 0 none, 1 pending, 2 failed */
+	uint32_t hbm_repair;           /* 0 none, 1 pending, 2 failed */
 	uint32_t power_utilization[2]; /* 1/100 %, per die */
 	uint32_t power_samples[2];
 	uint64_t pe_matmul[8], pe_idle[8]; /* tensor-engine activity counters, per core */
 };
 
 struct trn_hal_claim {
-	uint32_t owner; /* token, 0 free */
+	uint32_t owner;    /* token, 0 free */
 	uint64_t since_ns; /* device time */
 };
 
@@ -143,9 +143,11 @@ struct trn_hal_ops {
 	int (*progress)(struct trn_hal_dev *dev, unsigned int *round, uint64_t deadline_ns);
 
 	/* Cores and sync objects. owner 0 of sem ops is a core, TOP_SPs follow at 8. */
-	int (*sem_read)(struct trn_hal_dev *dev, uint32_t owner, uint32_t index, uint32_t *ret_value);
+	int (*sem_read)(struct trn_hal_dev *dev, uint32_t owner, uint32_t index,
+			uint32_t *ret_value);
 	int (*sem_write)(struct trn_hal_dev *dev, uint32_t owner, uint32_t index, uint32_t value);
-	int (*core_error)(struct trn_hal_dev *dev, uint32_t core, struct trn_hal_core_error *ret_error);
+	int (*core_error)(struct trn_hal_dev *dev, uint32_t core,
+			  struct trn_hal_core_error *ret_error);
 	int (*core_claim)(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
 			  struct trn_hal_claim *ret_claim);
 	/* core_map is ignored for a device reset. Ends with the device READY again. */
@@ -157,13 +159,15 @@ struct trn_hal_ops {
 	int (*mailbox)(struct trn_hal_dev *dev, uint32_t command, const void *request, size_t size,
 		       void *response, size_t room, size_t *ret_size, uint64_t deadline_ns);
 	/* Diagnostics: BAR registers, and the bus's control verbs. */
-	int (*reg_read32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset, uint32_t *ret_value);
-	int (*reg_write32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset, uint32_t value);
+	int (*reg_read32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
+			  uint32_t *ret_value);
+	int (*reg_write32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
+			   uint32_t value);
 	int (*control)(struct trn_hal_dev *dev, const char *verb, const char *arg, char *ret_text,
 		       size_t text_size);
 };
 
-struct trn_hal_dev { /* first member of every backend's own struct */
+struct trn_hal_dev {            /* first member of every backend's own struct */
 	struct trn_hal_ops ops; /* complete: no NULL after trn_hal_dev_init() */
 	const struct trn_alloc *alloc;
 	struct trn_log *log;

@@ -66,9 +66,9 @@ struct trn_model_config {
 	const struct trn_gen *gen; /* trn_gen_find() */
 	uint32_t chips;            /* 1 for now */
 	uint64_t seed;
-	uint64_t hbm_bytes;  /* of each stack; 0: the generation's */
-	uint32_t api_version; /* of the firmware mailbox; 0: 7 */
-	bool no_extension;   /* as silicon: no launch block, no capability */
+	uint64_t hbm_bytes;    /* of each stack; 0: the generation's */
+	uint32_t api_version;  /* of the firmware mailbox; 0: 7 */
+	bool no_extension;     /* as silicon: no launch block, no capability */
 	uint32_t pci_revision; /* 0: silicon */
 	uint32_t routing_id;
 	uint64_t serial;

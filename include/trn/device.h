@@ -154,7 +154,7 @@ TRN_API TRN_MUST_CHECK int trn_device_reset(struct trn_device *device, uint32_t 
 /** struct trn_core_claim - who holds a core; set size before the call */
 struct trn_core_claim {
 	size_t size;
-	uint32_t owner;    /* token; 0: free. In-process doors use the process id */
+	uint32_t owner; /* token; 0: free. In-process doors use the process id */
 	uint32_t core;
 	uint64_t since_ns; /* device time */
 	uint32_t state;    /* 0 idle, 1 running, 2 faulted, 3 in reset */

@@ -9,14 +9,14 @@ TRN_BEGIN_DECLS
 
 /* A call answers 0 or a negative number: an errno where errno has the meaning,
  * else one of these, negated. */
-#define TRN_EDEVLOST 1024  /* the device fell off the bus, or needs a reset that did not help */
-#define TRN_ERESET 1025    /* the device or core was reset under the operation */
-#define TRN_EPROGRAM 1026  /* a program is malformed, or for another device */
+#define TRN_EDEVLOST 1024   /* the device fell off the bus, or needs a reset that did not help */
+#define TRN_ERESET 1025     /* the device or core was reset under the operation */
+#define TRN_EPROGRAM 1026   /* a program is malformed, or for another device */
 #define TRN_EFAULT_DEV 1027 /* the device refused an address */
-#define TRN_EINSN 1028     /* an instruction broke a rule of the ISA */
-#define TRN_EFIRMWARE 1029 /* the firmware refused or answered nonsense */
-#define TRN_EQUEUE 1030    /* the queue stopped at an earlier failing command */
-#define TRN_EIDLE 1031     /* reserved for causes: nothing is pending that could satisfy a wait */
+#define TRN_EINSN 1028      /* an instruction broke a rule of the ISA */
+#define TRN_EFIRMWARE 1029  /* the firmware refused or answered nonsense */
+#define TRN_EQUEUE 1030     /* the queue stopped at an earlier failing command */
+#define TRN_EIDLE 1031      /* reserved for causes: nothing is pending that could satisfy a wait */
 
 /**
  * struct trn_error - what failed, where, and what to do about it

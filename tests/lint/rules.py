@@ -351,27 +351,24 @@ FILE_RULES = {
 # rules over the whole tree: (files) -> (path, line, subject, text)
 # ---------------------------------------------------------------------------
 
+def named_by(text, path):
+    """Whether a meson.build's text names this path, whole or as stem + suffix."""
+    if "'%s'" % path in text:
+        return True
+    suffixes = re.findall(r"\+ '([^']+)'", text) + re.findall(r"'@0@([^'@]+)'", text)
+    return any(path.endswith(suffix) and "'%s'" % path[:-len(suffix)] in text
+               for suffix in suffixes)
+
+
 def sources_built(files):
     """A .c file that no meson.build names is dead."""
-    builds = {f.path: f.text for f in files if f.name == 'meson.build'}
+    builds = {f.folder: f.text for f in files if f.name == 'meson.build'}
     for file in files:
         if not file.path.endswith('.c'):
             continue
-        folder, names = file.folder, [file.name, file.name[:-2]]
-        named = False
-        while not named:
-            text = builds.get((folder + '/' if folder else '') + 'meson.build', '')
-            relative = file.path[len(folder) + 1:] if folder else file.path
-            named = any("%s'" % name in text for name in [relative, relative[:-2]] + names)
-            named = named or ("+ '.c'" in text and "'%s'" % names[1] in text)
-            if not folder:
-                break
-            folder = folder.rpartition('/')[0]
-        # Fuzz targets are listed by stem: tests/fuzz/meson.build adds '_fuzz.c'.
-        stem = names[1][:-5] if names[1].endswith('_fuzz') else None
-        if stem and "'%s'" % stem in builds.get(file.folder + '/meson.build', ''):
-            named = True
-        if not named:
+        parts = file.path.split('/')
+        if not any(named_by(builds.get('/'.join(parts[:n]), ''), '/'.join(parts[n:]))
+                   for n in range(len(parts))):
             yield file.path, 1, file.name, 'no meson.build names this file'
 
 

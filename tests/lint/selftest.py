@@ -115,7 +115,8 @@ PLANTS = {
 TREES = {
     'sources-built': ([{'base/meson.build': "files('b.c')\n", 'base/a.c': TOP}],
                       [{'base/meson.build': "files('a.c')\n", 'base/a.c': TOP},
-                       {'hal/meson.build': "files('direct/a.c')\n", 'hal/direct/a.c': TOP}]),
+                       {'hal/meson.build': "files('direct/a.c')\n", 'hal/direct/a.c': TOP},
+                       {'base/meson.build': "['a']\nx + '_test.c'\n", 'base/a_test.c': TOP}]),
     'markdown-links': ([{'README.md': '[a](docs/b.md)\n'}, {'docs/a.md': '[a](../b.md#x)\n'}],
                        [{'docs/a.md': '[a](b.md) [b](../base) [c](https://x.y)\n',
                          'docs/b.md': '', 'base/a.c': ''}]),
@@ -123,7 +124,8 @@ TREES = {
                   [{'meson.build': "  version: '0.2.0',\n", 'CHANGELOG.md': '## 0.2.0\n'}]),
 }
 
-DOC = '/**\n * trn_f() - does\n * @a: what\n *\n * Context: any.\n * Return: 0.\n * Since: 0.1\n */\n'
+DOC = ('/**\n * trn_f() - does\n * @a: what\n *\n'
+       ' * Context: any.\n * Return: 0.\n * Since: 0.1\n */\n')
 PROTOTYPE = 'TRN_API int trn_f(const int *a);\n'
 
 
@@ -183,7 +185,8 @@ def check_comments(tap):
 
 
 def check_map(tap):
-    good = 'TRN_0.1 {\nglobal:\n\ttrn_a;\nlocal:\n\t*;\n};\nTRN_0.2 {\nglobal:\n\ttrn_b;\n} TRN_0.1;\n'
+    good = ('TRN_0.1 {\nglobal:\n\ttrn_a;\nlocal:\n\t*;\n};\n'
+            'TRN_0.2 {\nglobal:\n\ttrn_b;\n} TRN_0.1;\n')
     problems = symbols.read_map(good)[1]
     if symbols.read_map(good)[0] != ['trn_a', 'trn_b']:
         problems.append('names: %s' % symbols.read_map(good)[0])
