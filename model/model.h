@@ -69,6 +69,7 @@ struct trn_model_config {
 	uint64_t hbm_bytes;    /* of each stack; 0: the generation's */
 	uint32_t api_version;  /* of the firmware mailbox; 0: 7 */
 	bool no_extension;     /* as silicon: no launch block, no capability */
+	bool no_bar4;          /* the HBM window is optional: a driver must work without */
 	uint32_t pci_revision; /* 0: silicon */
 	uint32_t routing_id;
 	uint64_t serial;
@@ -108,6 +109,8 @@ void trn_model_kick(struct trn_model *model);
 
 /* Faults: one line of docs/faults.md, "NAME[@TARGET][,after=N][,count=N][,value=V][,seed=N]". */
 int trn_model_fault(struct trn_model *model, const char *spec, const char **ret_why);
+/* The catalogue: names from index 0, NULL past the end. *ret_help is one line. */
+const char *trn_fault_name(unsigned int index, const char **ret_help);
 
 /* State for comparison: registers, rings, semaphores, touched memory, time. */
 uint64_t trn_model_hash(struct trn_model *model);

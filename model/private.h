@@ -11,10 +11,21 @@
 #include "model/gen.h"
 #include "model/model.h"
 
-struct trn_udma;   /* udma.c: one engine, made when first touched */
-struct trn_core;   /* core.c: one NeuronCore */
-struct trn_launch; /* ext.c: launch block, queues, windows, claims */
-struct trn_fault;  /* fault.c: armed faults */
+struct trn_udma;    /* udma.c: one engine, made when first touched */
+struct trn_core;    /* core.c: one NeuronCore */
+struct trn_launch;  /* ext.c: launch block, queues, windows, claims */
+struct trn_fault;   /* fault.c: armed faults */
+struct trn_misc;    /* misc.c: MISC RAM, mailbox, reset */
+struct trn_notific; /* notific.c: notification queues */
+struct trn_plain;   /* regs.c: plain read/write registers kept as a sparse table */
+
+/* Memory of the device that costs nothing until it is touched. */
+#define TRN_STORE_PAGE UINT64_C(0x10000)
+struct trn_store {
+	uint8_t *base; /* reserved address space; NULL before the first use */
+	uint64_t size;
+	uint64_t *touched; /* bitmap of pages that may hold something, for the hash */
+};
 
 /* sync.c: one set of semaphores and events (a core's or a TOP_SP's). */
 struct trn_sync {
@@ -26,18 +37,23 @@ struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
 	const struct trn_gen *gen;
-	uint8_t *hbm[TRN_HBMS]; /* reserved address space of hbm_bytes each */
-	uint64_t hbm_bytes;
-	uint64_t *hbm_touched[TRN_HBMS]; /* bitmap, one bit per 64 KiB, for the hash */
+	uint64_t hbm_bytes; /* of each stack */
+	struct trn_store hbm[TRN_HBMS];
+	struct trn_store preproc[TRN_SENGS];          /* program memory the host may load by DMA */
+	struct trn_store topsp_ram[TRN_TOPSP_BLOCKS]; /* the same of the sync processors */
 	struct trn_udma *udma[TRN_DMA_ENGINES];
 	struct trn_core *core[TRN_CORES];
 	struct trn_sync topsp[TRN_TOPSPS];
 	struct trn_launch *launch;
-	void *misc;    /* misc.c: MISC RAM, mailbox, reset */
-	void *notific; /* notific.c: notification queues */
-	void *regs;    /* regs.c: plain read/write registers kept as a sparse table */
-	bool dead;     /* reads all ones: fault "device.lost" */
+	struct trn_misc *misc;
+	struct trn_notific *notific;
+	struct trn_plain *plain;
+	/* What the firmware holds in reset, as a reset core map: 7:0 cores, 15:8 their DMA
+	 * engines, 23:16 their TOP_SPs, 31 the top-level engines. */
+	uint32_t in_reset;
+	bool dead; /* reads all ones: fault "device.lost" */
 	bool bus_master;
+	uint32_t cfg_command, cfg_bar[6]; /* pci.c */
 	struct trn_chip_counters counters;
 };
 
@@ -47,7 +63,6 @@ struct trn_model {
 	struct trn_model_config config;
 	struct trn_heap calendar;
 	uint64_t now_ps;
-	uint64_t background; /* events pending that only firmware timers made */
 	uint64_t lost;
 	struct trn_prng prng;
 	struct trn_fault *faults;
@@ -58,9 +73,16 @@ struct trn_model {
 /* time.c: run fn(arg, a, b) at now + delay. Out of memory counts as a lost event
  * and answers -ENOMEM: the caller fails its object. */
 int trn_model_after(struct trn_model *model, uint64_t delay_ps,
-		    void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a, uint64_t b);
+		    void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a,
+		    uint64_t b);
 void trn_model_event(struct trn_chip *chip, enum trn_model_event_kind kind, const char *rule,
 		     uint64_t address, uint64_t value, uint32_t engine, uint32_t queue);
+
+/* model.c: parts that are made when first used; NULL when there is no memory (counted as
+ * lost), or no extension. */
+struct trn_core *trn_chip_core(struct trn_chip *chip, uint32_t index);
+struct trn_launch *trn_chip_launch(struct trn_chip *chip);
+struct trn_udma *trn_chip_udma(struct trn_chip *chip, uint32_t index);
 
 /* addr.c: device-side (AXI) addresses.
  * copy() moves size bytes between two device addresses with memmove semantics
@@ -70,14 +92,17 @@ void trn_model_event(struct trn_chip *chip, enum trn_model_event_kind kind, cons
 int trn_chip_dma_copy(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t size,
 		      uint64_t *ret_bad);
 /* The same between a device address and bytes of the model. */
-int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size, uint64_t *ret_bad);
+int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size,
+		      uint64_t *ret_bad);
 int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
 		       uint64_t *ret_bad);
 /* Plain memory (HBM, host) at an address as one host pointer, or NULL. */
 void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write);
 
-/* core.c, called by addr.c and regs.c: the TPB window of a core. Offsets are window
- * offsets; sizes may cross partitions. -EFAULT past the usable bytes. */
+/* core.c, called by addr.c and regs.c: SBUF and PSUM in the TPB window of a core. Offsets are
+ * window offsets; addr.c calls for one SBUF partition at a time. -EFAULT past the usable bytes.
+ * Semaphores and events of the window do not come here: addr.c and regs.c reach them through
+ * trn_core_sync() and tell trn_core_sync_changed(). */
 int trn_core_create(struct trn_chip *chip, uint32_t index, struct trn_core **ret_core);
 void trn_core_destroy(struct trn_core *core);
 int trn_core_window_read(struct trn_core *core, uint32_t offset, void *dst, uint64_t size);
