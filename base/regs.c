@@ -569,3 +569,46 @@ int trn_regs_find(const char *name, uint32_t *ret_offset)
 	}
 	return -ENOENT;
 }
+
+static int each_in(const struct block *block, uint32_t which, trn_regs_fn fn, void *user)
+{
+	uint32_t number = block->first + which * block->step;
+	uint32_t base = block->base + which * block->stride;
+
+	for (size_t i = 0; i < block->rule_count; i++) {
+		const struct rule *rule = &block->rules[i];
+		uint32_t outer = rule->count[0] != 0 ? rule->count[0] : 1;
+		uint32_t inner = rule->count[1] != 0 ? rule->count[1] : 1;
+
+		for (uint32_t n = 0; n < outer * inner; n++) {
+			uint32_t index[2] = { n / inner, n % inner };
+			char name[TRN_REGS_NAME_MAX];
+			struct out out = { name, sizeof(name), 0 };
+			int r;
+
+			put_pattern(&out, block->name, &number);
+			put(&out, '.');
+			put_pattern(&out, rule->name, index);
+			name[trn_min_u64(out.length, sizeof(name) - 1)] = 0;
+			r = fn(user, name,
+			       base + rule->offset + index[0] * rule->stride[0] +
+				       index[1] * rule->stride[1]);
+			if (r != 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int trn_regs_each(trn_regs_fn fn, void *user)
+{
+	for (size_t i = 0; i < TRN_ARRAY_LEN(blocks); i++) {
+		for (uint32_t which = 0; which < blocks[i].count; which++) {
+			int r = each_in(&blocks[i], which, fn, user);
+
+			if (r != 0)
+				return r;
+		}
+	}
+	return 0;
+}

@@ -307,4 +307,10 @@ uint32_t trn_regs_pe_bar0(unsigned int core);
 int trn_regs_name(uint32_t offset, char *buf, unsigned long size);
 int trn_regs_find(const char *name, uint32_t *ret_offset);
 
+/* Every name there is, block by block; one offset may have two. Stops at the first answer
+ * that is not 0 and returns it. */
+#define TRN_REGS_NAME_MAX 48
+typedef int (*trn_regs_fn)(void *user, const char *name, uint32_t offset);
+int trn_regs_each(trn_regs_fn fn, void *user);
+
 #endif /* BASE_REGS_H */

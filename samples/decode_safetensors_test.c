@@ -189,7 +189,7 @@ static void weights_file(const struct decode_config *config, struct decode_weigh
 {
 	FILE *file;
 
-	strcpy(path, "decode-test-XXXXXX");
+	memcpy(path, "decode-test-XXXXXX", sizeof("decode-test-XXXXXX"));
 	file = fdopen(mkstemp(path), "w");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_eq(decode_weights_seed(config, trn_test_seed(), weights, &why), 0);
