@@ -25,7 +25,7 @@ FLOORS = [
     (r'runtime/', ['base/', 'hal/hal.h', 'runtime/'], None),
     (r'kernels/', ['kernels/'], None),
     (r'compat/', ['compat/'], None),
-    (r'samples/', ['samples/'], None),
+    (r'samples/', [], None),
     (r'predict/', ['base/', 'model/', 'predict/'], None),
     (r'tools/trnmockd', ['base/', 'model/', 'tools/'], None),
     (r'tools/', ['predict/', 'tools/'], None),
@@ -67,6 +67,8 @@ def check_include(file, kind, target):
         return 'the model has no clock, lock or log'
     if file.is_test and FOR_TESTS.match(target):
         return None
+    if file.path.startswith('samples/') and '/' not in target:
+        return None  # a sample is copied out of the tree: its own header lies beside it
     for allowed in quoted:
         if target == allowed or (allowed.endswith('/') and target.startswith(allowed)):
             return None
@@ -160,7 +162,8 @@ def banned_words(file):
 
 FUNCTION_LINES = 70
 FILE_LINES = {'.c': 800, '.h': 400, '.py': 800}
-SAMPLE_LINES = 150
+SAMPLE_LINES = 150  # of the file that has main()
+HAS_MAIN = re.compile(r'^int main\(', re.MULTILINE)
 COLUMNS = 100
 
 
@@ -216,7 +219,7 @@ def function_length(file):
 
 def file_length(file):
     limit = FILE_LINES.get('.' + file.name.rpartition('.')[2])
-    if file.path.startswith('samples/') and file.path.endswith('.c'):
+    if file.path.startswith('samples/') and not file.is_test and HAS_MAIN.search(file.code):
         limit = SAMPLE_LINES
     if limit and len(file.lines) > limit:
         yield 1, file.name, '%d lines, at most %d' % (len(file.lines), limit)

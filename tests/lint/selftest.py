@@ -19,6 +19,7 @@ import symbols  # noqa: E402
 
 TOP = '/* SPDX-License-Identifier: Apache-2.0 */\n'
 LONG = 'static int f(int a)\n{\n' + '\ta++;\n' * 67 + '\treturn a;\n}\n'
+MAIN = 'int main(void)\n'
 WORD = 'TO' + 'DO'
 
 # Rule: [(path, text that must be reported)], [(path, text that must pass)].
@@ -42,6 +43,7 @@ PLANTS = {
         [('runtime/a.c', '#include "hal/hal.h"\n#include "base/log.h"\n#include <trn/device.h>\n'),
          ('hal/mock_bus.c', '#include "model/model.h"\n'),
          ('hal/mock/bus.c', '#include "model/model.h"\n'),
+         ('samples/a.c', '#include "a.h"\n'), ('samples/a_test.c', '#include "a.h"\n'),
          ('tools/trnctl.c', '#include <trn/diag.h>\n#include <json-c/json.h>\n'),
          ('model/a.c', '#include <string.h>\n#include "base/heap.h"\n'),
          ('model/a_test.c', '#include <stdio.h>\n#include "base/test_main.h"\n'),
@@ -78,8 +80,9 @@ PLANTS = {
         [('base/a.c', LONG.replace('\ta++;\n', '', 1)),
          ('tests/a.py', 'def f():\n' + '    x = 1\n' * 69)]),
     'file-length': (
-        [('base/a.c', 'int x;\n' * 801), ('base/a.h', '\n' * 401), ('samples/a.c', '\n' * 151)],
-        [('base/a.c', 'int x;\n' * 800), ('base/a.h', '\n' * 400), ('samples/a.c', '\n' * 150)]),
+        [('base/a.c', 'int x;\n' * 801), ('base/a.h', '\n' * 401), ('samples/a.c', '\n' * 150 + MAIN)],
+        [('base/a.c', 'int x;\n' * 800), ('base/a.h', '\n' * 400), ('samples/a.c', '\n' * 149 + MAIN),
+         ('samples/a_part.c', '\n' * 151)]),
     'columns': ([('base/a.c', '\t' + 'x' * 93 + '\n'), ('meson.build', 'x' * 101 + '\n')],
                 [('base/a.c', '\t' + 'x' * 92 + '\n'), ('docs/a.md', 'x' * 200 + '\n')]),
     'spdx': ([('base/a.c', 'int x;\n'), ('base/a.c', 'int x;\n' + TOP),

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading trnx images as hostile input: bounds, tables, checksums, relocations and the
+ * instruction streams. Knows no device. */
+#ifndef RUNTIME_TRNX_H
+#define RUNTIME_TRNX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <trn/isa.h>
+#include <trn/types.h>
+#include "base/trnx.h"
+
+/* Why an image was refused. */
+struct trn_trnx_fault {
+	uint64_t offset; /* byte of the image */
+	int engine;      /* enum trn_engine, or -1 */
+	int64_t pc;      /* word index in that engine's stream, or -1 */
+	int opcode;      /* or -1 */
+	int rule;        /* enum trn_ext_rule of an instruction, or 0 */
+	const char *why; /* static */
+};
+
+struct trn_trnx_part { /* one section as it will lie in device memory */
+	char name[TRN_TRNX_NAME_MAX + 1];
+	uint8_t kind, engine;
+	uint32_t flags;
+	uint32_t arg;    /* code: TRN_TRNX_NONE */
+	uint64_t offset; /* from the start of the program's memory */
+	uint64_t size;
+	uint64_t file_offset; /* bss: 0 */
+};
+
+/* A checked image. load holds code and data, relocated for address 0; bss follows it. */
+struct trn_trnx {
+	const struct trn_alloc *alloc;
+	char name[TRN_TRNX_NAME_MAX + 1];
+	uint32_t arch;
+	uint32_t section_count, arg_count, symbol_count, reloc_count;
+	struct trn_trnx_part section[TRN_TRNX_SECTIONS_MAX];
+	struct {
+		char name[TRN_TRNX_ARG_NAME_MAX + 1];
+		uint8_t kind;
+		uint64_t min_bytes;
+	} arg[TRN_TRNX_ARGS_MAX];
+	int code[TRN_ENGINE_COUNT]; /* section of each engine's stream, or -1 */
+	uint64_t memory_align;      /* of the program's memory */
+	uint64_t memory_bytes;      /* with bss */
+	uint64_t load_bytes;
+	uint8_t *load;
+	uint64_t address;     /* load is relocated for it */
+	const uint8_t *image; /* borrowed from parse() */
+};
+
+/* arch: generation number of the device, 0 takes any. image must outlive ret_trnx's use of
+ * rebase(). -TRN_EPROGRAM and *ret_fault, -ENOMEM. */
+int trn_trnx_parse(const struct trn_alloc *alloc, const void *image, size_t bytes, uint32_t arch,
+		   struct trn_trnx *ret_trnx, struct trn_trnx_fault *ret_fault);
+/* Relocates load for where the program's memory is. */
+void trn_trnx_rebase(struct trn_trnx *trnx, uint64_t address);
+/* Gives load back; also after a failed parse(). */
+void trn_trnx_fini(struct trn_trnx *trnx);
+/* What a symbol is; index from 0; the text is inside the image. -ENOENT past the end. */
+int trn_trnx_symbol(const struct trn_trnx *trnx, uint32_t index, struct trn_trnx_symbol *ret_symbol,
+		    const char **ret_name);
+
+/* trnx_code.c: what is known of an instruction without a device. */
+struct trn_trnx_code {
+	const uint8_t *words;
+	uint32_t count;
+	uint8_t *starts; /* bit per word: an instruction begins here */
+	enum trn_engine engine;
+	uint32_t arg_count;    /* declared */
+	uint32_t section_args; /* data and bss sections */
+};
+/* Finds instruction boundaries, filling starts (zeroed by the caller). */
+int trn_trnx_code_scan(const struct trn_trnx_code *code, struct trn_trnx_fault *ret_fault);
+/* After scan and relocation: every field that can be judged. fault offsets count from words. */
+int trn_trnx_code_check(const struct trn_trnx_code *code, struct trn_trnx_fault *ret_fault);
+
+static inline bool trn_trnx_code_start(const struct trn_trnx_code *code, uint64_t word)
+{
+	return word < code->count && (code->starts[word / 8] >> (word % 8) & 1);
+}
+
+/* Least and most words, and what an opcode is; NULL for an unknown one. */
+struct trn_trnx_op {
+	uint8_t op;
+	uint8_t words_min, words_max;
+	uint8_t flags;   /* that it knows */
+	uint8_t engines; /* bit per engine */
+	uint8_t shape;   /* enum trn_trnx_shape */
+	uint8_t slots;   /* bit per enum trn_isa_slot: must be there */
+	uint8_t maybe;   /* may be there */
+	const char *name;
+};
+enum trn_trnx_shape {
+	TRN_TRNX_SEQUENCER = 0,
+	TRN_TRNX_COMPUTE = 1,
+	TRN_TRNX_DMA = 2
+};
+const struct trn_trnx_op *trn_trnx_op(uint8_t op);
+
+#endif /* RUNTIME_TRNX_H */
