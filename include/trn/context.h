@@ -114,6 +114,16 @@ TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_err
  */
 TRN_API int trn_context_progress(struct trn_context *context);
 
+/**
+ * trn_deadline_in() - the deadline that lies some time ahead
+ * @ns: nanoseconds from now; too many give TRN_DEADLINE_NEVER
+ *
+ * Context: any thread.
+ * Return:  CLOCK_MONOTONIC time, for the deadline_ns of any call.
+ * Since:   0.1
+ */
+TRN_API uint64_t trn_deadline_in(uint64_t ns);
+
 TRN_END_DECLS
 
 #endif /* TRN_CONTEXT_H */

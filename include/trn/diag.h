@@ -62,6 +62,35 @@ TRN_API int trn_diag_reg_name(uint32_t offset, char *buf, size_t size);
 TRN_API TRN_MUST_CHECK int trn_diag_reg_find(const char *name, uint32_t *ret_offset);
 
 /**
+ * typedef trn_diag_reg_fn - one register of trn_diag_reg_each()
+ *
+ * The name lives for the call. Return non-zero to stop.
+ */
+typedef int (*trn_diag_reg_fn)(void *user, const char *name, uint32_t offset);
+
+/**
+ * trn_diag_reg_each() - every named BAR0 register, more than a hundred thousand
+ * @fn: called once for each name; one offset may have two
+ * @user: handed to @fn
+ *
+ * Context: any thread.
+ * Return:  0, or what @fn answered when it stopped.
+ * Since:   0.1
+ */
+TRN_API int trn_diag_reg_each(trn_diag_reg_fn fn, void *user);
+
+/**
+ * trn_diag_scheme() - the device URI schemes this library knows
+ * @index: from 0
+ * @ret_help: takes one line on what the door needs; may be NULL
+ *
+ * Context: any thread.
+ * Return:  static text such as "mock", or NULL past the last one.
+ * Since:   0.1
+ */
+TRN_API const char *trn_diag_scheme(unsigned int index, const char **ret_help);
+
+/**
  * trn_diag_control() - a control verb of the door
  * @device: a device
  * @verb: "fault" (arms one, docs/faults.md), "violations", "counters", "hash", "time"
