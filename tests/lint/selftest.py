@@ -44,6 +44,7 @@ PLANTS = {
          ('hal/mock_bus.c', '#include "model/model.h"\n'),
          ('hal/mock/bus.c', '#include "model/model.h"\n'),
          ('samples/a.c', '#include "a.h"\n'), ('samples/a_test.c', '#include "a.h"\n'),
+         ('model/test_host.c', '#include <stdlib.h>\n'),
          ('tools/trnctl.c', '#include <trn/diag.h>\n#include <json-c/json.h>\n'),
          ('model/a.c', '#include <string.h>\n#include "base/heap.h"\n'),
          ('model/a_test.c', '#include <stdio.h>\n#include "base/test_main.h"\n'),
@@ -80,9 +81,10 @@ PLANTS = {
         [('base/a.c', LONG.replace('\ta++;\n', '', 1)),
          ('tests/a.py', 'def f():\n' + '    x = 1\n' * 69)]),
     'file-length': (
-        [('base/a.c', 'int x;\n' * 801), ('base/a.h', '\n' * 401), ('samples/a.c', '\n' * 150 + MAIN)],
-        [('base/a.c', 'int x;\n' * 800), ('base/a.h', '\n' * 400), ('samples/a.c', '\n' * 149 + MAIN),
-         ('samples/a_part.c', '\n' * 151)]),
+        [('base/a.c', 'int x;\n' * 801), ('base/a.h', '\n' * 401),
+         ('samples/a.c', '\n' * 150 + MAIN)],
+        [('base/a.c', 'int x;\n' * 800), ('base/a.h', '\n' * 400),
+         ('samples/a.c', '\n' * 149 + MAIN), ('samples/a_part.c', '\n' * 151)]),
     'columns': ([('base/a.c', '\t' + 'x' * 93 + '\n'), ('meson.build', 'x' * 101 + '\n')],
                 [('base/a.c', '\t' + 'x' * 92 + '\n'), ('docs/a.md', 'x' * 200 + '\n')]),
     'spdx': ([('base/a.c', 'int x;\n'), ('base/a.c', 'int x;\n' + TOP),
@@ -206,14 +208,15 @@ def check_library(tap, folder):
     objects = os.path.join(folder, 'a.o')
     with open(source, 'w', encoding='utf-8') as out:
         out.write('#include <time.h>\nint trn_a(void) { return 0; }\n'
-                  'long other(void) { static long n; return n += time(0); }\n')
+                  'long other(void) { static long n; return n += time(0); }\n'
+                  'const char *const table[] = { "a" };\n')
     subprocess.run(['cc', '-shared', '-fPIC', '-o', shared, source], check=True)
     subprocess.run(['cc', '-c', '-o', objects, source], check=True)
-    tap.result('exports', [] if symbols.exported(shared) == {'trn_a', 'other'} else ['not seen'])
+    tap.result('exports', [] if symbols.exported(shared) == {'trn_a', 'other', 'table'} else ['not seen'])
     tap.result('foreign names', [] if symbols.foreign_names(objects) else ['missed: other'])
     impure = ' '.join(symbols.impure_names(objects))
     tap.result('impurity', [what for what in ('mutable global n', 'calls time')
-                            if what not in impure])
+                            if what not in impure] + (['false alarm'] * ('global table' in impure)))
 
 
 def check_tools(tap, folder):
