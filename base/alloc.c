@@ -67,8 +67,6 @@ int trn_reserve(size_t size, void **ret_base)
 {
 	void *base;
 
-	if (size == 0)
-		return -EINVAL;
 	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);
 	if (base == MAP_FAILED)

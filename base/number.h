@@ -2,8 +2,8 @@
 /* Number formats of the device: conversion to and from FP32, scalar and in
  * rows. Round to nearest even; FP32 to integer rounds to nearest even and
  * saturates, NaN gives 0; overflow of FP16, e4m3, e5m2 and e3m4 goes to infinity,
- * of e4m3fn to NaN; a NaN stays a (quiet) NaN. The host must round to nearest, as it
- * does unless told otherwise. */
+ * of e4m3fn to NaN; a NaN stays one and becomes quiet (BF16 to FP32 keeps its
+ * bits). The host must round to nearest, as it does unless told otherwise. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 

@@ -10,6 +10,13 @@
 #include <string.h>
 
 #define RANDOM_ROUNDS 50000
+/* For inner loops: ck_assert writes to a file each time it passes. */
+#define CHECK(cond)                          \
+	do {                                 \
+		if (!(cond))                 \
+			ck_abort_msg(#cond); \
+	} while (0)
+#define CODE_BITS_MAX 18 /* TF32 without its sign */
 
 struct ref_format {
 	enum trn_dtype type;
@@ -66,7 +73,7 @@ static uint32_t code_step(const struct ref_format *f, uint32_t code)
 }
 
 /* What a code without sign would be worth if none were special. */
-static double ref_value(const struct ref_format *f, uint32_t code)
+static double value_of(const struct ref_format *f, uint32_t code)
 {
 	int bias = (1 << (f->exponent - 1)) - 1;
 	int e = (int)(code >> f->mantissa);
@@ -74,6 +81,20 @@ static double ref_value(const struct ref_format *f, uint32_t code)
 
 	return e == 0 ? ldexp(m, 1 - bias - f->mantissa) :
 			ldexp(m + (double)(1u << f->mantissa), e - bias - f->mantissa);
+}
+
+/* The same from a table, filled at a format's first use: the search reads it often. */
+static double ref_value(const struct ref_format *f, uint32_t code)
+{
+	static double values[1u << CODE_BITS_MAX];
+	static const struct ref_format *filled;
+
+	if (filled != f) {
+		for (uint32_t i = 0; i <= code_top(f); i++)
+			values[i] = value_of(f, i);
+		filled = f;
+	}
+	return values[code];
 }
 
 /* Nearest code for |v|, ties to even; v is no NaN. */
@@ -130,8 +151,32 @@ static void check_store(const struct ref_format *f, float v)
 	uint32_t want = (ref_code(f, (double)v) | (signbit(v) ? sign_of(f) : 0)) << f->unused;
 	uint32_t got = store(f, v);
 
-	ck_assert_msg(got == want, "%s: %a gives %#x, not %#x", trn_dtype_name(f->type), (double)v,
-		      got, want);
+	if (got != want)
+		ck_abort_msg("%s: %a gives %#x, not %#x", trn_dtype_name(f->type), (double)v, got,
+			     want);
+}
+
+/* One code: its value, and back. *largest follows the finite ones. */
+static void check_code(const struct ref_format *f, uint32_t code, double *largest)
+{
+	uint32_t abs = code & code_top(f);
+	bool nan = abs > code_over(f) || (f->finite && abs == code_over(f));
+	float v = load(f, code << f->unused);
+	uint32_t back = code;
+
+	if (nan) {
+		/* Sign and payload stay, a signalling NaN becomes quiet. */
+		back |= f->finite ? 0 : 1u << (f->mantissa - 1);
+		CHECK(isnan(v));
+		CHECK(f->type == TRN_DTYPE_BF16 || (bits_of(v) & 0x00400000));
+	} else if (abs == code_over(f)) {
+		CHECK(isinf(v));
+	} else {
+		CHECK(fabs((double)v) == ref_value(f, abs));
+		*largest = fmax(*largest, fabs((double)v));
+	}
+	CHECK((signbit(v) != 0) == (code != abs)); /* -0 too */
+	CHECK(store(f, v) == back << f->unused);
 }
 
 START_TEST(every_code_loads_its_value_and_stores_back)
@@ -139,29 +184,8 @@ START_TEST(every_code_loads_its_value_and_stores_back)
 	const struct ref_format *f = &refs[_i];
 	double largest = 0;
 
-	for (uint32_t code = 0; code <= (code_top(f) | sign_of(f)); code += code_step(f, code)) {
-		uint32_t abs = code & code_top(f);
-		float v = load(f, code << f->unused);
-
-		if (abs > code_over(f) || (f->finite && abs == code_over(f))) {
-			uint32_t quiet = f->finite ? 0 : 1u << (f->mantissa - 1);
-
-			ck_assert_msg(isnan(v), "%s %#x", trn_dtype_name(f->type), code);
-			ck_assert_uint_eq(signbit(v) != 0, code != abs);
-			/* sign and payload stay, a signalling NaN becomes quiet */
-			ck_assert_uint_eq(store(f, v), (code | quiet) << f->unused);
-			continue;
-		}
-		if (abs == code_over(f)) {
-			ck_assert(isinf(v));
-		} else {
-			ck_assert_msg(fabs((double)v) == ref_value(f, abs), "%s %#x",
-				      trn_dtype_name(f->type), code);
-			largest = fmax(largest, fabs((double)v));
-		}
-		ck_assert_uint_eq(signbit(v) != 0, code != abs); /* -0 too */
-		ck_assert_uint_eq(store(f, v), code << f->unused);
-	}
+	for (uint32_t code = 0; code <= (code_top(f) | sign_of(f)); code += code_step(f, code))
+		check_code(f, code, &largest);
 	ck_assert_msg(largest == f->max, "%s: largest %a", trn_dtype_name(f->type), largest);
 }
 END_TEST
@@ -207,7 +231,7 @@ START_TEST(stores_of_random_bits)
 		if (!isnan(v))
 			check_store(f, v);
 		else
-			ck_assert_msg(isnan(load(f, store(f, v))), "%#x", u);
+			CHECK(isnan(load(f, store(f, v))));
 	}
 }
 END_TEST
@@ -283,10 +307,10 @@ static void check_int(const struct ref_int *f, float v)
 	uint32_t got = 0;
 
 	trn_store_f32(&got, f->type, v);
-	ck_assert_msg(got == ((uint32_t)(int64_t)want & mask), "%s: %a gives %#x",
-		      trn_dtype_name(f->type), (double)v, got);
+	if (got != ((uint32_t)(int64_t)want & mask))
+		ck_abort_msg("%s: %a gives %#x", trn_dtype_name(f->type), (double)v, got);
 	/* and back: exact where FP32 has the number, else its nearest */
-	ck_assert(trn_load_f32(&got, f->type) == (float)want);
+	CHECK(trn_load_f32(&got, f->type) == (float)want);
 }
 
 START_TEST(integers_round_then_saturate)
@@ -341,8 +365,8 @@ START_TEST(rows_equal_elements)
 		trn_row_to_f32(wide, raw + shift, type, count);
 		ck_assert(wide[count] == 123.0f); /* nothing behind the end */
 		for (size_t i = 0; i < count; i++)
-			ck_assert_uint_eq(bits_of(wide[i]),
-					  bits_of(trn_load_f32(raw + shift + i * size, type)));
+			CHECK(bits_of(wide[i]) ==
+			      bits_of(trn_load_f32(raw + shift + i * size, type)));
 
 		for (size_t i = 0; i < count; i++)
 			wide[i] = float_of(trn_lo32(trn_prng_next(&prng)));
@@ -351,7 +375,7 @@ START_TEST(rows_equal_elements)
 		ck_assert_uint_eq(out[shift + count * size], 0xa5);
 		for (size_t i = 0; i < count; i++) {
 			trn_store_f32(one, type, wide[i]);
-			ck_assert_mem_eq(out + shift + i * size, one, size);
+			CHECK(memcmp(out + shift + i * size, one, size) == 0);
 		}
 	}
 }
@@ -405,8 +429,9 @@ END_TEST
 
 START_TEST(names_and_sizes)
 {
-	static const size_t sizes[TRN_DTYPE_COUNT] = { 0, 1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 1, 1, 1, 1 };
+	static const size_t sizes[] = { 0, 1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 1, 1, 1, 1 };
 
+	ck_assert_uint_eq(TRN_ARRAY_LEN(sizes), TRN_DTYPE_COUNT);
 	for (int i = 0; i < TRN_DTYPE_COUNT; i++) {
 		ck_assert_uint_eq(trn_dtype_size((enum trn_dtype)i), sizes[i]);
 		for (int k = 0; k < i; k++)
