@@ -147,7 +147,8 @@ def sections(library):
     done = subprocess.run(['nm', '--format=sysv', library], capture_output=True, text=True,
                           check=True)
     fields = [line.split('|') for line in done.stdout.splitlines()]
-    return [(f[0].strip(), f[6].strip()) for f in fields if len(f) == 7 and f[3].strip() == 'OBJECT']
+    return [(f[0].strip(), f[6].strip()) for f in fields
+            if len(f) == 7 and f[3].strip() == 'OBJECT']
 
 
 def exported(library):

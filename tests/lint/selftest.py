@@ -215,8 +215,8 @@ def check_library(tap, folder):
     tap.result('exports', [] if symbols.exported(shared) == {'trn_a', 'other', 'table'} else ['not seen'])
     tap.result('foreign names', [] if symbols.foreign_names(objects) else ['missed: other'])
     impure = ' '.join(symbols.impure_names(objects))
-    tap.result('impurity', [what for what in ('mutable global n', 'calls time')
-                            if what not in impure] + (['false alarm'] * ('global table' in impure)))
+    missed = [what for what in ('mutable global n', 'calls time') if what not in impure]
+    tap.result('impurity', missed + ['false alarm'] * ('global table' in impure))
 
 
 def check_tools(tap, folder):
