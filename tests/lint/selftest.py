@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import headers
+import includes
 import lint
 import rules
 import tools
@@ -149,6 +150,17 @@ def check_rules(tap):
                    ['false alarm: %s' % (found,) for files in right for found in rule(files)])
 
 
+def check_includes(tap):
+    wrong = [('base/a.c', '-I../.floors/model'), ('runtime/a.c', '-I../.floors/hal'),
+             ('samples/a.c', '-I../.floors/base'), ('hal/a.c', 'cc -I.. -c a.c'),
+             ('kernels/a.c', '-I../.floors/runtime')]
+    right = [('model/a.c', '-I../.floors/base -I../include -I../model'),
+             ('kernels/a_test.c', '-I../.floors/base')]
+    tap.result('include folders', ['missed: %s %s' % row for row in wrong
+                                   if not includes.problems_of(*row)] +
+               ['false alarm: %s %s' % row for row in right if includes.problems_of(*row)])
+
+
 def check_exceptions(tap):
     row = 'columns a.c 3  # a table\n'
     problems = []
@@ -212,7 +224,8 @@ def check_library(tap, folder):
                   'const char *const table[] = { "a" };\n')
     subprocess.run(['cc', '-shared', '-fPIC', '-o', shared, source], check=True)
     subprocess.run(['cc', '-c', '-o', objects, source], check=True)
-    tap.result('exports', [] if symbols.exported(shared) == {'trn_a', 'other', 'table'} else ['not seen'])
+    names = symbols.exported(shared)
+    tap.result('exports', [] if names == {'trn_a', 'other', 'table'} else [str(names)])
     tap.result('foreign names', [] if symbols.foreign_names(objects) else ['missed: other'])
     impure = ' '.join(symbols.impure_names(objects))
     missed = [what for what in ('mutable global n', 'calls time') if what not in impure]
@@ -242,6 +255,7 @@ def check_tools(tap, folder):
 def main():
     tap = tree.Tap()
     check_rules(tap)
+    check_includes(tap)
     check_exceptions(tap)
     check_comments(tap)
     check_map(tap)
