@@ -12,6 +12,10 @@
 
 struct trn_bus;
 
+#define TRN_BUS_SIMULATED 0x1u /* the device is the model: waits are short */
+#define TRN_BUS_INLINE 0x2u    /* the device moves only inside progress() */
+#define TRN_BUS_FAULTS 0x4u    /* control("fault") works */
+
 /* A device as discovery shows it; every number is as the bus reported it. */
 struct trn_bus_info {
 	char name[64]; /* "mock:trn3/0" */
@@ -19,6 +23,10 @@ struct trn_bus_info {
 	uint8_t revision;
 	int numa_node; /* -1 unknown */
 	uint64_t bar_size[6];
+	uint32_t flags; /* TRN_BUS_* */
+	/* Of each stack, where the bus knows it: a model with less than its generation. 0: ask the
+	 * extension, else the driver's table. */
+	uint64_t hbm_bytes;
 };
 
 /*
