@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mock's control verbs: faults in, state and counters out as JSON. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bits.h"
+#include "hal/bus_mock.h"
+
+struct verb {
+	const char *name;
+	/* Lock held. Text into buf, which holds any answer. */
+	int (*run)(struct mock *mock, const char *arg, char *buf, size_t size);
+};
+
+static int verb_fault(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	const char *why = NULL;
+	int r = trn_model_fault(mock->model, arg ? arg : "", &why);
+
+	if (r < 0)
+		snprintf(buf, size, "{\"error\":\"%s\"}", why ? why : "refused");
+	else
+		snprintf(buf, size, "{}");
+	return r;
+}
+
+static int verb_violations(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	(void)arg;
+	snprintf(buf, size,
+		 "{\"violations\":%" PRIu64 ",\"last\":\"%s\",\"address\":\"0x%" PRIx64
+		 "\",\"time_ps\":%" PRIu64 "}",
+		 mock->violations, mock->violations ? mock->last_violation.rule : "",
+		 mock->last_violation.address, mock->last_violation.time_ps);
+	return 0;
+}
+
+static int verb_counters(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	struct trn_chip_counters c;
+
+	(void)arg;
+	trn_chip_counters(mock->chip, &c);
+	snprintf(buf, size,
+		 "{\"dma_bytes\":%" PRIu64 ",\"dma_packets\":%" PRIu64 ",\"dma_errors\":%" PRIu64
+		 ",\"instructions\":%" PRIu64 ",\"launches\":%" PRIu64 ",\"matmul_macs\":%" PRIu64
+		 ",\"doorbells\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"mailbox_requests\":%" PRIu64
+		 ",\"violations\":%" PRIu64 ",\"busy_ps\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64
+		 ",%" PRIu64 ",%" PRIu64 "],\"unknown_registers\":%" PRIu64
+		 ",\"lost_events\":%" PRIu64 ",\"gemm\":\"%s\"}",
+		 c.dma_bytes, c.dma_packets, c.dma_errors, c.instructions, c.launches,
+		 c.matmul_macs, c.doorbells, c.resets, c.mailbox_requests, c.violations,
+		 c.busy_ps[0], c.busy_ps[1], c.busy_ps[2], c.busy_ps[3], c.busy_ps[4],
+		 mock->event_totals[TRN_EV_UNKNOWN_REG], trn_model_lost_events(mock->model),
+		 mock->gemm_used ? "libxsmm" : "model");
+	return 0;
+}
+
+static int verb_hash(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	(void)arg;
+	snprintf(buf, size, "{\"hash\":\"0x%016" PRIx64 "\"}", trn_model_hash(mock->model));
+	return 0;
+}
+
+static int verb_time(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	(void)arg;
+	snprintf(buf, size, "{\"time_ps\":%" PRIu64 "}", trn_model_now(mock->model));
+	return 0;
+}
+
+/* Steps an inline model by up to arg events (default 1). */
+static int verb_step(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	uint64_t limit = 1;
+	uint64_t done = 0;
+
+	if (mock->threaded)
+		return -ENOTSUP;
+	if (arg && trn_parse_size(arg, &limit) < 0)
+		return -EINVAL;
+	while (done < limit && trn_model_next(mock->model) != TRN_MODEL_NEVER &&
+	       trn_model_step(mock->model))
+		done++;
+	snprintf(buf, size, "{\"steps\":%" PRIu64 ",\"time_ps\":%" PRIu64 "}", done,
+		 trn_model_now(mock->model));
+	return 0;
+}
+
+static const struct verb verbs[] = {
+	{ "fault", verb_fault }, { "violations", verb_violations }, { "counters", verb_counters },
+	{ "stats", verb_counters }, { "hash", verb_hash },	    { "time", verb_time },
+	{ "step", verb_step },
+};
+
+int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char *ret_text,
+		     size_t text_size)
+{
+	char buf[768] = "";
+	int r = -ENOTSUP;
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].name, verb) != 0)
+			continue;
+		trn_mock_lock(mock);
+		r = verbs[i].run(mock, arg, buf, sizeof(buf));
+		trn_mock_unlock(mock);
+		break;
+	}
+	if (!ret_text || buf[0] == '\0')
+		return r;
+	if (strlen(buf) >= text_size)
+		return r < 0 ? r : -ENOSPC;
+	memcpy(ret_text, buf, strlen(buf) + 1);
+	return r;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mock's URI: which pods exist, which parameters, what each may be. Hostile
+ * text; every refusal names what it refused. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bits.h"
+#include "hal/bus_mock.h"
+#include "model/gen.h"
+
+/* Pods of the design that later versions open. */
+static const char *const later_pods[] = {
+	"trn4",		   "trn2-48xl",	       "trn2-ultraserver", "trn3-gen1",
+	"trn3-ultraserver", "trn4-ultraserver",
+};
+
+struct param {
+	const char *key;
+	size_t at; /* of the value in struct mock_params */
+	uint64_t min, max;
+	const char *limits; /* for the message */
+	bool size; /* may have K M G T */
+};
+
+#define AT(member) offsetof(struct mock_params, member)
+
+static const struct param params_known[] = {
+	{ "seed", AT(seed), 0, UINT64_MAX, "a number", false },
+	{ "threads", AT(threads), 0, 1, "0 or 1", false },
+	/* 16 MiB of each stack belong to the firmware; a slot of the address map is 64 GiB. */
+	{ "hbm", AT(hbm), 32 * TRN_MIB, 64 * TRN_GIB, "32M to 64G, whole MiB", true },
+	{ "api", AT(api), 1, 255, "1 to 255", false },
+	{ "extension", AT(extension), 0, 1, "0 or 1", false },
+	{ "revision", AT(revision), 0, 255, "0 to 255", false },
+	{ "routing", AT(routing), 0, 63, "0 to 63", false },
+	{ "serial", AT(serial), 0, UINT64_MAX, "a number", false },
+};
+
+static int take_pod(const char *path, struct mock_params *params, char *why, size_t why_size)
+{
+	char name[32];
+	const char *slash = strchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : strlen(path);
+
+	if (length == 0 || length >= sizeof(name)) {
+		snprintf(why, why_size, "mock: needs a pod: mock:trn2 or mock:trn3");
+		return -EINVAL;
+	}
+	memcpy(name, path, length);
+	name[length] = '\0';
+	for (size_t i = 0; i < TRN_ARRAY_LEN(later_pods); i++) {
+		if (strcmp(later_pods[i], name) != 0)
+			continue;
+		snprintf(why, why_size, "mock:%s comes in a later version; mock:trn2 and mock:trn3 "
+			 "exist", name);
+		return -ENOTSUP;
+	}
+	params->gen = trn_gen_find(name);
+	if (!params->gen) {
+		snprintf(why, why_size, "no pod '%s'; mock:trn2 and mock:trn3 exist", name);
+		return -ENODEV;
+	}
+	if (slash && strcmp(slash, "/0") != 0) {
+		bool number = slash[1] != '\0' && strspn(slash + 1, "0123456789") ==
+							  strlen(slash + 1);
+
+		snprintf(why, why_size, "mock:%s has one device: '%.32s' is no index of it", name,
+			 slash + 1);
+		return number ? -ENODEV : -EINVAL;
+	}
+	return 0;
+}
+
+static int take_number(const struct trn_uri_param *from, const struct param *param,
+		       struct mock_params *params, char *why, size_t why_size)
+{
+	uint64_t value = 0;
+	int r = trn_parse_size(from->value, &value);
+	size_t length = strlen(from->value);
+
+	if (r == 0 && !param->size && length > 0 && !strchr("0123456789abcdefABCDEF",
+							    from->value[length - 1]))
+		r = -EINVAL; /* a unit where none belongs */
+	if (r == 0 && (value < param->min || value > param->max))
+		r = -EINVAL;
+	if (r == 0 && param->size && value % TRN_MIB != 0)
+		r = -EINVAL;
+	if (r < 0) {
+		snprintf(why, why_size, "%s=%.32s: %s is wanted", param->key, from->value,
+			 param->limits);
+		return -EINVAL;
+	}
+	memcpy((char *)params + param->at, &value, sizeof(value));
+	return 0;
+}
+
+/* Keys are unique in a URI, so several faults share one value, with ';' between. */
+static int take_faults(const char *value, struct mock_params *params, char *why, size_t why_size)
+{
+	char *text = params->fault_text;
+
+	if (snprintf(text, sizeof(params->fault_text), "%s", value) >=
+	    (int)sizeof(params->fault_text)) {
+		snprintf(why, why_size, "fault=: too long");
+		return -EINVAL;
+	}
+	for (char *next; text; text = next) {
+		next = strchr(text, ';');
+		if (next)
+			*next++ = '\0';
+		if (*text == '\0' || params->fault_count == MOCK_FAULTS) {
+			snprintf(why, why_size, "fault=: %s",
+				 *text ? "more than 16" : "an empty one");
+			return -EINVAL;
+		}
+		params->faults[params->fault_count++] = text;
+	}
+	return 0;
+}
+
+static int take_param(const struct trn_uri_param *from, struct mock_params *params, char *why,
+		      size_t why_size)
+{
+	if (strcmp(from->key, "fault") == 0)
+		return take_faults(from->value, params, why, why_size);
+	for (size_t i = 0; i < TRN_ARRAY_LEN(params_known); i++) {
+		if (strcmp(params_known[i].key, from->key) == 0)
+			return take_number(from, &params_known[i], params, why, why_size);
+	}
+	if (strcmp(from->key, "timing-only") == 0) {
+		snprintf(why, why_size, "timing-only= comes in a later version");
+		return -ENOTSUP;
+	}
+	snprintf(why, why_size, "unknown parameter '%.32s'; seed threads hbm fault api extension "
+		 "revision routing serial exist", from->key);
+	return -EINVAL;
+}
+
+int trn_mock_params(const struct trn_uri *uri, struct mock_params *ret_params, char *why,
+		    size_t why_size)
+{
+	int r;
+
+	*ret_params = (struct mock_params){ .seed = 1, .extension = 1 };
+	r = take_pod(uri->path, ret_params, why, why_size);
+	for (size_t i = 0; r == 0 && i < uri->param_count; i++)
+		r = take_param(&uri->params[i], ret_params, why, why_size);
+	return r;
+}
