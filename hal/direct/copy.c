@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocking copies between any two device addresses, by the driver's own rings on
+ * the host copy engines. */
+#include <errno.h>
+#include "base/bits.h"
+#include "base/clock.h"
+#include "hal/direct/direct.h"
+
+/* Between two looks at the engine's state registers: a marker in host memory is the fast
+ * sign, a stopped engine the rare one. */
+#define POLLS_PER_STATE 256
+
+/* The core an address is nearest to, or -1. */
+static int address_core(const struct trn_direct *d, uint64_t address)
+{
+	for (unsigned int hbm = 0; hbm < TRN_HBMS; hbm++) {
+		uint64_t base = trn_regs_hbm_axi(hbm);
+
+		if (address >= base && address - base < d->hbm_bytes)
+			return (int)(2 * hbm);
+	}
+	for (unsigned int core = 0; core < TRN_CORES; core++) {
+		uint64_t base = trn_regs_tpb_axi(core);
+
+		if (address >= base && address - base < TRN_AXI_TPB_REGION)
+			return (int)core;
+	}
+	return -1;
+}
+
+struct copy_wait {
+	struct trn_direct_ring *ring;
+	unsigned int polls;
+};
+
+static int copy_done(void *arg)
+{
+	struct copy_wait *wait = arg;
+
+	return trn_direct_ring_poll(wait->ring, ++wait->polls % POLLS_PER_STATE == 0);
+}
+
+/* The batch did not end: says what is known, and stops the queue so that it cannot write later. */
+static int copy_failed(struct trn_direct_ring *ring, int r, bool idle, uint64_t dst)
+{
+	struct trn_direct *d = ring->d;
+	const struct trn_hal_where where = { dst, ring->engine, ring->queue };
+	int why;
+
+	if (r == -ETIMEDOUT) {
+		/* An abort may be the reason; its text is better than "no end". */
+		why = trn_direct_ring_poll(ring, true);
+		if (why != 0 && why != -EAGAIN)
+			r = why;
+		else if (why == 0)
+			return 0;
+		else
+			trn_hal_fail_at(&d->hal, r, &where,
+					"UDMA engine %u queue %u: copy did not end%s", ring->engine,
+					ring->queue, idle ? ", and the device is idle" : "");
+	}
+	ring->broken = true;
+	/* When this fails the device is worse off than the copy; the next copy finds out. */
+	(void)trn_direct_ring_init(ring);
+	return r;
+}
+
+int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_t size,
+		    uint64_t deadline_ns)
+{
+	struct trn_direct *d = trn_direct_of(dev);
+	struct trn_direct_xfer xfer = { .dst = dst, .src = src, .left = size };
+	int core = address_core(d, dst);
+	struct trn_direct_ring *ring;
+
+	if (size == 0 || size > UINT64_MAX - dst || size > UINT64_MAX - src)
+		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes",
+				    (unsigned long long)size);
+	if (core < 0)
+		core = address_core(d, src);
+	if (core < 0)
+		core = 0;
+	ring = &d->h2t[core / 2][core % 2];
+	if (ring->broken) {
+		int r = trn_direct_ring_init(ring);
+
+		if (r < 0)
+			return trn_hal_fail(dev, r, "a copy ring cannot be started");
+	}
+	trn_hal_wc_flush(); /* the caller may have written the source through the HBM window */
+	while (xfer.left > 0) {
+		struct copy_wait wait = { .ring = ring };
+		uint64_t at = xfer.dst;
+		bool idle = false;
+		int r = trn_direct_ring_post(ring, &xfer);
+
+		if (r == 0)
+			r = trn_direct_wait(d, copy_done, &wait, deadline_ns, &idle);
+		if (r < 0)
+			r = copy_failed(ring, r, idle, at);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
