@@ -51,11 +51,12 @@ static void log_events(struct mock *mock, const struct trn_model_event *events, 
 	for (size_t i = 0; i < count; i++) {
 		const struct trn_model_event *event = &events[i];
 
-		trn_logf(mock->bus.log, kinds[event->kind].level,
-			 "%s: %s: %s, address 0x%llx, value 0x%llx, engine %u, queue %u, at %llu ps",
-			 mock->bus.info.name, kinds[event->kind].name, event->rule,
-			 (unsigned long long)event->address, (unsigned long long)event->value,
-			 event->engine, event->queue, (unsigned long long)event->time_ps);
+		trn_logf(
+			mock->bus.log, kinds[event->kind].level,
+			"%s: %s: %s, address 0x%llx, value 0x%llx, engine %u, queue %u, at %llu ps",
+			mock->bus.info.name, kinds[event->kind].name, event->rule,
+			(unsigned long long)event->address, (unsigned long long)event->value,
+			event->engine, event->queue, (unsigned long long)event->time_ps);
 	}
 }
 
@@ -86,8 +87,8 @@ static void *host_resolve(void *user, uint64_t address, uint64_t size, bool writ
 	struct mock *mock = user;
 	size_t low = 0;
 	size_t high = mock->map_count;
-	const struct mock_map *map = mock->map_count > mock->map_hit ? &mock->maps[mock->map_hit]
-								     : NULL;
+	const struct mock_map *map = mock->map_count > mock->map_hit ? &mock->maps[mock->map_hit] :
+								       NULL;
 
 	(void)write; /* every mapping is for both directions */
 	if (map && address >= map->iova && trn_range_ok(address - map->iova, size, map->size))
@@ -102,9 +103,9 @@ static void *host_resolve(void *user, uint64_t address, uint64_t size, bool writ
 			low = mid + 1;
 		} else {
 			mock->map_hit = mid;
-			return trn_range_ok(address - map->iova, size, map->size)
-				       ? map->base + (address - map->iova)
-				       : NULL;
+			return trn_range_ok(address - map->iova, size, map->size) ?
+				       map->base + (address - map->iova) :
+				       NULL;
 		}
 	}
 	return NULL;
@@ -422,7 +423,9 @@ static int mock_make_model(struct mock *mock, const struct mock_params *params, 
 	r = trn_model_create(&config, &mock->model, &field);
 	if (r < 0) {
 		snprintf(why, why_size, "the model refused it: %s",
-			 r == -ENOMEM ? "out of memory" : field ? field : "?");
+			 r == -ENOMEM ? "out of memory" :
+			 field        ? field :
+					"?");
 		return r;
 	}
 	mock->chip = trn_model_chip(mock->model, 0);

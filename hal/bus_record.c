@@ -28,7 +28,7 @@ struct record_bus {
 	struct trn_bus bus; /* first */
 	struct trn_bus *inner;
 	struct trn_record *record; /* its lock protects everything below */
-	struct ring *rings; /* [engine][direction][queue] */
+	struct ring *rings;        /* [engine][direction][queue] */
 	struct mapping *maps;
 	size_t map_count, map_room;
 };
@@ -60,9 +60,9 @@ static void note_descriptors(struct record_bus *rec, struct ring *ring, uint32_t
 {
 	for (uint32_t n = 0; n < count && n < ring->length; n++) {
 		struct trn_udma_desc desc;
-		const void *host = host_bytes(rec,
-					      ring->base + (uint64_t)ring->next * TRN_UDMA_DESC_SIZE,
-					      TRN_UDMA_DESC_SIZE);
+		const void *host =
+			host_bytes(rec, ring->base + (uint64_t)ring->next * TRN_UDMA_DESC_SIZE,
+				   TRN_UDMA_DESC_SIZE);
 
 		if (host) {
 			memcpy(&desc, host, sizeof(desc));
@@ -331,8 +331,8 @@ int trn_record_wrap_bus(const struct trn_uri_hook *hook, struct trn_bus *inner,
 	rec->rings = trn_alloc_array(inner->alloc,
 				     (size_t)TRN_DMA_ENGINES * DIRECTIONS * TRN_DMA_QUEUES,
 				     sizeof(*rec->rings));
-	r = rec->rings ? trn_record_open(hook, inner->alloc, &rec->record)
-		       : trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
+	r = rec->rings ? trn_record_open(hook, inner->alloc, &rec->record) :
+			 trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
 	if (r < 0) {
 		trn_free(inner->alloc, rec->rings);
 		trn_free(inner->alloc, rec);

@@ -287,10 +287,10 @@ static const struct trn_hal_ops defaults = {
 	.control = no_control,
 };
 
-#define TAKE(dst, src, op)                      \
-	do {                                    \
-		if ((src)->op)                  \
-			(dst)->op = (src)->op;  \
+#define TAKE(dst, src, op)                     \
+	do {                                   \
+		if ((src)->op)                 \
+			(dst)->op = (src)->op; \
 	} while (0)
 
 /* An entry added to the table without a default above and a line below fails here. */
@@ -395,13 +395,17 @@ static int find_backend(const struct trn_uri *uri, const struct backend **ret_ba
 		if (strcmp(backends[i].scheme, uri->scheme) != 0)
 			continue;
 		if (backends[i].later)
-			return trn_hal_fail(NULL, -ENOTSUP, "%s: %s; mock:trn2, mock:trn3 and null: "
-					    "exist", uri->scheme, backends[i].later);
+			return trn_hal_fail(NULL, -ENOTSUP,
+					    "%s: %s; mock:trn2, mock:trn3 and null: "
+					    "exist",
+					    uri->scheme, backends[i].later);
 		*ret_backend = &backends[i];
 		return 0;
 	}
-	return trn_hal_fail(NULL, -EINVAL, "unknown scheme '%.32s'; mock:trn2, mock:trn3 and null: "
-			    "exist", uri->scheme);
+	return trn_hal_fail(NULL, -EINVAL,
+			    "unknown scheme '%.32s'; mock:trn2, mock:trn3 and null: "
+			    "exist",
+			    uri->scheme);
 }
 
 static int find_hook(const char *name, const struct hook **ret_hook)
@@ -414,8 +418,10 @@ static int find_hook(const char *name, const struct hook **ret_hook)
 		*ret_hook = &hooks[i];
 		return 0;
 	}
-	return trn_hal_fail(NULL, -EINVAL, "unknown hook '%.32s'; record(file=F) and fault(SPEC) "
-			    "exist", name);
+	return trn_hal_fail(NULL, -EINVAL,
+			    "unknown hook '%.32s'; record(file=F) and fault(SPEC) "
+			    "exist",
+			    name);
 }
 
 /* Hooks are named outermost first, so they are put on from the last to the first. */
@@ -423,8 +429,11 @@ static int open_over_bus(const struct trn_hal_open *open, const struct trn_uri *
 			 const struct backend *backend, struct trn_hal_dev **ret_dev)
 {
 	char why[TRN_HAL_WHY_MAX] = "";
-	const struct trn_bus_open bus_open = { .alloc = open->alloc, .log = open->log, .uri = uri,
-					       .ret_why = why, .why_size = sizeof(why) };
+	const struct trn_bus_open bus_open = { .alloc = open->alloc,
+					       .log = open->log,
+					       .uri = uri,
+					       .ret_why = why,
+					       .why_size = sizeof(why) };
 	struct trn_bus *bus = NULL;
 	int r = backend->open_bus(&bus_open, &bus);
 

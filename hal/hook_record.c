@@ -32,11 +32,11 @@ static int passed(struct record_dev *rec, int r)
 }
 
 /* One finished operation; the lock is held for the line only, as operations may block. */
-#define NOTE(rec, ...)                                         \
-	do {                                                   \
-		trn_record_begin((rec)->record);               \
-		trn_record_line((rec)->record, __VA_ARGS__);   \
-		trn_record_end((rec)->record);                 \
+#define NOTE(rec, ...)                                       \
+	do {                                                 \
+		trn_record_begin((rec)->record);             \
+		trn_record_line((rec)->record, __VA_ARGS__); \
+		trn_record_end((rec)->record);               \
 	} while (0)
 
 static int record_bring_up(struct trn_hal_dev *dev, uint64_t deadline_ns)
@@ -126,9 +126,9 @@ static int record_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queu
 		const struct trn_ext_cmd *cmd = &queue->ring[i & (queue->depth - 1)];
 
 		NOTE(rec,
-		     "command %" PRIu32 ".%" PRIu32 " op %u tag 0x%" PRIx32 " 0x%" PRIx64 " 0x%" PRIx64
-		     " 0x%" PRIx64, queue->index, i, cmd->op, cmd->tag, cmd->a[0], cmd->a[1],
-		     cmd->a[2]);
+		     "command %" PRIu32 ".%" PRIu32 " op %u tag 0x%" PRIx32 " 0x%" PRIx64
+		     " 0x%" PRIx64 " 0x%" PRIx64,
+		     queue->index, i, cmd->op, cmd->tag, cmd->a[0], cmd->a[1], cmd->a[2]);
 	}
 	r = rec->inner->ops.queue_kick(rec->inner, queue, tail);
 	NOTE(rec, "queue-kick %" PRIu32 " tail %" PRIu32 " = %d", queue->index, tail, r);

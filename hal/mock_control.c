@@ -91,8 +91,9 @@ static int verb_step(struct mock *mock, const char *arg, char *buf, size_t size)
 }
 
 static const struct verb verbs[] = {
-	{ "fault", verb_fault }, { "violations", verb_violations }, { "counters", verb_counters },
-	{ "stats", verb_counters }, { "hash", verb_hash },	    { "time", verb_time },
+	{ "fault", verb_fault },       { "violations", verb_violations },
+	{ "counters", verb_counters }, { "stats", verb_counters },
+	{ "hash", verb_hash },         { "time", verb_time },
 	{ "step", verb_step },
 };
 

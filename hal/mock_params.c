@@ -11,8 +11,8 @@
 
 /* Pods of the design that later versions open. */
 static const char *const later_pods[] = {
-	"trn4",		   "trn2-48xl",	       "trn2-ultraserver", "trn3-gen1",
-	"trn3-ultraserver", "trn4-ultraserver",
+	"trn4",      "trn2-48xl",        "trn2-ultraserver",
+	"trn3-gen1", "trn3-ultraserver", "trn4-ultraserver",
 };
 
 struct param {
@@ -20,7 +20,7 @@ struct param {
 	size_t at; /* of the value in struct mock_params */
 	uint64_t min, max;
 	const char *limits; /* for the message */
-	bool size; /* may have K M G T */
+	bool size;          /* may have K M G T */
 };
 
 #define AT(member) offsetof(struct mock_params, member)
@@ -52,8 +52,10 @@ static int take_pod(const char *path, struct mock_params *params, char *why, siz
 	for (size_t i = 0; i < TRN_ARRAY_LEN(later_pods); i++) {
 		if (strcmp(later_pods[i], name) != 0)
 			continue;
-		snprintf(why, why_size, "mock:%s comes in a later version; mock:trn2 and mock:trn3 "
-			 "exist", name);
+		snprintf(why, why_size,
+			 "mock:%s comes in a later version; mock:trn2 and mock:trn3 "
+			 "exist",
+			 name);
 		return -ENOTSUP;
 	}
 	params->gen = trn_gen_find(name);
@@ -62,8 +64,8 @@ static int take_pod(const char *path, struct mock_params *params, char *why, siz
 		return -ENODEV;
 	}
 	if (slash && strcmp(slash, "/0") != 0) {
-		bool number = slash[1] != '\0' && strspn(slash + 1, "0123456789") ==
-							  strlen(slash + 1);
+		bool number = slash[1] != '\0' &&
+			      strspn(slash + 1, "0123456789") == strlen(slash + 1);
 
 		snprintf(why, why_size, "mock:%s has one device: '%.32s' is no index of it", name,
 			 slash + 1);
@@ -79,8 +81,8 @@ static int take_number(const struct trn_uri_param *from, const struct param *par
 	int r = trn_parse_size(from->value, &value);
 	size_t length = strlen(from->value);
 
-	if (r == 0 && !param->size && length > 0 && !strchr("0123456789abcdefABCDEF",
-							    from->value[length - 1]))
+	if (r == 0 && !param->size && length > 0 &&
+	    !strchr("0123456789abcdefABCDEF", from->value[length - 1]))
 		r = -EINVAL; /* a unit where none belongs */
 	if (r == 0 && (value < param->min || value > param->max))
 		r = -EINVAL;
@@ -132,8 +134,10 @@ static int take_param(const struct trn_uri_param *from, struct mock_params *para
 		snprintf(why, why_size, "timing-only= comes in a later version");
 		return -ENOTSUP;
 	}
-	snprintf(why, why_size, "unknown parameter '%.32s'; seed threads hbm fault api extension "
-		 "revision routing serial exist", from->key);
+	snprintf(why, why_size,
+		 "unknown parameter '%.32s'; seed threads hbm fault api extension "
+		 "revision routing serial exist",
+		 from->key);
 	return -EINVAL;
 }
 

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "hal/bus_mock.h"
 
-#define STEPS_AT_ONCE 256                  /* events handled before the lock is let go once */
-#define TICK_NS UINT64_C(1000000)          /* idle: firmware timers follow wall time */
+#define STEPS_AT_ONCE 256         /* events handled before the lock is let go once */
+#define TICK_NS UINT64_C(1000000) /* idle: firmware timers follow wall time */
 #define TICK_PS (TICK_NS * TRN_PS_PER_NS)
 
 void trn_mock_locks_init(struct mock *mock)

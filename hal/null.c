@@ -34,8 +34,8 @@ struct null_queue {
 };
 
 struct null_dev {
-	struct trn_hal_dev hal; /* first */
-	pthread_mutex_t lock;   /* ranges, count, room, next_address, hbm_used */
+	struct trn_hal_dev hal;    /* first */
+	pthread_mutex_t lock;      /* ranges, count, room, next_address, hbm_used */
 	struct null_range *ranges; /* by address: addresses only grow, so appending keeps order */
 	size_t count, room;
 	uint64_t next_address;
@@ -66,8 +66,8 @@ static struct null_range *range_find(struct null_dev *null, uint64_t address, ui
 		else if (address - range->address >= range->size)
 			low = mid + 1;
 		else
-			return trn_range_ok(address - range->address, size, range->size) ? range
-											 : NULL;
+			return trn_range_ok(address - range->address, size, range->size) ? range :
+											   NULL;
 	}
 	return NULL;
 }
@@ -163,10 +163,12 @@ static int null_place(struct null_dev *null, const struct trn_hal_mem_desc *desc
 
 		for (; at > 0 && null->ranges[at - 1].address > address; at--)
 			null->ranges[at] = null->ranges[at - 1];
-		null->ranges[at] = (struct null_range){ .address = address, .size = desc->size,
-							.base = base, .kind = desc->kind };
-		*ret_mem = (struct trn_hal_mem){ .kind = desc->kind, .address = address,
-						 .size = desc->size, .hbm = desc->hbm };
+		null->ranges[at] = (struct null_range){
+			.address = address, .size = desc->size, .base = base, .kind = desc->kind
+		};
+		*ret_mem = (struct trn_hal_mem){
+			.kind = desc->kind, .address = address, .size = desc->size, .hbm = desc->hbm
+		};
 		if (desc->kind != TRN_HAL_MEM_HBM)
 			ret_mem->host = base;
 		r = 0;
@@ -381,8 +383,9 @@ static int null_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
 	/* All or nothing: a command that this backend never runs refuses the kick. */
 	for (uint32_t i = queue->tail; i != tail; i++) {
 		if (!runs_here(&queue->ring[i & (queue->depth - 1)]))
-			return trn_hal_fail(dev, -ENOTSUP, "command %u: operation %u is not for null:",
-					    i, queue->ring[i & (queue->depth - 1)].op);
+			return trn_hal_fail(dev, -ENOTSUP,
+					    "command %u: operation %u is not for null:", i,
+					    queue->ring[i & (queue->depth - 1)].op);
 	}
 	queue->tail = tail;
 	while (status->state == TRN_QUEUE_READY && status->head != tail) {

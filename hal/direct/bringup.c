@@ -157,8 +157,7 @@ static int memory(struct trn_direct *d, uint64_t deadline_ns)
 	}
 	d->hbm_bytes = bytes;
 	for (unsigned int i = 0; i < TRN_HBMS; i++)
-		trn_direct_heap_init(&d->heap[i], DIRECT_HBM_RESERVED,
-				     bytes - DIRECT_HBM_RESERVED);
+		trn_direct_heap_init(&d->heap[i], DIRECT_HBM_RESERVED, bytes - DIRECT_HBM_RESERVED);
 	return 0;
 }
 

@@ -74,8 +74,7 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 	struct trn_direct_ring *ring;
 
 	if (size == 0 || size > UINT64_MAX - dst || size > UINT64_MAX - src)
-		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes",
-				    (unsigned long long)size);
+		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes", (unsigned long long)size);
 	if (core < 0)
 		core = address_core(d, src);
 	if (core < 0)

@@ -8,7 +8,7 @@
 #include "base/bits.h"
 #include "hal/direct/direct.h"
 
-#define COPYQ_DESCS 4096u              /* one full batch and its marker, and the gap */
+#define COPYQ_DESCS 4096u                /* one full batch and its marker, and the gap */
 #define FILL_BYTES TRN_UDMA_DESC_LEN_MAX /* pattern, repeated: one descriptor's worth */
 #define POLLS_PER_STATE 64
 
@@ -158,15 +158,17 @@ static bool run_fill(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 	}
 	for (size_t i = 0; i < FILL_BYTES / sizeof(*pattern); i++)
 		pattern[i] = (uint32_t)cmd->a[2];
-	c->xfer = (struct trn_direct_xfer){ .dst = cmd->a[0], .src = c->fill_mem.address,
-					    .left = cmd->a[1], .window = FILL_BYTES };
+	c->xfer = (struct trn_direct_xfer){ .dst = cmd->a[0],
+					    .src = c->fill_mem.address,
+					    .left = cmd->a[1],
+					    .window = FILL_BYTES };
 	c->running = true;
 	post(q);
 	return true;
 }
 
 static bool (*const run[])(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd) = {
-	[TRN_CMD_NOP] = run_nop,   [TRN_CMD_COPY] = run_copy,	  [TRN_CMD_FILL] = run_fill,
+	[TRN_CMD_NOP] = run_nop,   [TRN_CMD_COPY] = run_copy,     [TRN_CMD_FILL] = run_fill,
 	[TRN_CMD_WAIT] = run_wait, [TRN_CMD_SIGNAL] = run_signal,
 };
 
@@ -315,9 +317,11 @@ int trn_direct_copyq_kick(struct trn_direct_queue *q, uint32_t tail)
 		const struct trn_ext_cmd *cmd = &q->queue.ring[i & (q->queue.depth - 1)];
 
 		if (!runs_here(cmd))
-			return trn_hal_fail(&d->hal, -ENOTSUP,
-					    "command %u: operation %u needs the launch block, which "
-					    "this device does not have", i, cmd->op);
+			return trn_hal_fail(
+				&d->hal, -ENOTSUP,
+				"command %u: operation %u needs the launch block, which "
+				"this device does not have",
+				i, cmd->op);
 	}
 	q->queue.tail = tail;
 	pthread_mutex_lock(&d->copyq_lock);

@@ -21,12 +21,9 @@ struct step {
 };
 
 static const struct step before_queues_tx[] = {
-	{ TRN_UDMA_M2S_DATA_CFG, 0, 0x010008f8 },
-	{ TRN_UDMA_M2S_OSTAND_CFG, 0, 0x20808080 },
-	{ TRN_UDMA_AXI_TIMEOUT, 0, 100000000 },
-	{ TRN_UDMA_M2S_ACK_TIMEOUT, 0, 0 },
-	{ TRN_UDMA_M2S_PKT_LEN_CFG, 0, 0x010fffff },
-	{ TRN_UDMA_M2S_STREAM_CFG, 0, 0x00000102 },
+	{ TRN_UDMA_M2S_DATA_CFG, 0, 0x010008f8 },    { TRN_UDMA_M2S_OSTAND_CFG, 0, 0x20808080 },
+	{ TRN_UDMA_AXI_TIMEOUT, 0, 100000000 },      { TRN_UDMA_M2S_ACK_TIMEOUT, 0, 0 },
+	{ TRN_UDMA_M2S_PKT_LEN_CFG, 0, 0x010fffff }, { TRN_UDMA_M2S_STREAM_CFG, 0, 0x00000102 },
 };
 
 static const struct step before_queues_rx[] = {
@@ -61,9 +58,9 @@ static const struct step rest[] = {
 	{ TRN_UDMA_S2M + TRN_UDMA_PREF_CFG_3, 0, 0x00004181 },
 	{ TRN_UDMA_M2S_DESC_RD_CFG, 0, 0x00010008 },
 	{ TRN_UDMA_S2M_DESC_RD_CFG, 0, 0x00010008 },
-	{ APP + 0x1c, 0, 1 },    /* read re-order buffer */
-	{ APP + 0x20, 0, 1 },    /* write re-order buffer */
-	{ APP + 0x00, 0, 1 },    /* event accelerator */
+	{ APP + 0x1c, 0, 1 },     /* read re-order buffer */
+	{ APP + 0x20, 0, 1 },     /* write re-order buffer */
+	{ APP + 0x00, 0, 1 },     /* event accelerator */
 	{ APP + 0x800, 0, 0x26 }, /* back-pressure beats */
 };
 
@@ -107,15 +104,13 @@ static int queues_enable(struct trn_direct *d, uint32_t engine, uint64_t block)
 
 	for (uint32_t dir = 0; dir < 2; dir++) {
 		for (uint32_t q = 0; q < TRN_DMA_QUEUES; q++) {
-			uint32_t *shadow =
-				&d->cfg_shadow[(engine * 2 + dir) * TRN_DMA_QUEUES + q];
+			uint32_t *shadow = &d->cfg_shadow[(engine * 2 + dir) * TRN_DMA_QUEUES + q];
 			int r;
 
 			*shadow |= TRN_UDMAQ_CFG_ENABLE;
-			r = trn_hal_write32(d->bus,
-					    block + direction[dir] + TRN_UDMA_QUEUE(q) +
-						    TRN_UDMAQ_CFG,
-					    *shadow);
+			r = trn_hal_write32(
+				d->bus, block + direction[dir] + TRN_UDMA_QUEUE(q) + TRN_UDMAQ_CFG,
+				*shadow);
 			if (r < 0)
 				return r;
 		}

@@ -46,8 +46,7 @@ static uint64_t hole_pad(const struct trn_direct_extent *extent, uint64_t size, 
 	return pad;
 }
 
-static void extent_insert(struct trn_direct_heap *heap, size_t at,
-			  struct trn_direct_extent extent)
+static void extent_insert(struct trn_direct_heap *heap, size_t at, struct trn_direct_extent extent)
 {
 	memmove(&heap->extents[at + 1], &heap->extents[at],
 		(heap->count - at) * sizeof(heap->extents[0]));

@@ -25,7 +25,8 @@ static void pages_place(void *base, uint64_t size, int node)
 		(void)mbind(base, size, MPOL_PREFERRED, NULL, 0, 0);
 		return;
 	}
-	if (node > numa_max_node() || !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)node) ||
+	if (node > numa_max_node() ||
+	    !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)node) ||
 	    (unsigned int)node >= sizeof(mask) * 8)
 		return;
 	mask[(unsigned int)node / bits] = 1ul << ((unsigned int)node % bits);

@@ -275,8 +275,12 @@ int trn_direct_mailbox(struct trn_hal_dev *dev, uint32_t command, const void *re
 		       void *response, size_t room, size_t *ret_size, uint64_t deadline_ns)
 {
 	struct trn_direct *d = trn_direct_of(dev);
-	struct exchange x = { .d = d, .request = request, .size = size, .response = response,
-			      .room = room, .rule = rule_find(command) };
+	struct exchange x = { .d = d,
+			      .request = request,
+			      .size = size,
+			      .response = response,
+			      .room = room,
+			      .rule = rule_find(command) };
 	bool is_new = d->firmware_api >= TRN_MBOX_API_NEW && size <= TRN_MR_DATA_SIZE;
 	unsigned int tries;
 	int r = 0;
@@ -288,8 +292,10 @@ int trn_direct_mailbox(struct trn_hal_dev *dev, uint32_t command, const void *re
 		return trn_hal_fail(dev, -EINVAL, "mailbox: request of %zu bytes", size);
 	tries = is_new ? x.rule->tries_new : x.rule->tries_legacy;
 	if (tries == 0)
-		return trn_hal_fail(dev, -ENOTSUP, "mailbox: command %u needs firmware API %u, "
-				    "this is %u", command, TRN_MBOX_API_NEW, d->firmware_api);
+		return trn_hal_fail(dev, -ENOTSUP,
+				    "mailbox: command %u needs firmware API %u, "
+				    "this is %u",
+				    command, TRN_MBOX_API_NEW, d->firmware_api);
 	if (!is_new)
 		r = buffers_open(d);
 	if (r == 0)

@@ -142,8 +142,10 @@ static int host_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
 		trn_hal_fail(&d->hal, r, "no memory to note a mapping");
 		goto unmap;
 	}
-	*ret_mem = (struct trn_hal_mem){ .kind = desc->kind, .address = map.iova | TRN_AXI_HOST,
-					 .size = desc->size, .host = base };
+	*ret_mem = (struct trn_hal_mem){ .kind = desc->kind,
+					 .address = map.iova | TRN_AXI_HOST,
+					 .size = desc->size,
+					 .host = base };
 	return 0;
 
 unmap:
@@ -188,7 +190,8 @@ static int host_free(struct trn_direct *d, const struct trn_hal_mem *mem, bool i
 
 int trn_direct_inner_alloc(struct trn_direct *d, uint64_t size, struct trn_hal_mem *ret_mem)
 {
-	const struct trn_hal_mem_desc desc = { .kind = TRN_HAL_MEM_HOST, .size = size,
+	const struct trn_hal_mem_desc desc = { .kind = TRN_HAL_MEM_HOST,
+					       .size = size,
 					       .numa_node = -1 };
 
 	return host_alloc(d, &desc, true, ret_mem);
@@ -246,7 +249,8 @@ static int hbm_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
 				    "HBM stack %u has no %llu bytes in one piece (%llu free)",
 				    desc->hbm, (unsigned long long)desc->size,
 				    (unsigned long long)free_bytes);
-	*ret_mem = (struct trn_hal_mem){ .kind = TRN_HAL_MEM_HBM, .size = desc->size,
+	*ret_mem = (struct trn_hal_mem){ .kind = TRN_HAL_MEM_HBM,
+					 .size = desc->size,
 					 .address = trn_regs_hbm_axi(desc->hbm) + offset,
 					 .hbm = desc->hbm };
 	return 0;
@@ -302,7 +306,8 @@ static int check_desc(struct trn_direct *d, const struct trn_hal_mem_desc *desc)
 	if (desc->kind != TRN_HAL_MEM_HOST && desc->kind != TRN_HAL_MEM_USER)
 		return trn_hal_fail(&d->hal, -EINVAL, "unknown kind of memory %d", (int)desc->kind);
 	if (desc->align > page)
-		return trn_hal_fail(&d->hal, -EINVAL, "host memory is aligned to its page, not %llu",
+		return trn_hal_fail(&d->hal, -EINVAL,
+				    "host memory is aligned to its page, not %llu",
 				    (unsigned long long)desc->align);
 	if (desc->kind == TRN_HAL_MEM_USER &&
 	    (!desc->user || ((uintptr_t)desc->user | desc->size) % page != 0))

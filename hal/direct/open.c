@@ -95,8 +95,8 @@ static int direct_reg_write32(struct trn_hal_dev *dev, unsigned int bar, uint64_
 				    (unsigned long long)offset);
 	r = d->bus->ops->write32(d->bus, bar, offset, value);
 	return r < 0 ? trn_hal_fail(dev, r, "BAR%u offset 0x%llx cannot be written", bar,
-				    (unsigned long long)offset)
-		     : 0;
+				    (unsigned long long)offset) :
+		       0;
 }
 
 static int direct_control(struct trn_hal_dev *dev, const char *verb, const char *arg,

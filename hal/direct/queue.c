@@ -188,7 +188,8 @@ int trn_direct_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue, 
 	if (q->copyq)
 		return trn_direct_copyq_kick(q, tail);
 	trn_hal_dma_publish(); /* commands, and what they point to, before the doorbell */
-	r = trn_hal_write32(d->bus, d->ext + TRN_EXT_DOORBELL(queue->index) + TRN_EXT_DB_TAIL, tail);
+	r = trn_hal_write32(d->bus, d->ext + TRN_EXT_DOORBELL(queue->index) + TRN_EXT_DB_TAIL,
+			    tail);
 	if (r == 0)
 		queue->tail = tail;
 	return r;
@@ -211,7 +212,8 @@ int trn_direct_signal(struct trn_hal_dev *dev)
 	trn_hal_dma_publish(); /* the value that a WAIT looks at before the kick */
 	for (uint32_t i = 0; r == 0 && open >> i; i++) {
 		if (open >> i & 1)
-			r = trn_hal_write32(d->bus, d->ext + TRN_EXT_DOORBELL(i) + TRN_EXT_DB_KICK, 1);
+			r = trn_hal_write32(d->bus, d->ext + TRN_EXT_DOORBELL(i) + TRN_EXT_DB_KICK,
+					    1);
 		if (i == TRN_EXT_QUEUES - 1)
 			break; /* a shift by 64 is undefined */
 	}

@@ -62,7 +62,8 @@ static int direction_init(struct trn_direct_ring *ring, uint32_t direction, uint
 	int r = 0;
 
 	if (tx) /* bit 2 cleared: a descriptor's barrier may pause the queue */
-		r = trn_hal_write32(d->bus, queue_reg(ring, direction, TRN_UDMAQ_M2S_RLIMIT_MASK), 3);
+		r = trn_hal_write32(d->bus, queue_reg(ring, direction, TRN_UDMAQ_M2S_RLIMIT_MASK),
+				    3);
 	for (size_t i = 0; r == 0 && i < TRN_ARRAY_LEN(writes); i++)
 		r = trn_hal_write32(d->bus, queue_reg(ring, direction, writes[i].reg),
 				    writes[i].value);
@@ -183,7 +184,8 @@ int trn_direct_ring_post(struct trn_direct_ring *ring, struct trn_direct_xfer *x
 	put_pair(ring, ring->words_address + 4, ring->words_address, 4, false);
 	/* Descriptors before the first doorbell; the destination side first, as the facts say. */
 	trn_hal_dma_publish();
-	r = trn_hal_write32(d->bus, queue_reg(ring, TRN_UDMA_S2M, TRN_UDMAQ_TAIL_INC), ring->flight);
+	r = trn_hal_write32(d->bus, queue_reg(ring, TRN_UDMA_S2M, TRN_UDMAQ_TAIL_INC),
+			    ring->flight);
 	if (r < 0)
 		return r;
 	trn_hal_dma_publish();
@@ -238,8 +240,8 @@ static int explain_abort(struct trn_direct_ring *ring)
 		}
 	}
 	return trn_hal_fail_at(&d->hal, address ? -TRN_EFAULT_DEV : -EIO, &where,
-			       "UDMA engine %u queue %u aborted: %s (causes 0x%x, 0x%x)", ring->engine,
-			       ring->queue, text, tx, rx);
+			       "UDMA engine %u queue %u aborted: %s (causes 0x%x, 0x%x)",
+			       ring->engine, ring->queue, text, tx, rx);
 }
 
 int trn_direct_ring_poll(struct trn_direct_ring *ring, bool thorough)
@@ -259,8 +261,8 @@ int trn_direct_ring_poll(struct trn_direct_ring *ring, bool thorough)
 	if (word != 0) {
 		ring->broken = true;
 		return trn_hal_fail_at(&d->hal, -EIO, &where,
-				       "UDMA engine %u queue %u wrote completion 0x%x", ring->engine,
-				       ring->queue, word);
+				       "UDMA engine %u queue %u wrote completion 0x%x",
+				       ring->engine, ring->queue, word);
 	}
 	if (!thorough)
 		return -EAGAIN;

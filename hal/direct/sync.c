@@ -20,8 +20,8 @@ static int sem_offset(struct trn_direct *d, uint32_t owner, uint32_t index, uint
 	if (core)
 		*ret_offset = TRN_BAR0_TPB + (uint64_t)owner * TRN_BAR0_TPB_STRIDE + kind;
 	else /* the same blocks, from the base of the TOP_SP */
-		*ret_offset = (uint64_t)trn_regs_topsp_bar0(owner - OWNER_TOPSP) + kind -
-			      TRN_TPB_EVENTS;
+		*ret_offset =
+			(uint64_t)trn_regs_topsp_bar0(owner - OWNER_TOPSP) + kind - TRN_TPB_EVENTS;
 	*ret_offset += 4ull * index;
 	return 0;
 }
@@ -58,8 +58,10 @@ static int core_check(struct trn_direct *d, uint32_t core, const char *what)
 	if (core >= d->cores)
 		return trn_hal_fail(&d->hal, -EINVAL, "no core %u", core);
 	if (d->ext == 0)
-		return trn_hal_fail(&d->hal, -ENOTSUP, "%s needs the libtrn extension, which this "
-				    "device does not have", what);
+		return trn_hal_fail(&d->hal, -ENOTSUP,
+				    "%s needs the libtrn extension, which this "
+				    "device does not have",
+				    what);
 	return 0;
 }
 
@@ -136,7 +138,8 @@ int trn_direct_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token
 	if (r == 0 && token != 0)
 		r = trn_hal_write32(d->bus,
 				    d->ext + TRN_EXT_CORE(core) +
-					    (take ? TRN_EXT_CORE_CLAIM : TRN_EXT_CORE_CLAIM_RELEASE),
+					    (take ? TRN_EXT_CORE_CLAIM :
+						    TRN_EXT_CORE_CLAIM_RELEASE),
 				    token);
 	if (r == 0)
 		r = core_read(d, core, TRN_EXT_CORE_CLAIM, &claim.owner);
