@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches: commands checked and recorded once, submitted any number of times.
+ * A recorded command holds what it names, so the caller may let go of it. */
+#include "runtime/private.h"
+
+#include <errno.h>
+
+TRN_API int trn_batch_create(struct trn_queue *queue, uint32_t commands_max,
+			     struct trn_batch **ret_batch)
+{
+	struct trn_context *context;
+	struct trn_batch *batch;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	context = queue->object.context;
+	if (!ret_batch || commands_max == 0 || commands_max > queue->depth)
+		return trn_fail(context, queue->device, -EINVAL, __func__,
+				"commands_max %u: 1 to %u are possible", commands_max, queue->depth);
+	batch = trn_alloc_zero(&context->alloc, sizeof(*batch));
+	if (!batch)
+		return trn_fail(context, queue->device, -ENOMEM, __func__,
+				"no memory for the object");
+	trn_object_init(&batch->object, TRN_OBJECT_BATCH, context);
+	batch->queue = trn_queue_ref(queue);
+	batch->max = commands_max;
+	batch->cmds = trn_alloc_array(&context->alloc, commands_max, sizeof(*batch->cmds));
+	batch->entries = trn_alloc_array(&context->alloc, commands_max, sizeof(*batch->entries));
+	batch->args = trn_alloc_array(&context->alloc, commands_max,
+				      TRN_ARGS_USER_MAX * sizeof(*batch->args));
+	if (!batch->cmds || !batch->entries || !batch->args) {
+		(void)trn_batch_destroy(batch);
+		return trn_fail(context, queue->device, -ENOMEM, __func__,
+				"no memory for %u commands", commands_max);
+	}
+	*ret_batch = batch;
+	return 0;
+}
+
+static void entry_clear(struct trn_batch_entry *entry)
+{
+	for (uint32_t i = 0; i < entry->ref_count; i++)
+		trn_object_drop(entry->refs[i]);
+	entry->ref_count = 0;
+	entry->program = NULL;
+}
+
+static void batch_clear(struct trn_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++)
+		entry_clear(&batch->entries[i]);
+	batch->count = 0;
+}
+
+TRN_API struct trn_batch *trn_batch_destroy(struct trn_batch *batch)
+{
+	struct trn_context *context;
+	struct trn_queue *queue;
+
+	if (!batch || !TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return NULL;
+	context = batch->object.context;
+	queue = batch->queue;
+	batch_clear(batch);
+	trn_free(&context->alloc, batch->args);
+	trn_free(&context->alloc, batch->entries);
+	trn_free(&context->alloc, batch->cmds);
+	trn_object_bury(&batch->object);
+	(void)trn_queue_unref(queue);
+	return NULL;
+}
+
+TRN_API void trn_batch_clear(struct trn_batch *batch)
+{
+	if (TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		batch_clear(batch);
+}
+
+/* ---- recording ---- */
+
+/* Refusals name the public call; every caller has checked its handles. */
+static int refuse(struct trn_batch *batch, int code, const char *operation, const char *why)
+{
+	return trn_fail(batch->object.context, batch->queue->device, code, operation, "command %u: %s",
+			batch->count, why);
+}
+
+static int room_check(struct trn_batch *batch, const char *operation)
+{
+	if (batch->count < batch->max)
+		return 0;
+	return refuse(batch, -ENOSPC, operation, "the batch is full");
+}
+
+static void hold(struct trn_batch_entry *entry, struct trn_object *object)
+{
+	trn_object_ref(object);
+	entry->refs[entry->ref_count++] = object;
+}
+
+/* The next place, with the command in it; count goes up when all is in place. */
+static struct trn_batch_entry *append(struct trn_batch *batch, struct trn_ext_cmd cmd)
+{
+	batch->cmds[batch->count] = cmd;
+	return &batch->entries[batch->count++];
+}
+
+/* A range of a buffer of this device. */
+static int range_check(struct trn_batch *batch, const struct trn_buffer *buffer, uint64_t offset,
+		       uint64_t bytes, const char *operation)
+{
+	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
+		return refuse(batch, -EINVAL, operation, "a buffer is NULL or was given back");
+	if (buffer->device != batch->queue->device)
+		return refuse(batch, -EINVAL, operation, "a buffer of another device");
+	if (bytes == 0)
+		return refuse(batch, -EINVAL, operation, "length is 0");
+	if (!trn_range_ok(offset, bytes, buffer->bytes))
+		return refuse(batch, -EINVAL, operation, "the range is not inside the buffer");
+	return 0;
+}
+
+TRN_API int trn_batch_nop(struct trn_batch *batch)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = room_check(batch, __func__);
+	if (r == 0)
+		(void)append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_NOP });
+	return r;
+}
+
+TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint64_t dst_offset,
+			   struct trn_buffer *src, uint64_t src_offset, uint64_t bytes)
+{
+	struct trn_batch_entry *entry;
+	uint64_t to, from;
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = range_check(batch, dst, dst_offset, bytes, __func__);
+	if (r == 0)
+		r = range_check(batch, src, src_offset, bytes, __func__);
+	if (r == 0)
+		r = room_check(batch, __func__);
+	if (r < 0)
+		return r;
+	to = dst->address + dst_offset;
+	from = src->address + src_offset;
+	/* By address: two slices of one buffer overlap as well. */
+	if (to < from + bytes && from < to + bytes)
+		return refuse(batch, -EINVAL, __func__, "source and destination overlap");
+	entry = append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_COPY, .a = { to, from, bytes } });
+	hold(entry, &dst->object);
+	hold(entry, &src->object);
+	return 0;
+}
+
+TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset,
+			   uint64_t bytes, uint32_t pattern)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = range_check(batch, dst, offset, bytes, __func__);
+	if (r == 0)
+		r = room_check(batch, __func__);
+	if (r < 0)
+		return r;
+	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_FILL,
+						 .a = { dst->address + offset, bytes, pattern } }),
+	     &dst->object);
+	return 0;
+}
+
+static int sync_check(struct trn_batch *batch, const struct trn_timeline *timeline,
+		      const char *operation)
+{
+	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
+		return refuse(batch, -EINVAL, operation, "the timeline is NULL or was given back");
+	if (timeline->device != batch->queue->device)
+		return refuse(batch, -EINVAL, operation, "a timeline of another device");
+	return room_check(batch, operation);
+}
+
+TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = sync_check(batch, timeline, __func__);
+	if (r == 0)
+		hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_WAIT,
+							 .a = { timeline->address, value } }),
+		     &timeline->object);
+	return r;
+}
+
+TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = sync_check(batch, timeline, __func__);
+	if (r == 0)
+		hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_SIGNAL,
+							 .a = { timeline->address, value } }),
+		     &timeline->object);
+	return r;
+}
+
+TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset)
+{
+	uint64_t address;
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_TIMESTAMP))
+		return refuse(batch, -ENOTSUP, __func__, "the device has no time (TRN_CAP_TIMESTAMP)");
+	r = range_check(batch, dst, offset, sizeof(uint64_t), __func__);
+	if (r == 0)
+		r = room_check(batch, __func__);
+	if (r < 0)
+		return r;
+	address = dst->address + offset;
+	if (address % sizeof(uint64_t) != 0)
+		return refuse(batch, -EINVAL, __func__, "the place is not aligned to 8 bytes");
+	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_TIMESTAMP, .a = { address } }),
+	     &dst->object);
+	return 0;
+}
+
+/* ---- launch ---- */
+
+static int arg_refuse(struct trn_batch *batch, const struct trn_program *program, uint32_t index,
+		      const char *why)
+{
+	return trn_fail(batch->object.context, batch->queue->device, -EINVAL, "trn_batch_launch",
+			"command %u, argument %u (%s): %s", batch->count, index,
+			program->args[index].name, why);
+}
+
+/* Checks one argument and turns it into what the device reads. */
+static int arg_take(struct trn_batch *batch, const struct trn_program *program, uint32_t index,
+		    const struct trn_arg *arg, struct trn_ext_arg *ret_arg)
+{
+	const struct trn_program_arg_info *info = &program->args[index];
+	uint64_t bytes;
+
+	if (info->kind == TRN_ARG_SCALAR) {
+		if (arg->buffer || arg->offset != 0 || arg->bytes != 0)
+			return arg_refuse(batch, program, index, "a number is wanted, not a buffer");
+		*ret_arg = (struct trn_ext_arg){ .value = arg->scalar };
+		return 0;
+	}
+	if (!arg->buffer)
+		return arg_refuse(batch, program, index, "a buffer is wanted");
+	if (!TRN_HANDLE_OK(arg->buffer, TRN_OBJECT_BUFFER))
+		return arg_refuse(batch, program, index, "the buffer was given back");
+	if (arg->buffer->device != batch->queue->device)
+		return arg_refuse(batch, program, index, "a buffer of another device");
+	if (arg->offset >= arg->buffer->bytes)
+		return arg_refuse(batch, program, index, "offset is not inside the buffer");
+	bytes = arg->bytes ? arg->bytes : arg->buffer->bytes - arg->offset;
+	if (!trn_range_ok(arg->offset, bytes, arg->buffer->bytes))
+		return arg_refuse(batch, program, index, "the range is not inside the buffer");
+	if (bytes < info->min_bytes)
+		return arg_refuse(batch, program, index, "the range is shorter than the program needs");
+	*ret_arg = (struct trn_ext_arg){ .value = arg->buffer->address + arg->offset, .size = bytes };
+	return 0;
+}
+
+static int launch_check(struct trn_batch *batch, const struct trn_program *program, uint32_t core,
+			const struct trn_arg *args, uint32_t arg_count)
+{
+	struct trn_device *device = batch->queue->device;
+
+	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
+		return refuse(batch, -ENOTSUP, "trn_batch_launch",
+			      "the device runs no programs (TRN_CAP_COMPUTE)");
+	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
+		return refuse(batch, -EINVAL, "trn_batch_launch",
+			      "the program is NULL or was given back");
+	if (program->device != device)
+		return refuse(batch, -EINVAL, "trn_batch_launch", "a program of another device");
+	if (core >= device->info.cores)
+		return refuse(batch, -EINVAL, "trn_batch_launch", "the core is not there");
+	if (arg_count != program->info.arg_count || (arg_count > 0 && !args))
+		return trn_fail(batch->object.context, device, -EINVAL, "trn_batch_launch",
+				"command %u: %u arguments given, %s wants %u", batch->count,
+				args ? arg_count : 0, program->info.name, program->info.arg_count);
+	return room_check(batch, "trn_batch_launch");
+}
+
+TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *program, uint32_t core,
+			     const struct trn_arg *args, uint32_t arg_count)
+{
+	struct trn_batch_entry *entry;
+	struct trn_ext_arg *out;
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	r = launch_check(batch, program, core, args, arg_count);
+	if (r < 0)
+		return r;
+	out = batch->args + (size_t)batch->count * TRN_ARGS_USER_MAX;
+	for (uint32_t i = 0; i < arg_count; i++) {
+		r = arg_take(batch, program, i, &args[i], &out[i]);
+		if (r < 0)
+			return r;
+	}
+	entry = append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_LAUNCH, .a = { 0, core } });
+	entry->program = program;
+	hold(entry, &program->object);
+	for (uint32_t i = 0; i < arg_count; i++)
+		if (args[i].buffer)
+			hold(entry, &args[i].buffer->object);
+	return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The context: what every other object hangs on. */
+#include "runtime/private.h"
+
+#include <errno.h>
+
+#define VERSION_TEXT(a, b, c) VERSION_TEXT_(a, b, c)
+#define VERSION_TEXT_(a, b, c) #a "." #b "." #c
+
+TRN_API const char *trn_version(void)
+{
+	return VERSION_TEXT(TRN_VERSION_MAJOR, TRN_VERSION_MINOR, TRN_VERSION_PATCH);
+}
+
+static bool level_ok(enum trn_log_level level)
+{
+	return (unsigned int)level <= (unsigned int)TRN_LOG_DEBUG;
+}
+
+TRN_API int trn_context_create(const struct trn_context_opts *opts,
+			       struct trn_context **ret_context)
+{
+	static const struct trn_context_opts defaults = { .size = sizeof(defaults) };
+	const struct trn_alloc *alloc;
+	struct trn_context *context;
+
+	if (!opts)
+		opts = &defaults;
+	if (!ret_context || opts->size != sizeof(*opts) || opts->reserved != 0 ||
+	    !level_ok(opts->log_level) || (opts->alloc && !opts->alloc->realloc))
+		return -EINVAL;
+	alloc = opts->alloc ? opts->alloc : &trn_alloc_libc;
+	context = trn_alloc_zero(alloc, sizeof(*context));
+	if (!context)
+		return -ENOMEM;
+	trn_object_init(&context->object, TRN_OBJECT_CONTEXT, context);
+	context->alloc = *alloc;
+	trn_log_init(&context->log, opts->log, opts->log_user, opts->log_level);
+	trn_lock_init(&context->open_lock);
+	trn_lock_init(&context->lock);
+	context->graves_end = &context->graves;
+	*ret_context = context;
+	return 0;
+}
+
+TRN_API struct trn_context *trn_context_ref(struct trn_context *context)
+{
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
+		return NULL;
+	trn_object_ref(&context->object);
+	return context;
+}
+
+static void graves_free(struct trn_context *context)
+{
+	struct trn_object *grave = context->graves;
+
+	while (grave) {
+		struct trn_object *next = grave->next_grave;
+
+		trn_free(&context->alloc, grave);
+		grave = next;
+	}
+}
+
+TRN_API struct trn_context *trn_context_unref(struct trn_context *context)
+{
+	struct trn_alloc alloc;
+
+	if (!context || !TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT) ||
+	    !trn_object_unref(&context->object))
+		return NULL;
+	graves_free(context);
+	trn_lock_fini(&context->lock);
+	trn_lock_fini(&context->open_lock);
+	alloc = context->alloc;
+	trn_free(&alloc, context);
+	return NULL;
+}
+
+/* The newest device with an id below the given one, with a reference; NULL at the end. Walking
+ * by id needs no lock between two steps, whatever is opened or closed meanwhile. */
+static struct trn_device *device_below(struct trn_context *context, uint64_t id)
+{
+	struct trn_device *device;
+
+	trn_lock_take(&context->lock);
+	for (device = context->devices; device; device = device->next)
+		if (device->id < id && trn_object_ref_live(&device->object))
+			break;
+	trn_lock_give(&context->lock);
+	return device;
+}
+
+TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_level level)
+{
+	struct trn_device *device;
+	uint64_t id = UINT64_MAX;
+
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
+		return -EINVAL;
+	if (!level_ok(level))
+		return trn_fail(context, NULL, -EINVAL, __func__, "level %d is not one", (int)level);
+	atomic_store(&context->log.level, (int)level);
+	while ((device = device_below(context, id))) {
+		trn_device_set_log_level(device, level);
+		id = device->id;
+		(void)trn_device_unref(device);
+	}
+	return 0;
+}
+
+TRN_API int trn_context_progress(struct trn_context *context)
+{
+	struct trn_device *device;
+	uint64_t id = UINT64_MAX;
+	int r = -EAGAIN;
+
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
+		return -EINVAL;
+	while ((device = device_below(context, id))) {
+		unsigned int round = 0;
+
+		if (trn_device_has(device, TRN_HAL_CAP_INLINE) &&
+		    device->hal->ops.progress(device->hal, &round, TRN_DEADLINE_NEVER) == 0)
+			r = 0;
+		trn_device_flush_log(device);
+		id = device->id;
+		(void)trn_device_unref(device);
+	}
+	return r;
+}

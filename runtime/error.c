@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error codes in words, what to do about each, and the record that a failing
+ * call leaves in its context. */
+#include "runtime/private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct code {
+	int code;
+	const char *text; /* begins with the name */
+	const char *hint;
+};
+
+#define CODE(name, meaning, step) { name, #name ": " meaning, step }
+
+/* Every code that a public header names (runtime/error_test.c reads the headers). */
+static const struct code codes[] = {
+	CODE(EPERM, "not allowed from this thread", "use a queue only from the thread that owns it"),
+	CODE(ENOENT, "there is none", ""),
+	CODE(EIO, "the device reported a failure", "reset the core or the device, then try again"),
+	CODE(EAGAIN, "no room now, or nothing pending", "wait for earlier work, then try again"),
+	CODE(ENOMEM, "out of memory", "free buffers, or place them on another stack"),
+	CODE(EBUSY, "held by somebody else", "wait, or pick another core; a faulted one needs a reset"),
+	CODE(ENODEV, "no such device", "give a URI, for example mock:trn3, or set TRN_DEVICE"),
+	CODE(EINVAL, "an argument is wrong", "correct the argument that the cause names"),
+	CODE(ENOSPC, "no space left in the object", "make it larger, or submit and clear it first"),
+	CODE(ERANGE, "number out of range", "use a smaller number"),
+	CODE(ENOTSUP, "this device cannot do that", "look at the capabilities in trn_device_info()"),
+	CODE(ETIMEDOUT, "the deadline passed", "allow more time, or see what the work waits for"),
+	CODE(TRN_EDEVLOST, "the device fell off the bus",
+	     "trn_device_reset() the whole device; else reopen it"),
+	CODE(TRN_ERESET, "reset under the operation", "trn_queue_reset(), then submit again"),
+	CODE(TRN_EPROGRAM, "the program is malformed or for another device",
+	     "build it again for this device"),
+	CODE(TRN_EFAULT_DEV, "the device refused an address",
+	     "compare the address with the buffers of the command"),
+	CODE(TRN_EINSN, "an instruction broke a rule of the ISA",
+	     "see the rule in docs/isa.md; then reset the core and the queue"),
+	CODE(TRN_EFIRMWARE, "the firmware refused or answered nonsense",
+	     "trn_device_reset() the whole device"),
+	CODE(TRN_EQUEUE, "the queue stopped at an earlier failing command",
+	     "see trn_queue_error(), then trn_queue_reset()"),
+	CODE(TRN_EIDLE, "nothing is pending that could satisfy a wait",
+	     "submit the work that signals it first"),
+};
+
+static const struct code *code_find(int code)
+{
+	if (code == INT_MIN)
+		return NULL;
+	if (code < 0)
+		code = -code;
+	for (size_t i = 0; i < TRN_ARRAY_LEN(codes); i++)
+		if (codes[i].code == code)
+			return &codes[i];
+	return NULL;
+}
+
+TRN_API const char *trn_strerror(int code)
+{
+	const struct code *found = code_find(code);
+
+	if (code == 0)
+		return "success";
+	return found ? found->text : "unknown error code";
+}
+
+void trn_error_init(struct trn_error *error, int code, const char *operation)
+{
+	const struct code *found = code_find(code);
+
+	*error = (struct trn_error){
+		.size = sizeof(*error),
+		.code = code,
+		.core = -1,
+		.queue = -1,
+		.command = -1,
+		.engine = -1,
+		.opcode = -1,
+		.operand = -1,
+		.pc = -1,
+	};
+	(void)snprintf(error->operation, sizeof(error->operation), "%s", operation);
+	if (found)
+		(void)snprintf(error->hint, sizeof(error->hint), "%s", found->hint);
+}
+
+int trn_error_post(struct trn_context *context, const struct trn_error *error)
+{
+	trn_lock_take(&context->lock);
+	context->error = *error;
+	context->failed = true;
+	trn_lock_give(&context->lock);
+	trn_logf(&context->log, TRN_LOG_DEBUG, "%s%s%s: %s: %s", error->operation,
+		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code), error->cause);
+	return error->code;
+}
+
+static void error_cause(struct trn_error *error, struct trn_device *device, const char *fmt,
+			va_list args)
+{
+	if (device)
+		(void)snprintf(error->device, sizeof(error->device), "%s", device->info.uri);
+	/* Our own formats; a text that is too long is cut, which is what the member allows. */
+	(void)vsnprintf(error->cause, sizeof(error->cause), fmt, args);
+}
+
+int trn_fail(struct trn_context *context, struct trn_device *device, int code,
+	     const char *operation, const char *fmt, ...)
+{
+	struct trn_error error;
+	va_list args;
+
+	trn_error_init(&error, code, operation);
+	va_start(args, fmt);
+	error_cause(&error, device, fmt, args);
+	va_end(args);
+	return trn_error_post(context, &error);
+}
+
+int trn_fail_hal(struct trn_device *device, int code, const char *operation, const char *fmt, ...)
+{
+	struct trn_hal_fault fault;
+	struct trn_error error;
+	va_list args;
+	size_t used;
+
+	if (code == -TRN_EDEVLOST)
+		atomic_store(&device->lost, true);
+	trn_hal_last_fault(device->hal, &fault);
+	trn_error_init(&error, code, operation);
+	va_start(args, fmt);
+	error_cause(&error, device, fmt, args);
+	va_end(args);
+	used = strlen(error.cause);
+	if (fault.why[0])
+		(void)snprintf(error.cause + used, sizeof(error.cause) - used, ": %s", fault.why);
+	error.address = fault.address;
+	return trn_error_post(device->object.context, &error);
+}
+
+TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_error)
+{
+	int r = 0;
+
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
+		return -EINVAL;
+	/* Not recorded: it would replace the record that was asked for. */
+	if (!ret_error || ret_error->size != sizeof(*ret_error))
+		return -EINVAL;
+	trn_lock_take(&context->lock);
+	if (context->failed)
+		*ret_error = context->error;
+	else
+		r = -ENOENT;
+	trn_lock_give(&context->lock);
+	return r;
+}

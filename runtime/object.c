@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference counts and canaries. In a checked build (TRN_DEBUG) a dead object
+ * stays readable in the context's graveyard, so that a call with a handle that was given back
+ * answers -EINVAL with a record instead of touching freed memory. The graveyard is bounded:
+ * older mistakes are left to the address sanitizer, and so is a dead context. */
+#include "runtime/private.h"
+
+#include <errno.h>
+
+#define GRAVES_MAX 256u
+
+void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
+		     struct trn_context *context)
+{
+	atomic_init(&object->kind, (uint32_t)kind);
+	atomic_init(&object->refs, 1);
+	object->context = context;
+	object->next_grave = NULL;
+}
+
+void trn_object_ref(struct trn_object *object)
+{
+	/* Whoever holds one may take another: nothing to order. */
+	(void)atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed);
+}
+
+bool trn_object_ref_live(struct trn_object *object)
+{
+	uint32_t refs = atomic_load_explicit(&object->refs, memory_order_relaxed);
+
+	while (refs > 0)
+		if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1))
+			return true;
+	return false;
+}
+
+bool trn_object_unref(struct trn_object *object)
+{
+	/* The last one must see what every other holder did before it let go. */
+	return atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) == 1;
+}
+
+void trn_object_bury(struct trn_object *object)
+{
+	struct trn_context *context = object->context;
+	struct trn_object *oldest = NULL;
+
+	atomic_store(&object->kind, TRN_OBJECT_DEAD);
+	if (!TRN_OBJECT_CHECKED) {
+		trn_free(&context->alloc, object);
+		return;
+	}
+	trn_lock_take(&context->lock);
+	object->next_grave = NULL;
+	*context->graves_end = object;
+	context->graves_end = &object->next_grave;
+	if (context->grave_count < GRAVES_MAX) {
+		context->grave_count++;
+	} else {
+		oldest = context->graves;
+		context->graves = oldest->next_grave;
+	}
+	trn_lock_give(&context->lock);
+	trn_free(&context->alloc, oldest);
+}
+
+void trn_object_drop(struct trn_object *object)
+{
+	switch (atomic_load_explicit(&object->kind, memory_order_relaxed)) {
+	case TRN_OBJECT_BUFFER:
+		(void)trn_buffer_unref((struct trn_buffer *)object);
+		break;
+	case TRN_OBJECT_TIMELINE:
+		(void)trn_timeline_unref((struct trn_timeline *)object);
+		break;
+	case TRN_OBJECT_PROGRAM:
+		(void)trn_program_unref((struct trn_program *)object);
+		break;
+	default: /* a command names nothing else */
+		break;
+	}
+}
+
+int trn_object_bad(const struct trn_object *object, const char *operation)
+{
+	if (!object)
+		return -EINVAL;
+	/* Only a grave is known to have a context behind it; anything else may be any memory. */
+	if (atomic_load_explicit(&object->kind, memory_order_relaxed) != TRN_OBJECT_DEAD)
+		return -EINVAL;
+	trn_logf(&object->context->log, TRN_LOG_ERROR, "%s: the object was already given back",
+		 operation);
+	return trn_fail(object->context, NULL, -EINVAL, operation,
+			"the object was already given back (use after unref)");
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime's objects, who keeps whom, and the locks.
+ *
+ * Lifetimes. context <- device <- {buffer, timeline, program, queue}, queue <- batch; an arrow is a
+ * reference that the right side holds on the left. A slice holds its root buffer. A recorded
+ * command holds the buffers, timelines and programs it names; a submitted one holds them again,
+ * in the queue's slot, until it is reaped. A parent never holds a child: the context's list of
+ * devices and the device's list of queues are weak and emptied by the child's last unref.
+ *
+ * Locks, in the order they may be taken (left first, never backwards):
+ *
+ *	context.open_lock -> device.lock -> device.list_lock -> context.lock -> pending_log.lock
+ *
+ *	context.open_lock  held while a device is opened, so that one URI is one device
+ *	device.lock        HAL calls that want one thread; the staging buffer; buffer mappings.
+ *	                   May be held until the deadline of the call that holds it.
+ *	device.list_lock   device.queues, what queue_reset changes, timeline pages. Short.
+ *	context.lock       error record, list of devices, graves. Leaf but for the log's. Short.
+ *	pending_log.lock   lines the HAL logged. Leaf.
+ *
+ * No reference is dropped and no user function (log sink, list callback) is called under a lock;
+ * the user's allocator may be. What the HAL logs is kept in the device and handed to the sink
+ * when the public call that caused it, or the next one, is about to return.
+ *
+ * Record, submit and reap take no lock and allocate nothing while the queue has room.
+ */
+#ifndef RUNTIME_PRIVATE_H
+#define RUNTIME_PRIVATE_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <trn/trn.h>
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "hal/hal.h"
+
+/* Handles are checked in builds with TRN_DEBUG: runtime/object.c. */
+#ifdef TRN_DEBUG
+#define TRN_OBJECT_CHECKED 1
+#else
+#define TRN_OBJECT_CHECKED 0
+#endif
+
+#define TRN_STAGING_BYTES (UINT64_C(1) << 20) /* bounce memory of trn_buffer_read and write */
+#define TRN_QUEUE_DEPTH_DEFAULT 256u
+#define TRN_QUEUE_DEPTH_MIN 16u
+#define TRN_QUEUE_DEPTH_MAX 65536u
+#define TRN_ARGS_USER_MAX 32u /* the rest of a launch's table belongs to the program's sections */
+#define TRN_CMD_REFS_MAX (TRN_ARGS_USER_MAX + 1u) /* buffers of a launch and its program */
+#define TRN_HBM_STACKS_MAX 8u
+
+/* ---- objects ---- */
+
+/* Also the canary: any other value in a handle is not a live object of that kind. */
+enum trn_object_kind {
+	TRN_OBJECT_DEAD = 0x64616544,
+	TRN_OBJECT_CONTEXT = 0x74786354,
+	TRN_OBJECT_DEVICE = 0x76656454,
+	TRN_OBJECT_BUFFER = 0x66756254,
+	TRN_OBJECT_TIMELINE = 0x6d697454,
+	TRN_OBJECT_PROGRAM = 0x67727054,
+	TRN_OBJECT_QUEUE = 0x65757154,
+	TRN_OBJECT_BATCH = 0x74616254,
+};
+
+struct trn_object { /* first member of every handle */
+	_Atomic uint32_t kind;
+	_Atomic uint32_t refs;
+	struct trn_context *context; /* kept alive by the chain of parents */
+	struct trn_object *next_grave;
+};
+
+void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
+		     struct trn_context *context);
+void trn_object_ref(struct trn_object *object);
+/* A reference only when somebody else still holds one: for weak lists. */
+bool trn_object_ref_live(struct trn_object *object);
+/* True when that was the last: the caller takes the object apart. */
+bool trn_object_unref(struct trn_object *object);
+/* Frees the object's own memory; a checked build keeps it readable for a while. */
+void trn_object_bury(struct trn_object *object);
+/* Gives one reference back, whatever the kind (buffer, timeline, program). */
+void trn_object_drop(struct trn_object *object);
+/* Says that a handle is bad: record and log when its context can be known. -EINVAL. */
+int trn_object_bad(const struct trn_object *object, const char *operation);
+
+/* The check at the top of every public call. NULL is refused in every build. */
+static inline bool trn_object_ok(const struct trn_object *object, enum trn_object_kind kind,
+				 const char *operation)
+{
+	if (object && (!TRN_OBJECT_CHECKED ||
+		       atomic_load_explicit(&object->kind, memory_order_relaxed) == (uint32_t)kind))
+		return true;
+	(void)trn_object_bad(object, operation);
+	return false;
+}
+
+#define TRN_HANDLE_OK(handle, kind) \
+	trn_object_ok((handle) ? &(handle)->object : NULL, (kind), __func__)
+
+/* ---- context ---- */
+
+struct trn_context {
+	struct trn_object object;
+	struct trn_alloc alloc;
+	struct trn_log log;
+	struct trn_lock open_lock;
+	struct trn_lock lock;
+	bool failed; /* error is filled */
+	struct trn_error error;
+	struct trn_device *devices; /* weak, newest first, ids descending */
+	uint64_t device_ids;
+	struct trn_object *graves, **graves_end; /* oldest first */
+	uint32_t grave_count;
+};
+
+/* ---- errors ---- */
+
+/* A record with nothing known but code, operation and, from the table, the hint. */
+void trn_error_init(struct trn_error *error, int code, const char *operation);
+/* Keeps the record in the context and logs it. Returns its code. No lock held. */
+int trn_error_post(struct trn_context *context, const struct trn_error *error);
+/* Both, with a cause. device may be NULL. */
+int trn_fail(struct trn_context *context, struct trn_device *device, int code,
+	     const char *operation, const char *fmt, ...) TRN_PRINTF(5, 6);
+/* The same after a failed HAL call: appends the backend's words and address. */
+int trn_fail_hal(struct trn_device *device, int code, const char *operation, const char *fmt, ...)
+	TRN_PRINTF(4, 5);
+
+/* ---- device ---- */
+
+#define TRN_PENDING_LOG_LINES 16u
+#define TRN_PENDING_LOG_TEXT 192u
+
+struct trn_pending_log {
+	struct trn_lock lock;
+	_Atomic uint32_t count;
+	uint32_t dropped;
+	struct {
+		enum trn_log_level level;
+		char text[TRN_PENDING_LOG_TEXT];
+	} lines[TRN_PENDING_LOG_LINES];
+};
+
+struct trn_timeline_page {
+	struct trn_timeline_page *next;
+	struct trn_hal_mem mem;
+	uint64_t used; /* bit per slot */
+};
+
+struct trn_device {
+	struct trn_object object;
+	struct trn_device *next; /* context.lock */
+	uint64_t id;
+	char *uri; /* as opened */
+	struct trn_hal_dev *hal;
+	struct trn_hal_info info;
+	struct trn_log hal_log;
+	struct trn_pending_log pending;
+	struct trn_lock lock;
+	struct trn_lock list_lock;
+	struct trn_queue *queues;	 /* list_lock */
+	struct trn_timeline_page *pages; /* list_lock */
+	struct trn_hal_mem staging;	 /* lock; size 0 until first use */
+	_Atomic bool lost;		 /* fell off the bus; a device reset may bring it back */
+	_Atomic uint32_t epoch;		 /* device resets begun */
+	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
+};
+
+/* Bracket for HAL calls that want one thread. leave also hands out what was logged. */
+void trn_device_enter(struct trn_device *device);
+void trn_device_leave(struct trn_device *device);
+void trn_device_flush_log(struct trn_device *device);
+/* The log level of the context has changed. */
+void trn_device_set_log_level(struct trn_device *device, enum trn_log_level level);
+
+static inline bool trn_device_has(const struct trn_device *device, uint32_t cap)
+{
+	return (device->info.caps & cap) != 0;
+}
+
+/* Stack that is nearest to a core. */
+uint32_t trn_device_stack(const struct trn_device *device, uint32_t core);
+/* Memory with the accounting of HBM; the caller records failures. */
+int trn_device_mem_alloc(struct trn_device *device, const struct trn_hal_mem_desc *desc,
+			 struct trn_hal_mem *ret_mem);
+void trn_device_mem_free(struct trn_device *device, struct trn_hal_mem *mem);
+uint64_t trn_device_stack_free(struct trn_device *device, uint32_t stack);
+/* One step of a wait: 0 go on, -EAGAIN nothing is pending, -ETIMEDOUT, -TRN_EDEVLOST. */
+int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t deadline_ns);
+/* A wait ran out: asks the device whether it is still there. code, or -TRN_EDEVLOST. */
+int trn_device_verdict(struct trn_device *device, int code);
+
+/* ---- buffer ---- */
+
+struct trn_buffer {
+	struct trn_object object;
+	struct trn_device *device;
+	struct trn_buffer *root; /* NULL for a root, which owns mem */
+	struct trn_hal_mem mem;	 /* mem.host of HBM: device.lock */
+	uint64_t address, bytes;
+	uint64_t offset; /* in the root */
+};
+
+/* Host bytes to device memory or back, by mapping or through the staging buffer. */
+struct trn_transfer {
+	struct trn_hal_mem *mem;
+	uint64_t offset; /* in mem */
+	void *dst;	 /* reading; else NULL */
+	const void *src; /* writing; else NULL */
+	uint64_t bytes;
+	uint64_t deadline_ns;
+};
+int trn_device_transfer(struct trn_device *device, const struct trn_transfer *transfer,
+			const char *operation);
+
+/* ---- timeline ---- */
+
+struct trn_timeline {
+	struct trn_object object;
+	struct trn_device *device;
+	struct trn_timeline_page *page;
+	uint32_t index; /* slot in the page */
+	_Atomic uint64_t *slot;
+	uint64_t address;
+};
+
+/* Gives the pages back; no timeline is left. */
+void trn_timeline_pages_free(struct trn_device *device);
+
+/* ---- program ---- */
+
+struct trn_program {
+	struct trn_object object;
+	struct trn_device *device;
+	struct trn_program_info info;
+	struct trn_program_arg_info *args; /* info.arg_count */
+	struct trn_hal_mem mem;		   /* streams and sections */
+	struct trn_ext_launch launch;	   /* template: streams filled, arg_count of the table */
+	struct trn_ext_arg *hidden;	   /* table entries from TRN_ARGS_USER_MAX on */
+	uint32_t hidden_count;
+};
+
+/* ---- queue and batch ---- */
+
+struct trn_batch_entry {
+	struct trn_program *program; /* LAUNCH only */
+	uint32_t ref_count;
+	struct trn_object *refs[TRN_CMD_REFS_MAX];
+};
+
+struct trn_batch {
+	struct trn_object object;
+	struct trn_queue *queue;
+	uint32_t count, max;
+	struct trn_ext_cmd *cmds; /* a0 of LAUNCH: filled at submit */
+	struct trn_batch_entry *entries;
+	struct trn_ext_arg *args; /* TRN_ARGS_USER_MAX for each command */
+};
+
+struct trn_launch_slot {
+	struct trn_ext_launch launch;
+	struct trn_ext_arg args[TRN_ISA_ARGS_MAX];
+};
+
+struct trn_queue_slot {
+	uint32_t ref_count;
+	struct trn_object *refs[TRN_CMD_REFS_MAX];
+};
+
+/* Sequences count commands since the queue was made, the first is 1. The device counts from
+ * the last reset: its 32-bit head and tail are the low bits of sequence - base. */
+struct trn_queue {
+	struct trn_object object;
+	struct trn_device *device;
+	struct trn_queue *next; /* device.list_lock */
+	struct trn_hal_queue *hal;
+	uint32_t depth, mask;
+	_Atomic uint64_t submitted; /* owner writes; a timeline's waiter reads */
+	uint64_t completed;	    /* owner */
+	uint64_t base;		    /* owner writes under list_lock */
+	uint64_t dropped_after;	    /* the last reset dropped (dropped_after, dropped_to] */
+	uint64_t dropped_to;
+	_Atomic uint32_t epoch; /* device.epoch the queue belongs to */
+	bool failed;		/* owner; error is filled */
+	struct trn_error error;
+	_Atomic uintptr_t owner; /* 0 until the first submit; checked builds */
+	struct trn_hal_mem launch_mem;
+	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
+	struct trn_queue_slot *slots;	  /* depth */
+};
+
+/* Any thread, device.list_lock held: does a queue that stopped with an error still owe the
+ * timeline this value? Fills the record then. */
+bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
+		    struct trn_error *ret_error);
+/* Ends what the status block says of the failing command in a record. */
+void trn_queue_describe(const struct trn_queue *queue, uint64_t submitted,
+			struct trn_error *ret_error);
+
+/* The device writes these words while the host looks. */
+static inline uint32_t trn_load_acquire32(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+#endif /* RUNTIME_PRIVATE_H */

@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues: submit with one doorbell, reap in order, wait, stop, reset. The
+ * hot path (trn_queue_submit with room, queue_reap) allocates and locks nothing. */
+#include "runtime/private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+
+/* ---- making and ending ---- */
+
+static void list_insert(struct trn_device *device, struct trn_queue *queue)
+{
+	trn_lock_take(&device->list_lock);
+	queue->next = device->queues;
+	device->queues = queue;
+	trn_lock_give(&device->list_lock);
+}
+
+static void list_remove(struct trn_device *device, const struct trn_queue *queue)
+{
+	struct trn_queue **at;
+
+	trn_lock_take(&device->list_lock);
+	for (at = &device->queues; *at; at = &(*at)->next)
+		if (*at == queue) {
+			*at = queue->next;
+			break;
+		}
+	trn_lock_give(&device->list_lock);
+}
+
+static uint64_t submitted(const struct trn_queue *queue)
+{
+	return atomic_load_explicit(&queue->submitted, memory_order_relaxed);
+}
+
+/* Lets go of what the commands after completed, up to sequence, named. */
+static void release_to(struct trn_queue *queue, uint64_t sequence)
+{
+	while (queue->completed < sequence) {
+		struct trn_queue_slot *slot = &queue->slots[queue->completed & queue->mask];
+
+		for (uint32_t i = 0; i < slot->ref_count; i++)
+			trn_object_drop(slot->refs[i]);
+		slot->ref_count = 0;
+		queue->completed++;
+	}
+}
+
+/* Also for one that was never finished. */
+static void queue_destroy(struct trn_queue *queue)
+{
+	struct trn_device *device = queue->device;
+	const struct trn_alloc *alloc = &device->object.context->alloc;
+
+	if (queue->hal) {
+		list_remove(device, queue);
+		trn_device_enter(device);
+		/* Also when it fails, the device is gone: nothing can touch the memory. */
+		(void)device->hal->ops.queue_close(device->hal, queue->hal);
+		trn_device_leave(device);
+		release_to(queue, submitted(queue));
+	}
+	trn_device_mem_free(device, &queue->launch_mem);
+	trn_free(alloc, queue->slots);
+	trn_object_bury(&queue->object);
+	trn_device_flush_log(device);
+	(void)trn_device_unref(device);
+}
+
+static int queue_memory(struct trn_queue *queue)
+{
+	struct trn_device *device = queue->device;
+	struct trn_hal_mem_desc desc = {
+		.kind = TRN_HAL_MEM_HOST,
+		.size = (uint64_t)queue->depth * sizeof(struct trn_launch_slot),
+		.numa_node = -1,
+	};
+	int r;
+
+	queue->slots = trn_alloc_array(&device->object.context->alloc, queue->depth,
+				       sizeof(*queue->slots));
+	if (!queue->slots)
+		return -ENOMEM;
+	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
+		return 0;
+	r = trn_device_mem_alloc(device, &desc, &queue->launch_mem);
+	if (r == 0)
+		queue->launches = queue->launch_mem.host;
+	return r;
+}
+
+static int queue_open(struct trn_queue *queue, uint32_t core)
+{
+	struct trn_device *device = queue->device;
+	struct trn_hal_queue_desc desc = { .depth = queue->depth, .core = core };
+	int r;
+
+	trn_device_enter(device);
+	r = device->hal->ops.queue_open(device->hal, &desc, &queue->hal);
+	trn_device_leave(device);
+	if (r < 0)
+		return r;
+	atomic_store(&queue->epoch, atomic_load(&device->epoch));
+	list_insert(device, queue);
+	return 0;
+}
+
+static int opts_check(struct trn_device *device, const struct trn_queue_opts *opts)
+{
+	const char *what = NULL;
+
+	if (opts->size != sizeof(*opts))
+		what = "size member is not sizeof(struct trn_queue_opts)";
+	else if (opts->depth != 0 &&
+		 (!trn_is_pow2(opts->depth) || opts->depth < TRN_QUEUE_DEPTH_MIN ||
+		  opts->depth > TRN_QUEUE_DEPTH_MAX))
+		what = "depth is not a power of two from 16 to 65536";
+	else if (opts->core >= device->info.cores)
+		what = "core is not there";
+	if (what)
+		return trn_fail(device->object.context, device, -EINVAL, "trn_queue_create", "%s",
+				what);
+	return 0;
+}
+
+TRN_API int trn_queue_create(struct trn_device *device, const struct trn_queue_opts *opts,
+			     struct trn_queue **ret_queue)
+{
+	static const struct trn_queue_opts defaults = { .size = sizeof(defaults) };
+	struct trn_context *context;
+	struct trn_queue *queue;
+	int r;
+
+	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
+		return -EINVAL;
+	context = device->object.context;
+	if (!ret_queue)
+		return trn_fail(context, device, -EINVAL, __func__, "ret_queue is NULL");
+	if (!opts)
+		opts = &defaults;
+	r = opts_check(device, opts);
+	if (r < 0)
+		return r;
+	queue = trn_alloc_zero(&context->alloc, sizeof(*queue));
+	if (!queue)
+		return trn_fail(context, device, -ENOMEM, __func__, "no memory for the object");
+	trn_object_init(&queue->object, TRN_OBJECT_QUEUE, context);
+	queue->device = trn_device_ref(device);
+	queue->depth = opts->depth ? opts->depth : TRN_QUEUE_DEPTH_DEFAULT;
+	queue->mask = queue->depth - 1;
+	r = queue_memory(queue);
+	if (r < 0)
+		(void)trn_fail(context, device, r, __func__, "no memory for %u commands in flight",
+			       queue->depth);
+	if (r == 0) {
+		r = queue_open(queue, opts->core);
+		if (r < 0)
+			(void)trn_fail_hal(device, r, __func__, "opening a queue of the device");
+	}
+	if (r < 0) {
+		queue_destroy(queue);
+		return r;
+	}
+	*ret_queue = queue;
+	return 0;
+}
+
+TRN_API struct trn_queue *trn_queue_ref(struct trn_queue *queue)
+{
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return NULL;
+	trn_object_ref(&queue->object);
+	return queue;
+}
+
+TRN_API struct trn_queue *trn_queue_unref(struct trn_queue *queue)
+{
+	if (queue && TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE) && trn_object_unref(&queue->object))
+		queue_destroy(queue);
+	return NULL;
+}
+
+/* ---- the owner ---- */
+
+/* Something that differs between any two live threads and costs no system call. */
+static uintptr_t thread_token(void)
+{
+	static _Thread_local char token;
+
+	return (uintptr_t)&token;
+}
+
+/* The first thread that submits owns the queue; before that anybody may look. */
+static int owner_check(struct trn_queue *queue, bool take, const char *operation)
+{
+	uintptr_t none = 0, self;
+
+	if (!TRN_OBJECT_CHECKED)
+		return 0;
+	self = thread_token();
+	if (take && atomic_compare_exchange_strong(&queue->owner, &none, self))
+		return 0;
+	none = atomic_load(&queue->owner);
+	if (none == 0 || none == self)
+		return 0;
+	return trn_fail(queue->object.context, queue->device, -EPERM, operation,
+			"another thread owns queue %u", queue->hal->index);
+}
+
+/* ---- what the device says ---- */
+
+static const struct {
+	int code;
+	const char *cause;
+} device_errors[] = {
+	[TRN_EXT_ERR_COMMAND] = { -EINVAL, "the device does not know the command" },
+	[TRN_EXT_ERR_ADDRESS] = { -TRN_EFAULT_DEV,
+				  "address is not mapped, not aligned or outside the window" },
+	[TRN_EXT_ERR_LAUNCH] = { -TRN_EPROGRAM, "launch descriptor or core number is wrong" },
+	[TRN_EXT_ERR_CORE_STATE] = { -EBUSY, "the core is busy, faulted or in reset" },
+	[TRN_EXT_ERR_INSTRUCTION] = { -TRN_EINSN, "an instruction broke a rule of the ISA" },
+	[TRN_EXT_ERR_DMA] = { -TRN_EFAULT_DEV, "a DMA of the program hit a bad address" },
+	[TRN_EXT_ERR_RESET] = { -TRN_ERESET, "core or device was reset under the command" },
+	[TRN_EXT_ERR_INJECTED] = { -EIO, "an injected fault" },
+	[TRN_EXT_ERR_DOORBELL] = { -EIO, "the doorbell went beyond the ring" },
+};
+
+static const char *const command_names[] = {
+	[TRN_CMD_NOP] = "nop",	     [TRN_CMD_COPY] = "copy",
+	[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
+	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
+	[TRN_CMD_LAUNCH] = "launch",
+};
+
+static const char *const rule_names[TRN_RULE_COUNT] = {
+	[TRN_RULE_NONE] = "none",
+	[TRN_RULE_OPCODE] = "unknown opcode, or not on this generation",
+	[TRN_RULE_ENGINE] = "not an instruction of this engine",
+	[TRN_RULE_LENGTH] = "instruction length",
+	[TRN_RULE_RESERVED] = "reserved field or flag is set",
+	[TRN_RULE_PARTITION] = "partition start or count",
+	[TRN_RULE_RANGE] = "outside SBUF, PSUM or the argument",
+	[TRN_RULE_SPACE] = "this engine cannot reach that memory",
+	[TRN_RULE_DTYPE] = "element type",
+	[TRN_RULE_SHAPE] = "element counts or limits",
+	[TRN_RULE_PSUM_UNINIT] = "PSUM is read before a first write",
+	[TRN_RULE_OPERATOR] = "operator",
+	[TRN_RULE_REGISTER] = "register",
+	[TRN_RULE_BRANCH] = "branch target outside the stream",
+	[TRN_RULE_ARGUMENT] = "argument number or kind",
+	[TRN_RULE_ALIGN] = "alignment",
+	[TRN_RULE_BANK] = "output does not fit one PSUM bank",
+	[TRN_RULE_PC] = "ran past the end without HALT",
+};
+
+static bool is_core_error(uint32_t error)
+{
+	return error == TRN_EXT_ERR_INSTRUCTION || error == TRN_EXT_ERR_DMA ||
+	       error == TRN_EXT_ERR_CORE_STATE || error == TRN_EXT_ERR_RESET;
+}
+
+static void describe_core(const struct trn_ext_status *st, struct trn_error *e)
+{
+	size_t used = strlen(e->cause);
+
+	e->core = (int)st->core;
+	if (st->error != TRN_EXT_ERR_INSTRUCTION && st->error != TRN_EXT_ERR_DMA)
+		return;
+	if (st->engine < TRN_ENGINE_COUNT)
+		e->engine = (int)st->engine;
+	e->pc = st->pc;
+	e->opcode = (int)st->opcode;
+	if (st->operand < TRN_AP_COUNT)
+		e->operand = (int)st->operand;
+	e->rule = (int)st->rule;
+	if (st->rule != TRN_RULE_NONE)
+		(void)snprintf(e->cause + used, sizeof(e->cause) - used, ": rule %u, %s", st->rule,
+			       st->rule < TRN_RULE_COUNT ? rule_names[st->rule] : "unknown");
+}
+
+/* Sequence of the command that the status block blames. Its tag is the low half of its sequence
+ * - 1, and not more than depth commands are in flight, so one of them has it; a device that
+ * gives any other tag blames the oldest. */
+static uint64_t failing_sequence(const struct trn_queue *queue, uint64_t top, uint32_t tag)
+{
+	uint64_t flight = trn_min_u64(queue->depth, top - queue->base);
+	uint64_t back = (uint32_t)(trn_lo32(top) - 1 - tag);
+
+	if (back >= flight)
+		back = flight > 0 ? flight - 1 : 0;
+	return top - back;
+}
+
+void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_error *e)
+{
+	const struct trn_ext_status *st = queue->hal->status;
+	uint64_t sequence = failing_sequence(queue, top, st->tag);
+	const struct trn_ext_cmd *cmd = &queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
+	bool known = st->error < TRN_ARRAY_LEN(device_errors) && device_errors[st->error].code != 0;
+	const char *name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
+
+	trn_error_init(e, known ? device_errors[st->error].code : -EIO, name ? name : "command");
+	(void)snprintf(e->device, sizeof(e->device), "%s", queue->device->info.uri);
+	(void)snprintf(e->cause, sizeof(e->cause), "%s",
+		       known ? device_errors[st->error].cause : "the device gave an unknown error");
+	e->queue = queue->hal->index;
+	e->command = (int64_t)(sequence - 1);
+	e->address = st->address;
+	if (is_core_error(st->error))
+		describe_core(st, e);
+}
+
+bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
+		    struct trn_error *ret_error)
+{
+	const struct trn_ext_status *st = queue->hal->status;
+	uint64_t top = atomic_load_explicit(&queue->submitted, memory_order_acquire);
+	uint64_t sequence;
+
+	if (atomic_load(&queue->epoch) != atomic_load(&queue->device->epoch) ||
+	    trn_load_acquire32(&st->state) != TRN_QUEUE_ERROR)
+		return false;
+	/* In error the ring keeps still from the failing command to the last one until
+	 * queue_reset, which takes the list lock. */
+	sequence = failing_sequence(queue, top, st->tag);
+	for (; sequence <= top; sequence++) {
+		const struct trn_ext_cmd *cmd =
+			&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
+
+		if (cmd->op == TRN_CMD_SIGNAL && cmd->a[0] == timeline->address &&
+		    cmd->a[1] >= value) {
+			trn_queue_describe(queue, top, ret_error);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Stops the queue until it is reset: submit answers -TRN_EQUEUE, a wait the code. */
+static void queue_stop(struct trn_queue *queue, const struct trn_error *error)
+{
+	queue->failed = true;
+	queue->error = *error;
+	trn_logf(&queue->object.context->log, TRN_LOG_ERROR, "%s: queue %u stopped at command %lld: %s: %s",
+		 error->device, queue->hal->index, (long long)error->command,
+		 trn_strerror(error->code), error->cause);
+}
+
+static void queue_stop_here(struct trn_queue *queue, int code, const char *cause)
+{
+	struct trn_error error;
+
+	trn_error_init(&error, code, "trn_queue");
+	(void)snprintf(error.device, sizeof(error.device), "%s", queue->device->info.uri);
+	(void)snprintf(error.cause, sizeof(error.cause), "%s", cause);
+	error.queue = queue->hal->index;
+	error.command = (int64_t)queue->completed;
+	queue_stop(queue, &error);
+}
+
+/* Takes back what has finished. Afterwards completed and failed are up to date. */
+static void queue_reap(struct trn_queue *queue)
+{
+	const struct trn_ext_status *st = queue->hal->status;
+	struct trn_error error;
+	uint32_t state, done;
+
+	if (queue->failed)
+		return;
+	/* The device writes state before head and every head before a later error: with this
+	 * order of loads an error never hides a command that finished before it. */
+	state = trn_load_acquire32(&st->state);
+	done = trn_load_acquire32(&st->head) - trn_lo32(queue->completed - queue->base);
+	if (atomic_load_explicit(&queue->epoch, memory_order_relaxed) !=
+	    atomic_load_explicit(&queue->device->epoch, memory_order_acquire)) {
+		queue_stop_here(queue, -TRN_ERESET, "the device was reset");
+		return;
+	}
+	if (state == TRN_QUEUE_ERROR) {
+		trn_queue_describe(queue, submitted(queue), &error);
+		if (error.command >= 0)
+			release_to(queue, (uint64_t)error.command);
+		queue_stop(queue, &error);
+		return;
+	}
+	if (done > submitted(queue) - queue->completed) {
+		queue_stop_here(queue, -TRN_EFIRMWARE, "the device reports more than it was given");
+		return;
+	}
+	release_to(queue, queue->completed + done);
+}
+
+/* ---- submit ---- */
+
+static void launch_write(struct trn_queue *queue, uint32_t at, const struct trn_batch *batch,
+			 uint32_t index)
+{
+	const struct trn_program *program = batch->entries[index].program;
+	struct trn_launch_slot *slot = &queue->launches[at];
+	uint32_t user = program->info.arg_count;
+
+	slot->launch = program->launch;
+	memcpy(slot->args, batch->args + (size_t)index * TRN_ARGS_USER_MAX,
+	       user * sizeof(slot->args[0]));
+	if (program->hidden_count == 0)
+		return;
+	memset(slot->args + user, 0, (TRN_ARGS_USER_MAX - user) * sizeof(slot->args[0]));
+	memcpy(slot->args + TRN_ARGS_USER_MAX, program->hidden,
+	       program->hidden_count * sizeof(slot->args[0]));
+}
+
+static void command_write(struct trn_queue *queue, uint64_t sequence, const struct trn_batch *batch,
+			  uint32_t index)
+{
+	const struct trn_batch_entry *entry = &batch->entries[index];
+	uint32_t at = trn_lo32(sequence - 1 - queue->base) & queue->mask;
+	struct trn_queue_slot *slot = &queue->slots[(sequence - 1) & queue->mask];
+	struct trn_ext_cmd cmd = batch->cmds[index];
+
+	cmd.tag = trn_lo32(sequence - 1);
+	if (entry->program) {
+		launch_write(queue, at, batch, index);
+		cmd.a[0] = queue->launch_mem.address + (uint64_t)at * sizeof(*queue->launches);
+	}
+	queue->hal->ring[at] = cmd;
+	for (uint32_t i = 0; i < entry->ref_count; i++) {
+		trn_object_ref(entry->refs[i]);
+		slot->refs[i] = entry->refs[i];
+	}
+	slot->ref_count = entry->ref_count;
+}
+
+static int submit_stopped(struct trn_queue *queue)
+{
+	struct trn_error error = queue->error;
+	int code = queue->error.code == -TRN_EDEVLOST ? -TRN_EDEVLOST : -TRN_EQUEUE;
+
+	trn_error_init(&error, code, "trn_queue_submit");
+	(void)snprintf(error.device, sizeof(error.device), "%s", queue->device->info.uri);
+	(void)snprintf(error.cause, sizeof(error.cause), "stopped at command %lld: %.150s",
+		       (long long)queue->error.command, queue->error.cause);
+	error.queue = queue->hal->index;
+	error.command = queue->error.command;
+	return trn_error_post(queue->object.context, &error);
+}
+
+static bool has_room(const struct trn_queue *queue, uint32_t count)
+{
+	return submitted(queue) - queue->completed + count <= queue->depth;
+}
+
+static int room_failed(struct trn_queue *queue, int code, uint32_t count, bool waited)
+{
+	bool idle = code == -EAGAIN;
+
+	if (!waited)
+		code = -EAGAIN;
+	else if (code == -EAGAIN || code == -ETIMEDOUT)
+		code = trn_device_verdict(queue->device, -ETIMEDOUT);
+	return trn_fail(queue->object.context, queue->device, code, "trn_queue_submit",
+			"%squeue %u has room for %llu commands, the batch has %u",
+			waited && idle ? "idle: " : "", queue->hal->index,
+			(unsigned long long)(queue->depth - (submitted(queue) - queue->completed)),
+			count);
+}
+
+/* Waits for room for a batch. */
+static int room_make(struct trn_queue *queue, uint32_t count, uint64_t deadline_ns)
+{
+	bool waited = false;
+	unsigned int round = 0;
+	int r = 0;
+
+	queue_reap(queue);
+	while (!queue->failed && !has_room(queue, count)) {
+		if (r != 0)
+			return room_failed(queue, r, count, waited);
+		r = trn_device_step(queue->device, &round, deadline_ns);
+		waited = waited || r != -ETIMEDOUT;
+		queue_reap(queue);
+	}
+	return queue->failed ? submit_stopped(queue) : 0;
+}
+
+static int submit(struct trn_queue *queue, const struct trn_batch *batch)
+{
+	struct trn_device *device = queue->device;
+	uint64_t sequence = submitted(queue);
+	int r;
+
+	for (uint32_t i = 0; i < batch->count; i++)
+		command_write(queue, ++sequence, batch, i);
+	atomic_store_explicit(&queue->submitted, sequence, memory_order_release);
+	/* The HAL orders these writes before its doorbell. */
+	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
+	if (r == 0)
+		return 0;
+	/* What the device took is not known: nothing may be used again before a reset. */
+	r = trn_fail_hal(device, r, "trn_queue_submit", "ringing the doorbell of queue %u",
+			 queue->hal->index);
+	queue_stop_here(queue, r, "the doorbell could not be rung");
+	return r;
+}
+
+TRN_API int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch, uint64_t deadline_ns,
+			     uint64_t *ret_sequence)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE) || !TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	if (batch->queue != queue)
+		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
+				"the batch was made for another queue");
+	r = owner_check(queue, true, __func__);
+	if (r < 0)
+		return r;
+	if (atomic_load_explicit(&queue->device->lost, memory_order_relaxed))
+		return trn_fail(queue->object.context, queue->device, -TRN_EDEVLOST, __func__,
+				"the device was lost earlier");
+	r = room_make(queue, batch->count, deadline_ns);
+	if (r == 0 && batch->count > 0)
+		r = submit(queue, batch);
+	if (r == 0 && ret_sequence)
+		*ret_sequence = submitted(queue);
+	trn_device_flush_log(queue->device);
+	return r;
+}
+
+/* ---- wait ---- */
+
+static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, bool polling)
+{
+	bool idle = code == -EAGAIN;
+
+	if (idle)
+		code = -ETIMEDOUT;
+	if (code == -ETIMEDOUT && !polling)
+		code = trn_device_verdict(queue->device, code);
+	if (code == -TRN_EDEVLOST)
+		return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
+				"the device is lost");
+	if (code != -ETIMEDOUT)
+		return trn_fail_hal(queue->device, code, "trn_queue_wait", "waiting for the device");
+	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
+			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
+			queue->hal->index, (unsigned long long)queue->completed,
+			(unsigned long long)sequence);
+}
+
+/* The handle and the owner are checked. */
+static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadline_ns)
+{
+	unsigned int round = 0;
+	int r = 0;
+
+	queue_reap(queue);
+	while (queue->completed < sequence && !queue->failed && r == 0) {
+		r = trn_device_step(queue->device, &round, deadline_ns);
+		queue_reap(queue);
+	}
+	trn_device_flush_log(queue->device);
+	if (queue->completed >= sequence)
+		return 0;
+	if (queue->failed)
+		return trn_error_post(queue->object.context, &queue->error);
+	return wait_failed(queue, sequence, r, deadline_ns == TRN_DEADLINE_NOW);
+}
+
+TRN_API int trn_queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadline_ns)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	r = owner_check(queue, false, __func__);
+	if (r < 0)
+		return r;
+	if (sequence > submitted(queue))
+		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
+				"%llu was never submitted, the last is %llu",
+				(unsigned long long)sequence, (unsigned long long)submitted(queue));
+	if (sequence > queue->dropped_after && sequence <= queue->dropped_to)
+		return trn_fail(queue->object.context, queue->device, -TRN_ERESET, __func__,
+				"%llu was dropped by trn_queue_reset()",
+				(unsigned long long)sequence);
+	return queue_wait(queue, sequence, deadline_ns);
+}
+
+TRN_API int trn_queue_drain(struct trn_queue *queue, uint64_t deadline_ns)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	r = owner_check(queue, false, __func__);
+	if (r < 0)
+		return r;
+	return queue_wait(queue, submitted(queue), deadline_ns);
+}
+
+/* ---- errors and reset ---- */
+
+TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	r = owner_check(queue, false, __func__);
+	if (r < 0)
+		return r;
+	if (!ret_error || ret_error->size != sizeof(*ret_error))
+		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
+				"size member is not sizeof(struct trn_error)");
+	queue_reap(queue);
+	if (!queue->failed)
+		return -ENOENT;
+	*ret_error = queue->error;
+	return 0;
+}
+
+static void epoch_set(struct trn_queue *queue, uint32_t epoch, uint64_t base)
+{
+	trn_lock_take(&queue->device->list_lock);
+	atomic_store(&queue->epoch, epoch);
+	queue->base = base;
+	trn_lock_give(&queue->device->list_lock);
+}
+
+TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
+{
+	struct trn_device *device;
+	uint64_t top;
+	int r;
+
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	device = queue->device;
+	r = owner_check(queue, false, __func__);
+	if (r < 0)
+		return r;
+	queue_reap(queue);
+	top = submitted(queue);
+	/* A stale epoch keeps waiters of other threads away from the ring. */
+	epoch_set(queue, atomic_load(&device->epoch) - 1, queue->base);
+	r = device->hal->ops.queue_reset(device->hal, queue->hal);
+	trn_device_flush_log(device);
+	if (r < 0)
+		return trn_fail_hal(device, r, __func__, "resetting queue %u", queue->hal->index);
+	epoch_set(queue, atomic_load(&device->epoch), top);
+	queue->dropped_after = queue->completed;
+	queue->dropped_to = top;
+	queue->failed = false;
+	release_to(queue, top);
+	return 0;
+}
