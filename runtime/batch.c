@@ -16,7 +16,8 @@ TRN_API int trn_batch_create(struct trn_queue *queue, uint32_t commands_max,
 	context = queue->object.context;
 	if (!ret_batch || commands_max == 0 || commands_max > queue->depth)
 		return trn_fail(context, queue->device, -EINVAL, __func__,
-				"commands_max %u: 1 to %u are possible", commands_max, queue->depth);
+				"commands_max %u: 1 to %u are possible", commands_max,
+				queue->depth);
 	batch = trn_alloc_zero(&context->alloc, sizeof(*batch));
 	if (!batch)
 		return trn_fail(context, queue->device, -ENOMEM, __func__,
@@ -81,8 +82,8 @@ TRN_API void trn_batch_clear(struct trn_batch *batch)
 /* Refusals name the public call; every caller has checked its handles. */
 static int refuse(struct trn_batch *batch, int code, const char *operation, const char *why)
 {
-	return trn_fail(batch->object.context, batch->queue->device, code, operation, "command %u: %s",
-			batch->count, why);
+	return trn_fail(batch->object.context, batch->queue->device, code, operation,
+			"command %u: %s", batch->count, why);
 }
 
 static int room_check(struct trn_batch *batch, const char *operation)
@@ -223,7 +224,8 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
 	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_TIMESTAMP))
-		return refuse(batch, -ENOTSUP, __func__, "the device has no time (TRN_CAP_TIMESTAMP)");
+		return refuse(batch, -ENOTSUP, __func__,
+			      "the device has no time (TRN_CAP_TIMESTAMP)");
 	r = range_check(batch, dst, offset, sizeof(uint64_t), __func__);
 	if (r == 0)
 		r = room_check(batch, __func__);
@@ -256,7 +258,8 @@ static int arg_take(struct trn_batch *batch, const struct trn_program *program, 
 
 	if (info->kind == TRN_ARG_SCALAR) {
 		if (arg->buffer || arg->offset != 0 || arg->bytes != 0)
-			return arg_refuse(batch, program, index, "a number is wanted, not a buffer");
+			return arg_refuse(batch, program, index,
+					  "a number is wanted, not a buffer");
 		*ret_arg = (struct trn_ext_arg){ .value = arg->scalar };
 		return 0;
 	}
@@ -272,8 +275,10 @@ static int arg_take(struct trn_batch *batch, const struct trn_program *program, 
 	if (!trn_range_ok(arg->offset, bytes, arg->buffer->bytes))
 		return arg_refuse(batch, program, index, "the range is not inside the buffer");
 	if (bytes < info->min_bytes)
-		return arg_refuse(batch, program, index, "the range is shorter than the program needs");
-	*ret_arg = (struct trn_ext_arg){ .value = arg->buffer->address + arg->offset, .size = bytes };
+		return arg_refuse(batch, program, index,
+				  "the range is shorter than the program needs");
+	*ret_arg =
+		(struct trn_ext_arg){ .value = arg->buffer->address + arg->offset, .size = bytes };
 	return 0;
 }
 

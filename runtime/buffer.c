@@ -198,8 +198,9 @@ TRN_API int trn_buffer_map(struct trn_buffer *buffer, void **ret_ptr)
 	r = mem_host(device, &root->mem);
 	trn_device_leave(device);
 	if (r == -ENOTSUP)
-		return trn_fail(device->object.context, device, r, __func__,
-				"HBM of this device has no window; use trn_buffer_read() and write()");
+		return trn_fail(
+			device->object.context, device, r, __func__,
+			"HBM of this device has no window; use trn_buffer_read() and write()");
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "mapping HBM");
 	*ret_ptr = (char *)root->mem.host + buffer->offset;

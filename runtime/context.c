@@ -3,6 +3,7 @@
 #include "runtime/private.h"
 
 #include <errno.h>
+#include "base/clock.h"
 
 #define VERSION_TEXT(a, b, c) VERSION_TEXT_(a, b, c)
 #define VERSION_TEXT_(a, b, c) #a "." #b "." #c
@@ -10,6 +11,11 @@
 TRN_API const char *trn_version(void)
 {
 	return VERSION_TEXT(TRN_VERSION_MAJOR, TRN_VERSION_MINOR, TRN_VERSION_PATCH);
+}
+
+TRN_API uint64_t trn_deadline_in(uint64_t ns)
+{
+	return trn_clock_deadline(ns);
 }
 
 static bool level_ok(enum trn_log_level level)
@@ -100,7 +106,8 @@ TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_leve
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
 		return -EINVAL;
 	if (!level_ok(level))
-		return trn_fail(context, NULL, -EINVAL, __func__, "level %d is not one", (int)level);
+		return trn_fail(context, NULL, -EINVAL, __func__, "level %d is not one",
+				(int)level);
 	atomic_store(&context->log.level, (int)level);
 	while ((device = device_below(context, id))) {
 		trn_device_set_log_level(device, level);

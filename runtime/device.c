@@ -188,7 +188,7 @@ static int first_one(void *user, const char *uri, const char *product)
 	struct first *first = user;
 
 	(void)product;
-	(void)snprintf(first->uri, sizeof(first->uri), "%s", uri);
+	trn_text_copy(first->uri, sizeof(first->uri), uri);
 	return 1;
 }
 
@@ -292,8 +292,8 @@ static int open_fail(struct trn_context *context, const char *uri, int code, con
 	struct trn_error error;
 
 	trn_error_init(&error, code, "trn_device_open");
-	(void)snprintf(error.device, sizeof(error.device), "%s", uri);
-	(void)snprintf(error.cause, sizeof(error.cause), "%s", why);
+	trn_text_copy(error.device, sizeof(error.device), uri);
+	trn_text_copy(error.cause, sizeof(error.cause), why);
 	return trn_error_post(context, &error);
 }
 
@@ -351,7 +351,8 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 		return r;
 	while (!trn_lock_try(&context->open_lock)) {
 		if (trn_clock_passed(deadline_ns))
-			return open_fail(context, uri, -ETIMEDOUT, "another open took until the deadline");
+			return open_fail(context, uri, -ETIMEDOUT,
+					 "another open took until the deadline");
 		trn_clock_backoff(&round);
 	}
 	device = device_by_uri(context, uri);
@@ -375,7 +376,8 @@ TRN_API struct trn_device *trn_device_ref(struct trn_device *device)
 
 TRN_API struct trn_device *trn_device_unref(struct trn_device *device)
 {
-	if (!device || !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE) || !trn_object_unref(&device->object))
+	if (!device || !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE) ||
+	    !trn_object_unref(&device->object))
 		return NULL;
 	device_remove(device->object.context, device);
 	device_destroy(device);
@@ -388,8 +390,8 @@ static const struct {
 	uint32_t hal;
 	uint64_t api;
 } caps_map[] = {
-	{ TRN_HAL_CAP_COMPUTE, TRN_CAP_COMPUTE },	{ TRN_HAL_CAP_MAP_HBM, TRN_CAP_MAP_HBM },
-	{ TRN_HAL_CAP_TIMESTAMP, TRN_CAP_TIMESTAMP },	{ TRN_HAL_CAP_INLINE, TRN_CAP_INLINE },
+	{ TRN_HAL_CAP_COMPUTE, TRN_CAP_COMPUTE },     { TRN_HAL_CAP_MAP_HBM, TRN_CAP_MAP_HBM },
+	{ TRN_HAL_CAP_TIMESTAMP, TRN_CAP_TIMESTAMP }, { TRN_HAL_CAP_INLINE, TRN_CAP_INLINE },
 	{ TRN_HAL_CAP_SIMULATED, TRN_CAP_SIMULATED },
 };
 
@@ -419,10 +421,10 @@ TRN_API int trn_device_info(struct trn_device *device, struct trn_device_info *r
 		.firmware_api = hal->firmware_api,
 		.numa_node = hal->numa_node,
 	};
-	(void)snprintf(info.uri, sizeof(info.uri), "%s", hal->uri);
-	(void)snprintf(info.product, sizeof(info.product), "%s", hal->product);
-	(void)snprintf(info.arch, sizeof(info.arch), "%s", hal->arch);
-	(void)snprintf(info.backend, sizeof(info.backend), "%s", hal->backend);
+	trn_text_copy(info.uri, sizeof(info.uri), hal->uri);
+	trn_text_copy(info.product, sizeof(info.product), hal->product);
+	trn_text_copy(info.arch, sizeof(info.arch), hal->arch);
+	trn_text_copy(info.backend, sizeof(info.backend), hal->backend);
 	for (uint32_t i = 0; i < hal->hbm_stacks; i++)
 		info.hbm_free_bytes += trn_device_stack_free(device, i);
 	for (size_t i = 0; i < TRN_ARRAY_LEN(caps_map); i++)
@@ -473,8 +475,8 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 		return -EINVAL;
 	if (core_mask && device->info.cores < 32 && core_mask >> device->info.cores != 0)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
-				"core mask 0x%x names a core that is not there (%u cores)", core_mask,
-				device->info.cores);
+				"core mask 0x%x names a core that is not there (%u cores)",
+				core_mask, device->info.cores);
 	/* Before anything happens: whoever looks at a queue from here on must not trust its
 	 * status block. */
 	if (kind == TRN_HAL_RESET_DEVICE)
@@ -511,7 +513,8 @@ TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int 
 	/* Who holds it is an answer, not a failure, so it is asked for again. */
 	if (r == -EBUSY)
 		(void)device->hal->ops.core_claim(device->hal, core, 0, false, &claim);
-	(void)device->hal->ops.core_error(device->hal, core, &state); /* 0, idle, where there is none */
+	(void)device->hal->ops.core_error(device->hal, core,
+					  &state); /* 0, idle, where there is none */
 	trn_device_leave(device);
 	if (ret_claim && (r == 0 || r == -EBUSY))
 		*ret_claim = (struct trn_core_claim){
@@ -523,8 +526,8 @@ TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int 
 		};
 	if (r == -EBUSY)
 		return trn_fail(device->object.context, device, r, __func__,
-				"core %u is held by %u since %llu ns of device time", core, claim.owner,
-				(unsigned long long)claim.since_ns);
+				"core %u is held by %u since %llu ns of device time", core,
+				claim.owner, (unsigned long long)claim.since_ns);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "claim of core %u", core);
 	return 0;

@@ -3,6 +3,7 @@
 #include "runtime/private.h"
 
 #include <errno.h>
+#include <trn/diag.h>
 #include "base/regs.h"
 
 TRN_API int trn_diag_reg_read(struct trn_device *device, unsigned int bar, uint64_t offset,
@@ -57,6 +58,21 @@ TRN_API int trn_diag_reg_find(const char *name, uint32_t *ret_offset)
 	if (!name || !ret_offset)
 		return -EINVAL;
 	return trn_regs_find(name, ret_offset);
+}
+
+TRN_API int trn_diag_reg_each(trn_diag_reg_fn fn, void *user)
+{
+	return fn ? trn_regs_each(fn, user) : -EINVAL;
+}
+
+TRN_API const char *trn_diag_scheme(unsigned int index, const char **ret_help)
+{
+	const char *help = NULL;
+	const char *name = trn_hal_scheme(index, &help);
+
+	if (name && ret_help)
+		*ret_help = help;
+	return name;
 }
 
 TRN_API int trn_diag_control(struct trn_device *device, const char *verb, const char *arg,

@@ -14,21 +14,27 @@ struct code {
 	const char *hint;
 };
 
-#define CODE(name, meaning, step) { name, #name ": " meaning, step }
+#define CODE(name, meaning, step)              \
+	{                                      \
+		name, #name ": " meaning, step \
+	}
 
 /* Every code that a public header names (runtime/error_test.c reads the headers). */
 static const struct code codes[] = {
-	CODE(EPERM, "not allowed from this thread", "use a queue only from the thread that owns it"),
+	CODE(EPERM, "not allowed from this thread",
+	     "use a queue only from the thread that owns it"),
 	CODE(ENOENT, "there is none", ""),
 	CODE(EIO, "the device reported a failure", "reset the core or the device, then try again"),
 	CODE(EAGAIN, "no room now, or nothing pending", "wait for earlier work, then try again"),
 	CODE(ENOMEM, "out of memory", "free buffers, or place them on another stack"),
-	CODE(EBUSY, "held by somebody else", "wait, or pick another core; a faulted one needs a reset"),
+	CODE(EBUSY, "held by somebody else",
+	     "wait, or pick another core; a faulted one needs a reset"),
 	CODE(ENODEV, "no such device", "give a URI, for example mock:trn3, or set TRN_DEVICE"),
 	CODE(EINVAL, "an argument is wrong", "correct the argument that the cause names"),
 	CODE(ENOSPC, "no space left in the object", "make it larger, or submit and clear it first"),
 	CODE(ERANGE, "number out of range", "use a smaller number"),
-	CODE(ENOTSUP, "this device cannot do that", "look at the capabilities in trn_device_info()"),
+	CODE(ENOTSUP, "this device cannot do that",
+	     "look at the capabilities in trn_device_info()"),
 	CODE(ETIMEDOUT, "the deadline passed", "allow more time, or see what the work waits for"),
 	CODE(TRN_EDEVLOST, "the device fell off the bus",
 	     "trn_device_reset() the whole device; else reopen it"),
@@ -83,9 +89,9 @@ void trn_error_init(struct trn_error *error, int code, const char *operation)
 		.operand = -1,
 		.pc = -1,
 	};
-	(void)snprintf(error->operation, sizeof(error->operation), "%s", operation);
+	trn_text_copy(error->operation, sizeof(error->operation), operation);
 	if (found)
-		(void)snprintf(error->hint, sizeof(error->hint), "%s", found->hint);
+		trn_text_copy(error->hint, sizeof(error->hint), found->hint);
 }
 
 int trn_error_post(struct trn_context *context, const struct trn_error *error)
@@ -95,7 +101,8 @@ int trn_error_post(struct trn_context *context, const struct trn_error *error)
 	context->failed = true;
 	trn_lock_give(&context->lock);
 	trn_logf(&context->log, TRN_LOG_DEBUG, "%s%s%s: %s: %s", error->operation,
-		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code), error->cause);
+		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code),
+		 error->cause);
 	return error->code;
 }
 
@@ -103,7 +110,7 @@ static void error_cause(struct trn_error *error, struct trn_device *device, cons
 			va_list args)
 {
 	if (device)
-		(void)snprintf(error->device, sizeof(error->device), "%s", device->info.uri);
+		trn_text_copy(error->device, sizeof(error->device), device->info.uri);
 	/* Our own formats; a text that is too long is cut, which is what the member allows. */
 	(void)vsnprintf(error->cause, sizeof(error->cause), fmt, args);
 }

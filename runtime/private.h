@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <trn/trn.h>
 #include "base/alloc.h"
 #include "base/bits.h"
@@ -54,6 +55,17 @@
 #define TRN_ARGS_USER_MAX 32u /* the rest of a launch's table belongs to the program's sections */
 #define TRN_CMD_REFS_MAX (TRN_ARGS_USER_MAX + 1u) /* buffers of a launch and its program */
 #define TRN_HBM_STACKS_MAX 8u
+
+/* Copies a text and cuts what does not fit: for records, whose members have a size. */
+static inline void trn_text_copy(char *dst, size_t room, const char *src)
+{
+	size_t n = strlen(src);
+
+	if (n >= room)
+		n = room - 1;
+	memcpy(dst, src, n);
+	dst[n] = '\0';
+}
 
 /* ---- objects ---- */
 
@@ -165,11 +177,11 @@ struct trn_device {
 	struct trn_pending_log pending;
 	struct trn_lock lock;
 	struct trn_lock list_lock;
-	struct trn_queue *queues;	 /* list_lock */
+	struct trn_queue *queues;        /* list_lock */
 	struct trn_timeline_page *pages; /* list_lock */
-	struct trn_hal_mem staging;	 /* lock; size 0 until first use */
-	_Atomic bool lost;		 /* fell off the bus; a device reset may bring it back */
-	_Atomic uint32_t epoch;		 /* device resets begun */
+	struct trn_hal_mem staging;      /* lock; size 0 until first use */
+	_Atomic bool lost;               /* fell off the bus; a device reset may bring it back */
+	_Atomic uint32_t epoch;          /* device resets begun */
 	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
 };
 
@@ -203,7 +215,7 @@ struct trn_buffer {
 	struct trn_object object;
 	struct trn_device *device;
 	struct trn_buffer *root; /* NULL for a root, which owns mem */
-	struct trn_hal_mem mem;	 /* mem.host of HBM: device.lock */
+	struct trn_hal_mem mem;  /* mem.host of HBM: device.lock */
 	uint64_t address, bytes;
 	uint64_t offset; /* in the root */
 };
@@ -212,7 +224,7 @@ struct trn_buffer {
 struct trn_transfer {
 	struct trn_hal_mem *mem;
 	uint64_t offset; /* in mem */
-	void *dst;	 /* reading; else NULL */
+	void *dst;       /* reading; else NULL */
 	const void *src; /* writing; else NULL */
 	uint64_t bytes;
 	uint64_t deadline_ns;
@@ -241,9 +253,9 @@ struct trn_program {
 	struct trn_device *device;
 	struct trn_program_info info;
 	struct trn_program_arg_info *args; /* info.arg_count */
-	struct trn_hal_mem mem;		   /* streams and sections */
-	struct trn_ext_launch launch;	   /* template: streams filled, arg_count of the table */
-	struct trn_ext_arg *hidden;	   /* table entries from TRN_ARGS_USER_MAX on */
+	struct trn_hal_mem mem;            /* streams and sections */
+	struct trn_ext_launch launch;      /* template: streams filled, arg_count of the table */
+	struct trn_ext_arg *hidden;        /* table entries from TRN_ARGS_USER_MAX on */
 	uint32_t hidden_count;
 };
 
@@ -283,17 +295,17 @@ struct trn_queue {
 	struct trn_hal_queue *hal;
 	uint32_t depth, mask;
 	_Atomic uint64_t submitted; /* owner writes; a timeline's waiter reads */
-	uint64_t completed;	    /* owner */
-	uint64_t base;		    /* owner writes under list_lock */
-	uint64_t dropped_after;	    /* the last reset dropped (dropped_after, dropped_to] */
+	uint64_t completed;         /* owner */
+	uint64_t base;              /* owner writes under list_lock */
+	uint64_t dropped_after;     /* the last reset dropped (dropped_after, dropped_to] */
 	uint64_t dropped_to;
 	_Atomic uint32_t epoch; /* device.epoch the queue belongs to */
-	bool failed;		/* owner; error is filled */
+	bool failed;            /* owner; error is filled */
 	struct trn_error error;
 	_Atomic uintptr_t owner; /* 0 until the first submit; checked builds */
 	struct trn_hal_mem launch_mem;
 	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
-	struct trn_queue_slot *slots;	  /* depth */
+	struct trn_queue_slot *slots;     /* depth */
 };
 
 /* Any thread, device.list_lock held: does a queue that stopped with an error still owe the

@@ -229,9 +229,8 @@ static const struct {
 };
 
 static const char *const command_names[] = {
-	[TRN_CMD_NOP] = "nop",	     [TRN_CMD_COPY] = "copy",
-	[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
-	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
+	[TRN_CMD_NOP] = "nop",       [TRN_CMD_COPY] = "copy",     [TRN_CMD_FILL] = "fill",
+	[TRN_CMD_WAIT] = "wait",     [TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
 	[TRN_CMD_LAUNCH] = "launch",
 };
 
@@ -298,14 +297,15 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 {
 	const struct trn_ext_status *st = queue->hal->status;
 	uint64_t sequence = failing_sequence(queue, top, st->tag);
-	const struct trn_ext_cmd *cmd = &queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
+	const struct trn_ext_cmd *cmd =
+		&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
 	bool known = st->error < TRN_ARRAY_LEN(device_errors) && device_errors[st->error].code != 0;
 	const char *name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
 
 	trn_error_init(e, known ? device_errors[st->error].code : -EIO, name ? name : "command");
-	(void)snprintf(e->device, sizeof(e->device), "%s", queue->device->info.uri);
-	(void)snprintf(e->cause, sizeof(e->cause), "%s",
-		       known ? device_errors[st->error].cause : "the device gave an unknown error");
+	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
+	trn_text_copy(e->cause, sizeof(e->cause),
+		      known ? device_errors[st->error].cause : "the device gave an unknown error");
 	e->queue = queue->hal->index;
 	e->command = (int64_t)(sequence - 1);
 	e->address = st->address;
@@ -344,9 +344,9 @@ static void queue_stop(struct trn_queue *queue, const struct trn_error *error)
 {
 	queue->failed = true;
 	queue->error = *error;
-	trn_logf(&queue->object.context->log, TRN_LOG_ERROR, "%s: queue %u stopped at command %lld: %s: %s",
-		 error->device, queue->hal->index, (long long)error->command,
-		 trn_strerror(error->code), error->cause);
+	trn_logf(&queue->object.context->log, TRN_LOG_ERROR,
+		 "%s: queue %u stopped at command %lld: %s: %s", error->device, queue->hal->index,
+		 (long long)error->command, trn_strerror(error->code), error->cause);
 }
 
 static void queue_stop_here(struct trn_queue *queue, int code, const char *cause)
@@ -354,8 +354,8 @@ static void queue_stop_here(struct trn_queue *queue, int code, const char *cause
 	struct trn_error error;
 
 	trn_error_init(&error, code, "trn_queue");
-	(void)snprintf(error.device, sizeof(error.device), "%s", queue->device->info.uri);
-	(void)snprintf(error.cause, sizeof(error.cause), "%s", cause);
+	trn_text_copy(error.device, sizeof(error.device), queue->device->info.uri);
+	trn_text_copy(error.cause, sizeof(error.cause), cause);
 	error.queue = queue->hal->index;
 	error.command = (int64_t)queue->completed;
 	queue_stop(queue, &error);
@@ -439,7 +439,7 @@ static int submit_stopped(struct trn_queue *queue)
 	int code = queue->error.code == -TRN_EDEVLOST ? -TRN_EDEVLOST : -TRN_EQUEUE;
 
 	trn_error_init(&error, code, "trn_queue_submit");
-	(void)snprintf(error.device, sizeof(error.device), "%s", queue->device->info.uri);
+	trn_text_copy(error.device, sizeof(error.device), queue->device->info.uri);
 	(void)snprintf(error.cause, sizeof(error.cause), "stopped at command %lld: %.150s",
 		       (long long)queue->error.command, queue->error.cause);
 	error.queue = queue->hal->index;
@@ -544,7 +544,8 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 		return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 				"the device is lost");
 	if (code != -ETIMEDOUT)
-		return trn_fail_hal(queue->device, code, "trn_queue_wait", "waiting for the device");
+		return trn_fail_hal(queue->device, code, "trn_queue_wait",
+				    "waiting for the device");
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
 			queue->hal->index, (unsigned long long)queue->completed,
@@ -643,6 +644,7 @@ TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
 	r = owner_check(queue, false, __func__);
 	if (r < 0)
 		return r;
+	(void)deadline_ns;
 	queue_reap(queue);
 	top = submitted(queue);
 	/* A stale epoch keeps waiters of other threads away from the ring. */

@@ -26,8 +26,8 @@ static struct trn_timeline_page *page_with_room(struct trn_device *device)
 	return NULL;
 }
 
-/* device.list_lock held. */
-static int page_add(struct trn_device *device, struct trn_timeline_page **ret_page)
+/* A page that is in no list yet. The allocator may be the user's: no lock is held. */
+static int page_create(struct trn_device *device, struct trn_timeline_page **ret_page)
 {
 	const struct trn_alloc *alloc = &device->object.context->alloc;
 	struct trn_hal_mem_desc desc = {
@@ -45,8 +45,6 @@ static int page_add(struct trn_device *device, struct trn_timeline_page **ret_pa
 		trn_free(alloc, page);
 		return r;
 	}
-	page->next = device->pages;
-	device->pages = page;
 	*ret_page = page;
 	return 0;
 }
@@ -65,21 +63,35 @@ void trn_timeline_pages_free(struct trn_device *device)
 	device->pages = NULL;
 }
 
-static int slot_take(struct trn_device *device, struct trn_timeline *timeline)
+/* Takes a free word, after adding a page when there is one to add. */
+static bool slot_find(struct trn_device *device, struct trn_timeline_page *added,
+		      struct trn_timeline *timeline)
 {
 	struct trn_timeline_page *page;
-	int r = 0;
 
 	trn_lock_take(&device->list_lock);
+	if (added) {
+		added->next = device->pages;
+		device->pages = added;
+	}
 	page = page_with_room(device);
-	if (!page)
-		r = page_add(device, &page);
-	if (r == 0) {
+	if (page) {
 		timeline->page = page;
 		timeline->index = (uint32_t)__builtin_ctzll(~page->used);
 		page->used |= UINT64_C(1) << timeline->index;
 	}
 	trn_lock_give(&device->list_lock);
+	return page != NULL;
+}
+
+static int slot_take(struct trn_device *device, struct trn_timeline *timeline)
+{
+	struct trn_timeline_page *added = NULL;
+	int r = 0;
+
+	/* Others may take all of a new page before us. */
+	while (r == 0 && !slot_find(device, added, timeline))
+		r = page_create(device, &added);
 	trn_device_flush_log(device);
 	return r;
 }

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device of the runtime's unit tests: an answer for every HAL entry, each
+ * of which can be made to fail. */
+#include "runtime/test_hal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <trn/error.h>
+#include "base/alloc.h"
+#include "base/bits.h"
+
+#define HOST_BIT (UINT64_C(1) << 46)
+#define ARENA_BYTES (UINT64_C(256) << 20) /* of addresses: host memory and each stack */
+#define QUEUES_MAX 8
+#define USERS_MAX 8
+
+struct test_queue {
+	struct trn_hal_queue hal; /* first */
+	struct trn_ext_status *status;
+	bool used;
+};
+
+struct user_range {
+	uint64_t address, size;
+	char *base;
+};
+
+struct test_dev {
+	struct trn_hal_dev hal; /* first */
+	char *arena[5];         /* stacks 0..3, host */
+	uint64_t used[5];       /* bump; never given back */
+	uint64_t hbm_live[4];   /* bytes */
+	struct user_range users[USERS_MAX];
+	uint32_t user_count;
+	struct test_queue queues[QUEUES_MAX];
+};
+
+struct trn_test_hal trn_test_hal;
+static char last_why[TRN_HAL_WHY_MAX];
+
+void trn_test_hal_init(void)
+{
+	trn_test_hal = (struct trn_test_hal){
+		.info = {
+			.uri = "test:0", .backend = "test", .product = "Test", .arch = "trn3",
+			.pci_vendor = 0x1d0f, .pci_device = 0x7564, .pci_revision = 1,
+			.caps = TRN_HAL_CAP_COMPUTE | TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_TIMESTAMP |
+				TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED,
+			.cores = 8, .hbm_stacks = 4, .queues = QUEUES_MAX,
+			.hbm_bytes = 16 << 20, .hbm_reserved = 1 << 20,
+			.sbuf_partition_bytes = 192 << 10, .routing_id = 5, .serial = 77,
+			.firmware_api = 7, .numa_node = -1,
+		},
+	};
+}
+
+static int scripted(enum trn_test_op op)
+{
+	uint32_t call = trn_test_hal.calls[op]++;
+	int r = trn_test_hal.fail[op];
+
+	last_why[0] = '\0';
+	if (r == 0 || call < trn_test_hal.after[op])
+		return 0;
+	(void)snprintf(last_why, sizeof(last_why), "scripted failure");
+	return r;
+}
+
+static struct test_dev *dev_of(struct trn_hal_dev *dev)
+{
+	return TRN_CONTAINER_OF(dev, struct test_dev, hal);
+}
+
+static uint64_t arena_address(unsigned int index)
+{
+	return index == 4 ? HOST_BIT : index * ARENA_BYTES;
+}
+
+static char *resolve(struct test_dev *test, uint64_t address, uint64_t size)
+{
+	for (uint32_t i = 0; i < test->user_count; i++)
+		if (address >= test->users[i].address &&
+		    trn_range_ok(address - test->users[i].address, size, test->users[i].size))
+			return test->users[i].base + (address - test->users[i].address);
+	for (unsigned int i = 0; i < 5; i++)
+		if (address >= arena_address(i) &&
+		    trn_range_ok(address - arena_address(i), size, test->used[i]))
+			return test->arena[i] + (address - arena_address(i));
+	return NULL;
+}
+
+/* ---- memory ---- */
+
+static int test_mem_alloc(struct trn_hal_dev *dev, const struct trn_hal_mem_desc *desc,
+			  struct trn_hal_mem *ret_mem)
+{
+	struct test_dev *test = dev_of(dev);
+	unsigned int arena = desc->kind == TRN_HAL_MEM_HBM ? desc->hbm : 4;
+	uint64_t at = trn_align_up(test->used[arena], trn_max_u64(desc->align, 4096));
+	int r = scripted(TRN_TEST_MEM_ALLOC);
+
+	if (r < 0)
+		return r;
+	if (desc->kind == TRN_HAL_MEM_HBM &&
+	    desc->size > trn_test_hal.info.hbm_bytes - test->hbm_live[arena])
+		return -ENOMEM;
+	if (!trn_range_ok(at, desc->size, ARENA_BYTES) || test->user_count == USERS_MAX)
+		return -ENOMEM;
+	test->used[arena] = at + desc->size;
+	*ret_mem = (struct trn_hal_mem){
+		.kind = desc->kind,
+		.address = arena_address(arena) + at,
+		.size = desc->size,
+		.hbm = desc->hbm,
+	};
+	if (desc->kind == TRN_HAL_MEM_HBM)
+		test->hbm_live[arena] += desc->size;
+	else
+		ret_mem->host = test->arena[4] + at;
+	if (desc->kind == TRN_HAL_MEM_USER) {
+		ret_mem->host = desc->user;
+		test->users[test->user_count++] =
+			(struct user_range){ ret_mem->address, desc->size, desc->user };
+	}
+	trn_test_hal.live_mem++;
+	return 0;
+}
+
+static int test_mem_free(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
+{
+	if (mem->kind == TRN_HAL_MEM_HBM)
+		dev_of(dev)->hbm_live[mem->hbm] -= mem->size;
+	trn_test_hal.live_mem--;
+	return scripted(TRN_TEST_MEM_FREE);
+}
+
+static int test_mem_map(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
+{
+	int r = scripted(TRN_TEST_MEM_MAP);
+
+	if (r == 0)
+		mem->host = resolve(dev_of(dev), mem->address, mem->size);
+	return r;
+}
+
+static int test_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_t size,
+		     uint64_t deadline_ns)
+{
+	char *to = resolve(dev_of(dev), dst, size), *from = resolve(dev_of(dev), src, size);
+	int r = scripted(TRN_TEST_COPY);
+
+	(void)deadline_ns;
+	if (trn_test_hal.log_each_copy)
+		trn_logf(dev->log, TRN_LOG_WARNING, "copy of %llu bytes", (unsigned long long)size);
+	if (r == 0 && (!to || !from))
+		r = -TRN_EFAULT_DEV;
+	if (r == 0)
+		memmove(to, from, size);
+	return r;
+}
+
+/* ---- queues ---- */
+
+static int test_queue_open(struct trn_hal_dev *dev, const struct trn_hal_queue_desc *desc,
+			   struct trn_hal_queue **ret_queue)
+{
+	struct test_dev *test = dev_of(dev);
+	uint32_t i = 0;
+	int r = scripted(TRN_TEST_QUEUE_OPEN);
+
+	if (r < 0)
+		return r;
+	while (i < QUEUES_MAX && test->queues[i].used)
+		i++;
+	if (i == QUEUES_MAX)
+		return -ENOSPC;
+	test->queues[i].hal.ring =
+		trn_alloc_array(dev->alloc, desc->depth, sizeof(struct trn_ext_cmd));
+	test->queues[i].status = trn_alloc_zero(dev->alloc, sizeof(struct trn_ext_status));
+	if (!test->queues[i].hal.ring || !test->queues[i].status) {
+		trn_free(dev->alloc, test->queues[i].hal.ring);
+		trn_free(dev->alloc, test->queues[i].status);
+		return -ENOMEM;
+	}
+	test->queues[i].status->state = TRN_QUEUE_READY;
+	test->queues[i].hal.status = test->queues[i].status;
+	test->queues[i].hal.index = i;
+	test->queues[i].hal.depth = desc->depth;
+	test->queues[i].hal.tail = 0;
+	test->queues[i].used = true;
+	trn_test_hal.live_queues++;
+	*ret_queue = &test->queues[i].hal;
+	return 0;
+}
+
+static int test_queue_close(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+{
+	struct test_queue *q = TRN_CONTAINER_OF(queue, struct test_queue, hal);
+
+	trn_free(dev->alloc, q->hal.ring);
+	trn_free(dev->alloc, q->status);
+	q->used = false;
+	trn_test_hal.live_queues--;
+	return scripted(TRN_TEST_QUEUE_CLOSE);
+}
+
+static int test_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue, uint32_t tail)
+{
+	int r = scripted(TRN_TEST_QUEUE_KICK);
+
+	(void)dev;
+	if (r == 0)
+		queue->tail = tail;
+	return r;
+}
+
+static int test_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+{
+	struct test_queue *q = TRN_CONTAINER_OF(queue, struct test_queue, hal);
+	int r = scripted(TRN_TEST_QUEUE_RESET);
+
+	(void)dev;
+	if (r < 0)
+		return r;
+	queue->tail = 0;
+	*q->status = (struct trn_ext_status){ .state = TRN_QUEUE_READY };
+	return 0;
+}
+
+static void launch_keep(struct test_dev *test, const struct trn_ext_cmd *cmd)
+{
+	const char *p = resolve(test, cmd->a[0], sizeof(struct trn_ext_launch));
+
+	memcpy(&trn_test_hal.launch, p, sizeof(trn_test_hal.launch));
+	memcpy(trn_test_hal.args, p + sizeof(trn_test_hal.launch),
+	       trn_test_hal.launch.arg_count * sizeof(trn_test_hal.args[0]));
+	trn_test_hal.launches++;
+}
+
+/* False: a WAIT that is not satisfied. */
+static bool execute(struct test_dev *test, const struct trn_ext_cmd *cmd)
+{
+	uint64_t *word;
+	char *to;
+
+	switch (cmd->op) {
+	case TRN_CMD_COPY:
+		memcpy(resolve(test, cmd->a[0], cmd->a[2]), resolve(test, cmd->a[1], cmd->a[2]),
+		       cmd->a[2]);
+		break;
+	case TRN_CMD_FILL:
+		to = resolve(test, cmd->a[0], cmd->a[1]);
+		for (uint64_t i = 0; i < cmd->a[1]; i++)
+			to[i] = (char)(cmd->a[2] >> i % 4 * 8);
+		break;
+	case TRN_CMD_WAIT:
+		word = (uint64_t *)(void *)resolve(test, cmd->a[0], sizeof(*word));
+		return __atomic_load_n(word, __ATOMIC_ACQUIRE) >= cmd->a[1];
+	case TRN_CMD_SIGNAL:
+		word = (uint64_t *)(void *)resolve(test, cmd->a[0], sizeof(*word));
+		if (*word < cmd->a[1])
+			__atomic_store_n(word, cmd->a[1], __ATOMIC_RELEASE);
+		break;
+	case TRN_CMD_TIMESTAMP:
+		trn_store64(resolve(test, cmd->a[0], 8), trn_test_hal.executed);
+		break;
+	case TRN_CMD_LAUNCH:
+		launch_keep(test, cmd);
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static bool queue_step(struct test_dev *test, struct test_queue *q)
+{
+	uint32_t head = q->status->head - trn_test_hal.head_lie;
+	const struct trn_ext_cmd *cmd = &q->hal.ring[head & (q->hal.depth - 1)];
+
+	if (!q->used || q->status->state == TRN_QUEUE_ERROR || head == q->hal.tail)
+		return false;
+	if (trn_test_hal.error_at && trn_test_hal.executed + 1 == trn_test_hal.error_at) {
+		trn_test_hal.error_at = 0;
+		head = q->status->head;
+		*q->status = trn_test_hal.error;
+		q->status->head = head;
+		q->status->tag = cmd->tag + (trn_test_hal.wrong_tag ? 1000 : 0);
+		q->status->state = TRN_QUEUE_ERROR;
+		return true;
+	}
+	if (!execute(test, cmd))
+		return false;
+	trn_test_hal.executed++;
+	q->status->head++;
+	return true;
+}
+
+static int test_signal(struct trn_hal_dev *dev)
+{
+	(void)dev;
+	return scripted(TRN_TEST_SIGNAL);
+}
+
+static int test_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_t deadline_ns)
+{
+	struct test_dev *test = dev_of(dev);
+	int r = scripted(TRN_TEST_PROGRESS);
+
+	(void)deadline_ns;
+	++*round;
+	if (r < 0 || trn_test_hal.dead)
+		return r;
+	for (uint32_t i = 0; i < QUEUES_MAX; i++)
+		if (queue_step(test, &test->queues[i])) {
+			if (trn_test_hal.head_lie && test->queues[i].status->head == 1)
+				test->queues[i].status->head += trn_test_hal.head_lie;
+			return 0;
+		}
+	return trn_test_hal.never_idle ? 0 : -EAGAIN;
+}
+
+/* ---- the rest ---- */
+
+static int test_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
+{
+	int r = scripted(TRN_TEST_INFO);
+
+	(void)dev;
+	if (r == 0)
+		*ret_info = trn_test_hal.info;
+	return r;
+}
+
+static int test_sem_read(struct trn_hal_dev *dev, uint32_t owner, uint32_t index,
+			 uint32_t *ret_value)
+{
+	int r = scripted(TRN_TEST_SEM_READ);
+
+	(void)dev;
+	if (r == 0)
+		*ret_value = owner * 1000 + index;
+	return r;
+}
+
+static int test_core_error(struct trn_hal_dev *dev, uint32_t core,
+			   struct trn_hal_core_error *ret_error)
+{
+	int r = scripted(TRN_TEST_CORE_ERROR);
+
+	(void)dev;
+	if (r == 0)
+		*ret_error = (struct trn_hal_core_error){ .state = core == 7 ? TRN_CORE_FAULTED :
+									       TRN_CORE_IDLE };
+	return r;
+}
+
+static int test_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
+			   struct trn_hal_claim *ret_claim)
+{
+	int r = scripted(TRN_TEST_CORE_CLAIM);
+
+	(void)dev;
+	(void)core;
+	if (r < 0)
+		return r;
+	if (token && trn_test_hal.claim_owner && trn_test_hal.claim_owner != token)
+		return -EBUSY;
+	if (token)
+		trn_test_hal.claim_owner = take ? token : 0;
+	*ret_claim = (struct trn_hal_claim){ .owner = trn_test_hal.claim_owner, .since_ns = 9 };
+	return 0;
+}
+
+static int test_reset(struct trn_hal_dev *dev, enum trn_hal_reset kind, uint32_t core_map,
+		      uint64_t deadline_ns)
+{
+	(void)dev;
+	(void)kind;
+	(void)core_map;
+	(void)deadline_ns;
+	return scripted(TRN_TEST_RESET);
+}
+
+static int test_telemetry(struct trn_hal_dev *dev, struct trn_hal_telemetry *ret)
+{
+	int r = scripted(TRN_TEST_TELEMETRY);
+
+	(void)dev;
+	if (r == 0)
+		*ret = (struct trn_hal_telemetry){
+			.ecc_sram_corrected = 1,
+			.ecc_sram_uncorrected = 2,
+			.ecc_hbm_corrected = { 3, 4, 5, 6 },
+			.ecc_hbm_uncorrected = { 7, 8, 9, 10 },
+			.hbm_repair = 1,
+			.power_utilization = { 11, 12 },
+			.power_samples = { 13, 14 },
+			.pe_matmul = { 15 },
+			.pe_idle = { 16 },
+		};
+	return r;
+}
+
+static int test_reg_read32(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
+			   uint32_t *ret_value)
+{
+	int r = scripted(TRN_TEST_REG);
+
+	(void)dev;
+	if (r == 0)
+		*ret_value = (uint32_t)offset + bar;
+	return r;
+}
+
+static int test_reg_write32(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
+			    uint32_t value)
+{
+	(void)dev;
+	(void)bar;
+	(void)offset;
+	(void)value;
+	return scripted(TRN_TEST_REG);
+}
+
+static int test_control(struct trn_hal_dev *dev, const char *verb, const char *arg, char *ret_text,
+			size_t text_size)
+{
+	int r = scripted(TRN_TEST_CONTROL);
+
+	(void)dev;
+	if (r == 0 && ret_text)
+		(void)snprintf(ret_text, text_size, "%s %s", verb, arg ? arg : "-");
+	return r;
+}
+
+static void test_close(struct trn_hal_dev *dev)
+{
+	struct test_dev *test = dev_of(dev);
+
+	trn_logf(dev->log, TRN_LOG_INFO, "closed");
+	for (unsigned int i = 0; i < 5; i++)
+		trn_unreserve(test->arena[i], ARENA_BYTES);
+	trn_test_hal.live_devices--;
+	trn_free(dev->alloc, test);
+}
+
+static const struct trn_hal_ops test_ops = {
+	.name = "test",
+	.close = test_close,
+	.info = test_info,
+	.mem_alloc = test_mem_alloc,
+	.mem_free = test_mem_free,
+	.mem_map = test_mem_map,
+	.copy = test_copy,
+	.queue_open = test_queue_open,
+	.queue_close = test_queue_close,
+	.queue_kick = test_queue_kick,
+	.queue_reset = test_queue_reset,
+	.signal = test_signal,
+	.progress = test_progress,
+	.sem_read = test_sem_read,
+	.core_error = test_core_error,
+	.core_claim = test_core_claim,
+	.reset = test_reset,
+	.telemetry = test_telemetry,
+	.reg_read32 = test_reg_read32,
+	.reg_write32 = test_reg_write32,
+	.control = test_control,
+};
+
+int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
+{
+	struct test_dev *test;
+	int r = scripted(TRN_TEST_OPEN);
+
+	if (strncmp(open->uri, "test:", 5) != 0)
+		r = -EINVAL;
+	if (r < 0) {
+		if (open->ret_fault)
+			(void)snprintf(open->ret_fault->why, sizeof(open->ret_fault->why),
+				       "scripted open failure");
+		trn_logf(open->log, TRN_LOG_ERROR, "open failed");
+		return r;
+	}
+	test = trn_alloc_zero(open->alloc, sizeof(*test));
+	if (!test)
+		return -ENOMEM;
+	test->hal.ops = test_ops;
+	test->hal.alloc = open->alloc;
+	test->hal.log = open->log;
+	for (unsigned int i = 0; i < 5; i++)
+		if (trn_reserve(ARENA_BYTES, (void **)&test->arena[i]) < 0) {
+			test_close(&test->hal);
+			return -ENOMEM;
+		}
+	trn_test_hal.live_devices++;
+	*ret_dev = &test->hal;
+	return 0;
+}
+
+void trn_hal_close(struct trn_hal_dev *dev)
+{
+	dev->ops.close(dev);
+}
+
+void trn_hal_last_fault(struct trn_hal_dev *dev, struct trn_hal_fault *ret_fault)
+{
+	(void)dev;
+	*ret_fault = (struct trn_hal_fault){ .engine = UINT32_MAX, .queue = UINT32_MAX };
+	memcpy(ret_fault->why, last_why, sizeof(ret_fault->why));
+}
+
+int trn_hal_discover(const struct trn_alloc *alloc,
+		     void (*fn)(void *user, const char *uri, const char *product), void *user)
+{
+	int n = 0, r = scripted(TRN_TEST_DISCOVER);
+
+	(void)alloc;
+	if (r < 0)
+		return r;
+	for (; n < 4 && trn_test_hal.discover[n]; n++)
+		fn(user, trn_test_hal.discover[n], "Test");
+	return n;
+}
+
+const char *trn_hal_scheme(unsigned int index, const char **ret_help)
+{
+	if (index > 0)
+		return NULL;
+	*ret_help = "the device of the unit tests";
+	return "test";
+}
