@@ -276,11 +276,16 @@ static bool execute(struct test_dev *test, const struct trn_ext_cmd *cmd)
 
 static bool queue_step(struct test_dev *test, struct test_queue *q)
 {
-	uint32_t head = q->status->head - trn_test_hal.head_lie;
-	const struct trn_ext_cmd *cmd = &q->hal.ring[head & (q->hal.depth - 1)];
+	const struct trn_ext_cmd *cmd;
+	uint32_t head;
 
-	if (!q->used || q->status->state == TRN_QUEUE_ERROR || head == q->hal.tail)
+	if (!q->used || q->status->state == TRN_QUEUE_ERROR)
 		return false;
+	head = q->status->head -
+	       (q->status->head > trn_test_hal.head_lie ? trn_test_hal.head_lie : 0);
+	if (head == q->hal.tail)
+		return false;
+	cmd = &q->hal.ring[head & (q->hal.depth - 1)];
 	if (trn_test_hal.error_at && trn_test_hal.executed + 1 == trn_test_hal.error_at) {
 		trn_test_hal.error_at = 0;
 		head = q->status->head;
