@@ -250,6 +250,8 @@ static int span_at(struct trn_chip *chip, uint64_t address, uint64_t want, bool 
 	int r = -EFAULT;
 
 	*span = (struct span){ .kind = SPAN_MEMORY };
+	if (chip->dead)
+		return -EFAULT;
 	if (address >> 46 == 1)
 		return span_host(chip, address, want, write, span);
 	for (uint32_t i = 0; i < TRN_HBMS; i++) {
@@ -291,6 +293,22 @@ static int span_at(struct trn_chip *chip, uint64_t address, uint64_t want, bool 
 	if (span->kind == SPAN_REGS)
 		span->size &= ~UINT64_C(3);
 	return r;
+}
+
+enum trn_place trn_chip_place(const struct trn_chip *chip, uint64_t address)
+{
+	if (address >> 46 == 1)
+		return TRN_PLACE_HOST;
+	for (uint32_t i = 0; i < TRN_HBMS; i++) {
+		if (address >= trn_regs_hbm_axi(i) &&
+		    address - trn_regs_hbm_axi(i) < chip->hbm_bytes)
+			return TRN_PLACE_HBM;
+	}
+	for (size_t i = 0; i < TRN_ARRAY_LEN(regions); i++) {
+		if (address >= regions[i].base && address - regions[i].base < regions[i].size)
+			return regions[i].kind == REGION_TPB ? TRN_PLACE_CORE : TRN_PLACE_OTHER;
+	}
+	return TRN_PLACE_NONE;
 }
 
 int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
@@ -421,8 +439,17 @@ int trn_chip_dma_copy(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_
 		      uint64_t *ret_bad)
 {
 	uint64_t bad = 0;
-	int r = trn_chip_dma_check(chip, src, size, false, &bad);
+	struct span to, from;
+	int r;
 
+	if (size == 0)
+		return 0;
+	/* The usual case: one stretch of memory on both sides. */
+	if (span_at(chip, src, size, false, &from) == 0 && from.kind == SPAN_MEMORY &&
+	    from.size == size && span_at(chip, dst, size, true, &to) == 0 &&
+	    to.kind == SPAN_MEMORY && to.size == size)
+		return span_write(chip, &to, from.ptr, size);
+	r = trn_chip_dma_check(chip, src, size, false, &bad);
 	if (r == 0)
 		r = trn_chip_dma_check(chip, dst, size, true, &bad);
 	if (r == 0)

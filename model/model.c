@@ -54,6 +54,9 @@ static void chip_destroy(struct trn_chip *chip)
 	trn_launch_destroy(chip->launch);
 	for (uint32_t i = 0; i < TRN_CORES; i++)
 		trn_core_destroy(chip->core[i]);
+	for (uint32_t i = 0; i < TRN_DMA_ENGINES; i++)
+		trn_udma_destroy(chip->udma[i]);
+	trn_misc_destroy(chip->misc);
 	trn_notific_destroy(chip->notific);
 	trn_plain_destroy(chip->plain);
 	for (uint32_t i = 0; i < TRN_HBMS; i++)
@@ -85,6 +88,8 @@ static int chip_create(struct trn_model *model, uint32_t index, struct trn_chip 
 	r = trn_plain_create(chip, &chip->plain);
 	if (r == 0)
 		r = trn_notific_create(chip, &chip->notific);
+	if (r == 0)
+		r = trn_misc_create(chip, &chip->misc);
 	if (r < 0) {
 		chip_destroy(chip);
 		return r;
@@ -165,6 +170,13 @@ struct trn_launch *trn_chip_launch(struct trn_chip *chip)
 	return chip->launch;
 }
 
+struct trn_udma *trn_chip_udma(struct trn_chip *chip, uint32_t index)
+{
+	if (!chip->udma[index] && trn_udma_create(chip, index, &chip->udma[index]) < 0)
+		chip->model->lost++;
+	return chip->udma[index];
+}
+
 void trn_model_kick(struct trn_model *model)
 {
 	for (uint32_t i = 0; i < model->chip_count; i++) {
@@ -187,6 +199,11 @@ static uint64_t chip_hash(struct trn_chip *chip, uint64_t hash)
 	hash = trn_hash_u64(hash, chip->dead);
 	hash = trn_plain_hash(chip->plain, hash);
 	hash = trn_notific_hash(chip->notific, hash);
+	hash = trn_misc_hash(chip->misc, hash);
+	for (uint32_t i = 0; i < TRN_DMA_ENGINES; i++) {
+		if (chip->udma[i])
+			hash = trn_udma_hash(chip->udma[i], trn_hash_u64(hash, i));
+	}
 	for (uint32_t i = 0; i < TRN_CORES; i++) {
 		if (chip->core[i])
 			hash = trn_core_hash(chip->core[i], trn_hash_u64(hash, i));

@@ -18,6 +18,35 @@ uint64_t trn_store_hash(const struct trn_store *store, uint64_t hash);
 int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
 		       uint64_t *ret_bad);
 
+/* What kind of thing answers at an address; HOST for host memory that is not mapped too. */
+enum trn_place {
+	TRN_PLACE_NONE,
+	TRN_PLACE_HOST,
+	TRN_PLACE_HBM,
+	TRN_PLACE_CORE, /* a TPB window */
+	TRN_PLACE_OTHER,
+};
+enum trn_place trn_chip_place(const struct trn_chip *chip, uint64_t address);
+
+/* udma.c: one engine; offsets in its block. */
+int trn_udma_create(struct trn_chip *chip, uint32_t index, struct trn_udma **ret_udma);
+void trn_udma_destroy(struct trn_udma *udma);
+uint32_t trn_udma_read(struct trn_udma *udma, uint32_t offset);
+void trn_udma_write(struct trn_udma *udma, uint32_t offset, uint32_t value);
+/* As after a firmware reset; plain registers are the caller's to forget. */
+void trn_udma_reset(struct trn_udma *udma);
+uint64_t trn_udma_hash(const struct trn_udma *udma, uint64_t hash);
+
+/* misc.c: MISC RAM. reset.c and mailbox.c are its firmware. */
+int trn_misc_create(struct trn_chip *chip, struct trn_misc **ret_misc);
+void trn_misc_destroy(struct trn_misc *misc);
+uint32_t trn_misc_read(struct trn_misc *misc, uint32_t offset);
+void trn_misc_write(struct trn_misc *misc, uint32_t offset, uint32_t value);
+uint64_t trn_misc_hash(const struct trn_misc *misc, uint64_t hash);
+/* The simulator revision's reset register. */
+uint32_t trn_qemu_reset_read(struct trn_misc *misc);
+void trn_qemu_reset_write(struct trn_misc *misc, uint32_t map);
+
 /* regs.c: BAR0 as the device sees it; offset is 4-byte aligned. */
 uint32_t trn_chip_reg_read(struct trn_chip *chip, uint32_t offset);
 void trn_chip_reg_write(struct trn_chip *chip, uint32_t offset, uint32_t value);

@@ -51,7 +51,8 @@ struct trn_chip {
 	/* What the firmware holds in reset, as a reset core map: 7:0 cores, 15:8 their DMA
 	 * engines, 23:16 their TOP_SPs, 31 the top-level engines. */
 	uint32_t in_reset;
-	bool dead; /* reads all ones: fault "device.lost" */
+	uint64_t not_ready_ps; /* registers read TRN_READ_NOT_READY before: fault "notready" */
+	bool dead;             /* reads all ones: fault "device.lost" */
 	bool bus_master;
 	uint32_t cfg_command, cfg_bar[6]; /* pci.c */
 	struct trn_chip_counters counters;

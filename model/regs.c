@@ -235,6 +235,52 @@ static void nq_write(struct trn_chip *chip, uint32_t index, uint32_t offset, uin
 		trn_chip_unknown(chip, nq_offset(index, offset), true, value);
 }
 
+static uint32_t udma_read(struct trn_chip *chip, uint32_t index, uint32_t offset)
+{
+	struct trn_udma *udma = trn_chip_udma(chip, index);
+
+	return udma ? trn_udma_read(udma, offset) : 0;
+}
+
+static void udma_write(struct trn_chip *chip, uint32_t index, uint32_t offset, uint32_t value)
+{
+	struct trn_udma *udma = trn_chip_udma(chip, index);
+
+	if (udma)
+		trn_udma_write(udma, offset, value);
+}
+
+static uint32_t misc_read(struct trn_chip *chip, uint32_t index, uint32_t offset)
+{
+	(void)index;
+	return trn_misc_read(chip->misc, offset);
+}
+
+static void misc_write(struct trn_chip *chip, uint32_t index, uint32_t offset, uint32_t value)
+{
+	(void)index;
+	trn_misc_write(chip->misc, offset, value);
+}
+
+/* Exists on the simulator revision only. */
+static uint32_t qemu_read(struct trn_chip *chip, uint32_t index, uint32_t offset)
+{
+	(void)index;
+	if (chip->model->config.pci_revision == TRN_PCI_REVISION_QEMU)
+		return trn_qemu_reset_read(chip->misc);
+	trn_chip_unknown(chip, TRN_BAR0_QEMU_RESET + offset, false, 0);
+	return 0;
+}
+
+static void qemu_write(struct trn_chip *chip, uint32_t index, uint32_t offset, uint32_t value)
+{
+	(void)index;
+	if (chip->model->config.pci_revision == TRN_PCI_REVISION_QEMU)
+		trn_qemu_reset_write(chip->misc, value);
+	else
+		trn_chip_unknown(chip, TRN_BAR0_QEMU_RESET + offset, true, value);
+}
+
 /* Masks of the error triggers: four interrupt groups that nothing raises (driver facts 3.7, 22). */
 #define FIS_GROUPS_SIZE 0x100u
 
@@ -290,6 +336,11 @@ struct range {
 	void (*write)(struct trn_chip *chip, uint32_t index, uint32_t offset, uint32_t value);
 };
 
+#define UDMA(base, count, first, per_core, reset0)                                       \
+	{                                                                                \
+		base, TRN_UDMA_BLOCK, count, TRN_UDMA_BLOCK, first, 1, per_core, reset0, \
+			udma_read, udma_write                                            \
+	}
 #define FIS(base, first)                                                        \
 	{                                                                       \
 		base, 0x20000, 32, 0x20000, first, 1, 0, 0, fis_read, fis_write \
@@ -312,6 +363,15 @@ struct range {
 /* Hot ones first; ranges do not overlap. */
 static const struct range ranges[] = {
 	{ TRN_EXT_BAR0, TRN_EXT_SIZE, 1, TRN_EXT_SIZE, 0, 0, 0, 0, ext_read, ext_write },
+	UDMA(0x06800000, 2, 128, 256, 31),
+	UDMA(0x46800000, 2, 130, 256, 31),
+	UDMA(0x82000000, 32, 0, 16, 8),
+	UDMA(0x94000000, 32, 32, 16, 8),
+	UDMA(0xa2000000, 32, 64, 16, 8),
+	UDMA(0xb4000000, 32, 96, 16, 8),
+	{ TRN_MISC_RAM, TRN_MISC_RAM_SIZE, 1, TRN_MISC_RAM_SIZE, 0, 0, 0, 0, misc_read,
+	  misc_write },
+	{ TRN_BAR0_QEMU_RESET, 4, 1, 4, 0, 0, 0, 0, qemu_read, qemu_write },
 	{ TRN_BAR0_TPB, TRN_BAR0_TPB_STRIDE, TRN_CORES, TRN_BAR0_TPB_STRIDE, 0, 1, 1, 0, tpb_read,
 	  tpb_write },
 	{ TRN_BAR0_TOPSP0, TRN_BAR0_TOPSP_STRIDE, 8, TRN_BAR0_TOPSP_STRIDE, 0, 1, 2, 16, topsp_read,
@@ -389,12 +449,41 @@ void trn_chip_reg_write(struct trn_chip *chip, uint32_t offset, uint32_t value)
 
 /* ---- the host's doors ---- */
 
+/* Event: nothing but that time has come. */
+static void not_ready_end(void *arg, uint64_t a, uint64_t b)
+{
+	(void)arg;
+	(void)a;
+	(void)b;
+}
+
+/* Faults of the whole device strike at an access. True: it is dead. */
+static bool struck(struct trn_chip *chip)
+{
+	struct trn_model *model = chip->model;
+	uint64_t ms = 0;
+
+	if (chip->dead || !model->faults)
+		return chip->dead;
+	if (trn_fault_fires(chip, "device.lost", 0, &ms)) {
+		chip->dead = true;
+	} else if (trn_fault_fires(chip, "notready", 0, &ms)) {
+		uint64_t ps = trn_min_u64(ms, 1000000) * 1000000 * TRN_PS_PER_NS;
+
+		/* The event lets a host that waits see that something is coming. */
+		if (trn_model_after(model, ps, not_ready_end, chip, 0, 0) == 0)
+			chip->not_ready_ps = model->now_ps + ps;
+	}
+	return chip->dead;
+}
+
 /* Four bytes of HBM behind BAR4, or NULL. */
 static uint8_t *bar4_word(struct trn_chip *chip, uint64_t offset, bool write)
 {
 	uint64_t slot = trn_chip_bar4_slot(chip), hbm = offset / slot;
 
-	if (hbm >= TRN_HBMS || !trn_range_ok(offset % slot, 4, chip->hbm_bytes))
+	if (chip->model->config.no_bar4 || hbm >= TRN_HBMS ||
+	    !trn_range_ok(offset % slot, 4, chip->hbm_bytes))
 		return NULL;
 	return trn_chip_memory(chip, trn_regs_hbm_axi((unsigned int)hbm) + offset % slot, 4, write);
 }
@@ -403,8 +492,10 @@ uint32_t trn_chip_read32(struct trn_chip *chip, unsigned int bar, uint64_t offse
 {
 	const uint8_t *word;
 
-	if (chip->dead)
+	if (struck(chip))
 		return TRN_READ_DEAD;
+	if (chip->model->now_ps < chip->not_ready_ps)
+		return TRN_READ_NOT_READY;
 	if (bar == TRN_BAR_REGS && offset < TRN_BAR0_SIZE && offset % 4 == 0)
 		return trn_chip_reg_read(chip, (uint32_t)offset);
 	if (bar == TRN_BAR_HBM && offset % 4 == 0) {
@@ -420,7 +511,7 @@ void trn_chip_write32(struct trn_chip *chip, unsigned int bar, uint64_t offset, 
 {
 	uint8_t *word;
 
-	if (chip->dead)
+	if (struck(chip) || chip->model->now_ps < chip->not_ready_ps)
 		return;
 	if (bar == TRN_BAR_REGS && offset < TRN_BAR0_SIZE && offset % 4 == 0) {
 		trn_chip_reg_write(chip, (uint32_t)offset, value);
@@ -444,7 +535,7 @@ int trn_chip_map(struct trn_chip *chip, unsigned int bar, uint64_t offset, uint6
 
 	if (bar == TRN_BAR_REGS)
 		return -ENOTSUP;
-	if (bar != TRN_BAR_HBM || hbm >= TRN_HBMS || size == 0 ||
+	if (bar != TRN_BAR_HBM || chip->model->config.no_bar4 || hbm >= TRN_HBMS || size == 0 ||
 	    !trn_range_ok(offset % slot, size, chip->hbm_bytes))
 		return -EINVAL;
 	ptr = trn_chip_memory(chip, trn_regs_hbm_axi((unsigned int)hbm) + offset % slot, size,
