@@ -152,8 +152,10 @@ static int no_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue, u
 	return not_supported(dev, "queue_kick");
 }
 
-static int no_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+static int no_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			  uint64_t deadline_ns)
 {
+	(void)deadline_ns;
 	(void)queue;
 	return not_supported(dev, "queue_reset");
 }

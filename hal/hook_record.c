@@ -135,10 +135,11 @@ static int record_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queu
 	return passed(rec, r);
 }
 
-static int record_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+static int record_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			      uint64_t deadline_ns)
 {
 	struct record_dev *rec = record_of(dev);
-	int r = rec->inner->ops.queue_reset(rec->inner, queue);
+	int r = rec->inner->ops.queue_reset(rec->inner, queue, deadline_ns);
 
 	NOTE(rec, "queue-reset %" PRIu32 " = %d", queue->index, r);
 	return passed(rec, r);

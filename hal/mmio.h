@@ -122,4 +122,15 @@ static inline void trn_hal_dma_store64(uint64_t *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
+/* A signal: the word becomes at least value. The host may raise the same word at the same
+ * time, and it must never fall. */
+static inline void trn_hal_dma_raise64(uint64_t *word, uint64_t value)
+{
+	uint64_t now = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (now < value && !__atomic_compare_exchange_n(word, &now, value, true,
+							   __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
 #endif /* HAL_MMIO_H */

@@ -356,8 +356,7 @@ static uint32_t run_signal(struct null_dev *null, const struct trn_ext_cmd *cmd)
 
 	if (!value)
 		return TRN_EXT_ERR_ADDRESS;
-	if (trn_hal_dma_load64(value) < cmd->a[1])
-		trn_hal_dma_store64(value, cmd->a[1]);
+	trn_hal_dma_raise64(value, cmd->a[1]);
 	return TRN_EXT_OK;
 }
 
@@ -405,11 +404,13 @@ static int null_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
 	return 0;
 }
 
-static int null_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+static int null_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			    uint64_t deadline_ns)
 {
 	struct null_queue *q = TRN_CONTAINER_OF(queue, struct null_queue, queue);
 
 	(void)dev;
+	(void)deadline_ns;
 	*q->status = (struct trn_ext_status){ .state = TRN_QUEUE_READY };
 	queue->tail = 0;
 	return 0;

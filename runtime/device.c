@@ -134,11 +134,11 @@ int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t dea
 
 int trn_device_verdict(struct trn_device *device, int code)
 {
-	struct trn_hal_core_error ignored;
+	uint32_t ignored;
 	int r;
 
 	if (!atomic_load(&device->lost) && trn_lock_try(&device->lock)) {
-		r = device->hal->ops.core_error(device->hal, 0, &ignored);
+		r = device->hal->ops.sem_read(device->hal, 0, 0, &ignored);
 		trn_lock_give(&device->lock);
 		if (r == -TRN_EDEVLOST)
 			atomic_store(&device->lost, true);
@@ -511,6 +511,8 @@ TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int 
 	trn_device_enter(device);
 	r = device->hal->ops.core_claim(device->hal, core, token, take > 0, &claim);
 	/* Who holds it is an answer, not a failure, so it is asked for again. */
+	if (r == -EPERM) /* a release of what somebody else holds */
+		r = -EBUSY;
 	if (r == -EBUSY)
 		(void)device->hal->ops.core_claim(device->hal, core, 0, false, &claim);
 	(void)device->hal->ops.core_error(device->hal, core,

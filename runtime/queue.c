@@ -36,15 +36,18 @@ static uint64_t submitted(const struct trn_queue *queue)
 	return atomic_load_explicit(&queue->submitted, memory_order_relaxed);
 }
 
+static void slot_release(struct trn_queue_slot *slot)
+{
+	for (uint32_t i = 0; i < slot->ref_count; i++)
+		trn_object_drop(slot->refs[i]);
+	slot->ref_count = 0;
+}
+
 /* Lets go of what the commands after completed, up to sequence, named. */
 static void release_to(struct trn_queue *queue, uint64_t sequence)
 {
 	while (queue->completed < sequence) {
-		struct trn_queue_slot *slot = &queue->slots[queue->completed & queue->mask];
-
-		for (uint32_t i = 0; i < slot->ref_count; i++)
-			trn_object_drop(slot->refs[i]);
-		slot->ref_count = 0;
+		slot_release(&queue->slots[queue->completed & queue->mask]);
 		queue->completed++;
 	}
 }
@@ -485,6 +488,14 @@ static int room_make(struct trn_queue *queue, uint32_t count, uint64_t deadline_
 	return queue->failed ? submit_stopped(queue) : 0;
 }
 
+/* A refused doorbell has taken nothing: the queue is as it was before. */
+static void submit_undo(struct trn_queue *queue, uint64_t sequence)
+{
+	for (uint64_t at = sequence; at < submitted(queue); at++)
+		slot_release(&queue->slots[at & queue->mask]);
+	atomic_store_explicit(&queue->submitted, sequence, memory_order_release);
+}
+
 static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 {
 	struct trn_device *device = queue->device;
@@ -498,10 +509,12 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
 	if (r == 0)
 		return 0;
-	/* What the device took is not known: nothing may be used again before a reset. */
-	r = trn_fail_hal(device, r, "trn_queue_submit", "ringing the doorbell of queue %u",
+	r = trn_fail_hal(device, r, "trn_queue_submit", "queue %u does not take the batch",
 			 queue->hal->index);
-	queue_stop_here(queue, r, "the doorbell could not be rung");
+	if (r == -TRN_EDEVLOST)
+		queue_stop_here(queue, r, "the doorbell could not be rung");
+	else
+		submit_undo(queue, sequence - batch->count);
 	return r;
 }
 
@@ -644,12 +657,11 @@ TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
 	r = owner_check(queue, false, __func__);
 	if (r < 0)
 		return r;
-	(void)deadline_ns;
 	queue_reap(queue);
 	top = submitted(queue);
 	/* A stale epoch keeps waiters of other threads away from the ring. */
 	epoch_set(queue, atomic_load(&device->epoch) - 1, queue->base);
-	r = device->hal->ops.queue_reset(device->hal, queue->hal);
+	r = device->hal->ops.queue_reset(device->hal, queue->hal, deadline_ns);
 	trn_device_flush_log(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "resetting queue %u", queue->hal->index);

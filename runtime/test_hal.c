@@ -215,12 +215,14 @@ static int test_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
 	return r;
 }
 
-static int test_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+static int test_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			    uint64_t deadline_ns)
 {
 	struct test_queue *q = TRN_CONTAINER_OF(queue, struct test_queue, hal);
 	int r = scripted(TRN_TEST_QUEUE_RESET);
 
 	(void)dev;
+	(void)deadline_ns;
 	if (r < 0)
 		return r;
 	queue->tail = 0;

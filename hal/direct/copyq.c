@@ -91,8 +91,7 @@ static bool run_signal(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd
 		stop(q, TRN_EXT_ERR_ADDRESS, cmd->a[0]);
 		return true;
 	}
-	if (trn_hal_dma_load64(value) < cmd->a[1])
-		trn_hal_dma_store64(value, cmd->a[1]);
+	trn_hal_dma_raise64(value, cmd->a[1]);
 	done(q);
 	return true;
 }

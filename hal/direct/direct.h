@@ -171,7 +171,8 @@ int trn_direct_queue_open(struct trn_hal_dev *dev, const struct trn_hal_queue_de
 			  struct trn_hal_queue **ret_queue);
 int trn_direct_queue_close(struct trn_hal_dev *dev, struct trn_hal_queue *queue);
 int trn_direct_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue, uint32_t tail);
-int trn_direct_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue);
+int trn_direct_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			   uint64_t deadline_ns);
 int trn_direct_signal(struct trn_hal_dev *dev);
 void trn_direct_queues_close(struct trn_direct *d);
 int trn_direct_copyq_open(struct trn_direct *d, const struct trn_hal_queue_desc *desc,

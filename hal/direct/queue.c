@@ -33,17 +33,18 @@ static int reset_done(void *arg)
 	return control & TRN_EXT_Q_RESET ? -EAGAIN : 0;
 }
 
-static int queue_stop(struct trn_direct_queue *q)
+static int queue_stop(struct trn_direct_queue *q, uint64_t deadline_ns)
 {
 	int r = trn_hal_write32(q->d->bus, control_reg(q, TRN_EXT_Q_CONTROL), TRN_EXT_Q_RESET);
 
 	if (r < 0)
 		return r;
-	return trn_direct_wait(q->d, reset_done, q, trn_clock_deadline(RESET_BUDGET_NS), NULL);
+	return trn_direct_wait(q->d, reset_done, q, trn_direct_budget(deadline_ns, RESET_BUDGET_NS),
+			       NULL);
 }
 
 /* From disabled to ready; the ring starts at 0. */
-static int queue_program(struct trn_direct_queue *q)
+static int queue_program(struct trn_direct_queue *q, uint64_t deadline_ns)
 {
 	const uint64_t ring = q->ring_mem.address;
 	const uint64_t status = q->status_mem.address;
@@ -59,7 +60,7 @@ static int queue_program(struct trn_direct_queue *q)
 		{ TRN_EXT_Q_CONTROL, TRN_EXT_Q_ENABLE },
 	};
 	uint32_t state = 0;
-	int r = queue_stop(q);
+	int r = queue_stop(q, deadline_ns);
 
 	if (r < 0)
 		return trn_hal_fail(&q->d->hal, r, "queue %u does not reset", q->queue.index);
@@ -102,7 +103,7 @@ static int queue_make(struct trn_direct *d, uint32_t index, uint32_t depth,
 	if (r == 0) {
 		q->queue.ring = q->ring_mem.host;
 		q->queue.status = q->status_mem.host;
-		r = queue_program(q);
+		r = queue_program(q, TRN_DEADLINE_NEVER);
 	}
 	if (r < 0) {
 		queue_release(q);
@@ -147,7 +148,7 @@ static void queue_end(struct trn_direct_queue *q)
 	atomic_fetch_and(&d->queues_open, ~(UINT64_C(1) << q->queue.index));
 	d->queues[q->queue.index] = NULL;
 	/* The device may not write the memory any more; a dead one does not. */
-	if (queue_stop(q) < 0)
+	if (queue_stop(q, TRN_DEADLINE_NEVER) < 0)
 		trn_logf(d->hal.log, TRN_LOG_WARNING, "%s: queue %u did not stop",
 			 d->bus->info.name, q->queue.index);
 	queue_release(q);
@@ -195,12 +196,13 @@ int trn_direct_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *queue, 
 	return r;
 }
 
-int trn_direct_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue)
+int trn_direct_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
+			   uint64_t deadline_ns)
 {
 	struct trn_direct_queue *q = queue_of(queue);
 
 	(void)dev;
-	return q->copyq ? trn_direct_copyq_reset(q) : queue_program(q);
+	return q->copyq ? trn_direct_copyq_reset(q) : queue_program(q, deadline_ns);
 }
 
 int trn_direct_signal(struct trn_hal_dev *dev)
