@@ -182,7 +182,7 @@ START_TEST(reserve_refuses)
 
 	ck_assert_int_eq(trn_reserve(0, &p), -EINVAL);
 	ck_assert_int_lt(trn_reserve((size_t)1 << 62, &p), 0); /* valgrind has its own errno */
-	ck_assert_ptr_eq(p, &p); /* untouched */
+	ck_assert_ptr_eq(p, &p);                               /* untouched */
 }
 END_TEST
 

@@ -167,29 +167,51 @@ struct block {
 	size_t rule_count;
 };
 
-#define REG(n, o) { n, o, { 0, 0 }, { 0, 0 } }
-#define ARRAY(n, o, c, s) { n, o, { c, 0 }, { s, 0 } }
-#define ARRAY2(n, o, c0, s0, c1, s1) { n, o, { c0, c1 }, { s0, s1 } }
-#define QUEUE(n, o) \
+/* clang-format off: these are rows of tables, not blocks. */
+#define REG(n, o)               \
+	{                       \
+		n, o, { 0, 0 }, \
+		{               \
+			0, 0    \
+		}               \
+	}
+#define ARRAY(n, o, c, s)       \
+	{                       \
+		n, o, { c, 0 }, \
+		{               \
+			s, 0    \
+		}               \
+	}
+#define ARRAY2(n, o, c0, s0, c1, s1) \
+	{                            \
+		n, o, { c0, c1 },    \
+		{                    \
+			s0, s1       \
+		}                    \
+	}
+#define QUEUE(n, o)                                                              \
 	ARRAY("m2s.q%." n, TRN_UDMA_M2S + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000), \
-	ARRAY("s2m.q%." n, TRN_UDMA_S2M + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000)
-#define INTERRUPT(n, o) \
-	REG(n ".cause", (o) + TRN_UDMA_INT_CAUSE), REG(n ".cause_set", (o) + TRN_UDMA_INT_CAUSE_SET), \
-	REG(n ".mask", (o) + TRN_UDMA_INT_MASK), \
-	REG(n ".mask_clear", (o) + TRN_UDMA_INT_MASK_CLEAR), \
-	REG(n ".status", (o) + TRN_UDMA_INT_STATUS), REG(n ".control", (o) + TRN_UDMA_INT_CONTROL), \
-	REG(n ".abort_mask", (o) + TRN_UDMA_INT_ABORT_MASK)
-#define NQ(n, o) \
-	ARRAY(n ".base_lo", (o) + 0x100, TRN_NQ_GROUPS, 0x28), \
-	ARRAY(n ".base_hi", (o) + 0x104, TRN_NQ_GROUPS, 0x28), \
-	ARRAY(n ".size", (o) + 0x108, TRN_NQ_GROUPS, 0x28), \
-	ARRAY(n ".head", (o) + 0x10c, TRN_NQ_GROUPS, 0x28)
-#define SYNC(o) \
-	ARRAY("event%", (o) + TRN_TOPSP_EVENTS, TRN_SEMAPHORES, 4), \
-	ARRAY("sem%.read", (o) + TRN_TOPSP_SEM_READ, TRN_SEMAPHORES, 4), \
-	ARRAY("sem%.set", (o) + TRN_TOPSP_SEM_SET, TRN_SEMAPHORES, 4), \
-	ARRAY("sem%.inc", (o) + TRN_TOPSP_SEM_INC, TRN_SEMAPHORES, 4), \
-	ARRAY("sem%.dec", (o) + TRN_TOPSP_SEM_DEC, TRN_SEMAPHORES, 4)
+		ARRAY("s2m.q%." n, TRN_UDMA_S2M + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000)
+#define INTERRUPT(n, o)                                              \
+	REG(n ".cause", (o) + TRN_UDMA_INT_CAUSE),                   \
+		REG(n ".cause_set", (o) + TRN_UDMA_INT_CAUSE_SET),   \
+		REG(n ".mask", (o) + TRN_UDMA_INT_MASK),             \
+		REG(n ".mask_clear", (o) + TRN_UDMA_INT_MASK_CLEAR), \
+		REG(n ".status", (o) + TRN_UDMA_INT_STATUS),         \
+		REG(n ".control", (o) + TRN_UDMA_INT_CONTROL),       \
+		REG(n ".abort_mask", (o) + TRN_UDMA_INT_ABORT_MASK)
+#define NQ(n, o)                                                       \
+	ARRAY(n ".base_lo", (o) + 0x100, TRN_NQ_GROUPS, 0x28),         \
+		ARRAY(n ".base_hi", (o) + 0x104, TRN_NQ_GROUPS, 0x28), \
+		ARRAY(n ".size", (o) + 0x108, TRN_NQ_GROUPS, 0x28),    \
+		ARRAY(n ".head", (o) + 0x10c, TRN_NQ_GROUPS, 0x28)
+#define SYNC(o)                                                                  \
+	ARRAY("event%", (o) + TRN_TOPSP_EVENTS, TRN_SEMAPHORES, 4),              \
+		ARRAY("sem%.read", (o) + TRN_TOPSP_SEM_READ, TRN_SEMAPHORES, 4), \
+		ARRAY("sem%.set", (o) + TRN_TOPSP_SEM_SET, TRN_SEMAPHORES, 4),   \
+		ARRAY("sem%.inc", (o) + TRN_TOPSP_SEM_INC, TRN_SEMAPHORES, 4),   \
+		ARRAY("sem%.dec", (o) + TRN_TOPSP_SEM_DEC, TRN_SEMAPHORES, 4)
+/* clang-format on */
 
 /* Driver facts 3.6 and 3.7. */
 static const struct rule udma_rules[] = {
@@ -316,7 +338,7 @@ static const struct rule qemu_rules[] = { REG("reset", 0) };
 #define EXT_ENGINE(n, o) \
 	ARRAY2("core%." n "%", TRN_EXT_CORE(0) + (o), TRN_CORES, 0x1000, TRN_ENGINE_COUNT, 0x10)
 #define EXT_QUEUE(n, o) ARRAY("q%." n, TRN_EXT_QUEUE(0) + (o), TRN_EXT_QUEUES, 0x1000)
-#define EXT_WIN(n, o) \
+#define EXT_WIN(n, o)                                                          \
 	ARRAY2("win%.r%." n, TRN_EXT_WINDOW(0) + (o), TRN_EXT_WINDOWS, 0x1000, \
 	       TRN_EXT_WINDOW_RANGES, 0x20)
 static const struct rule ext_rules[] = {
@@ -393,10 +415,10 @@ static const struct block blocks[] = {
 	{ "core%", 3, 4, 0x06581000, TRN_BAR0_IO_APB1, 2, 0x1000, RULES(nq_rules) },
 	{ "topsp%", 0, 1, NQ_TOPSP0, NQ_TOPSP_STRIDE, 8, 0x1000, RULES(nq_rules) },
 	{ "topsp%", 8, 1, NQ_TOPSP8, NQ_TOPSP_STRIDE, 8, 0x1000, RULES(nq_rules) },
-	{ "core%", 0, 4, 0x06141100, TRN_BAR0_IO_APB1, 2, PE_ROWS * PE_ROW, RULES(pe_rules) },
-	{ "core%", 1, 4, 0x062c1100, TRN_BAR0_IO_APB1, 2, PE_ROWS * PE_ROW, RULES(pe_rules) },
-	{ "core%", 2, 4, 0x06541100, TRN_BAR0_IO_APB1, 2, PE_ROWS * PE_ROW, RULES(pe_rules) },
-	{ "core%", 3, 4, 0x066c1100, TRN_BAR0_IO_APB1, 2, PE_ROWS * PE_ROW, RULES(pe_rules) },
+	{ "core%", 0, 4, 0x06141100, TRN_BAR0_IO_APB1, 2, PE_ROWS *PE_ROW, RULES(pe_rules) },
+	{ "core%", 1, 4, 0x062c1100, TRN_BAR0_IO_APB1, 2, PE_ROWS *PE_ROW, RULES(pe_rules) },
+	{ "core%", 2, 4, 0x06541100, TRN_BAR0_IO_APB1, 2, PE_ROWS *PE_ROW, RULES(pe_rules) },
+	{ "core%", 3, 4, 0x066c1100, TRN_BAR0_IO_APB1, 2, PE_ROWS *PE_ROW, RULES(pe_rules) },
 	{ "qemu", 0, 0, TRN_BAR0_QEMU_RESET, 0, 1, 4, RULES(qemu_rules) },
 	{ "ext", 0, 0, TRN_EXT_BAR0, 0, 1, TRN_EXT_SIZE, RULES(ext_rules) },
 };

@@ -339,7 +339,7 @@ void trn_hal_dev_init(struct trn_hal_dev *dev, const struct trn_hal_ops *src,
 struct backend {
 	const char *scheme;
 	const char *help;
-	/* One of the three: a bus under the user-space driver, a device of its own, or why not yet. */
+	/* One of three: a bus under the user-space driver, a device of its own, why not yet. */
 	int (*open_bus)(const struct trn_bus_open *open, struct trn_bus **ret_bus);
 	int (*open_dev)(const struct trn_hal_open *open, const struct trn_uri *uri,
 			struct trn_hal_dev **ret_dev);

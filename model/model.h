@@ -54,7 +54,7 @@ struct trn_model_host {
 	/* Zeroed address space, committed on first touch: HBM, SBUF. NULL: none. */
 	void *(*reserve)(void *user, uint64_t size);
 	void (*unreserve)(void *user, void *base, uint64_t size);
-	/* Optional fast tile with exactly the result of struct trn_gemm; NULL: the model's own loop. */
+	/* Optional fast tile with exactly the result of struct trn_gemm; NULL: the own loop. */
 	void (*gemm)(void *user, const struct trn_gemm *gemm);
 	/* Optional. */
 	void (*event)(void *user, const struct trn_model_event *event);

@@ -169,7 +169,7 @@ int trn_direct_open(const struct trn_hal_open *open, struct trn_bus *bus,
 	trn_hal_dev_init(&d->hal, &direct_ops, open->alloc, open->log);
 	d->bus = bus;
 	if (pthread_mutex_init(&d->copyq_lock, NULL) != 0 || trn_direct_memory_init(d) < 0) {
-		/* Neither can fail where memory for d itself was found; no half-made object then. */
+		/* Neither can fail where memory for d was found; no half-made object then. */
 		bus->ops->close(bus);
 		trn_free(open->alloc, d);
 		return trn_hal_fail(NULL, r, "no mutex");
