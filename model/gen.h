@@ -12,8 +12,9 @@
 #define TRN_GEN_EXPONENTIAL 0x01u /* vector engine exp */
 #define TRN_GEN_ALU_EXTRA 0x02u   /* abs_max, abs_min, square, relu as ALU operators */
 #define TRN_GEN_E4M3FN 0x04u
-#define TRN_GEN_PSUM_WHOLE 0x08u /* one matmul may span PSUM banks */
-#define TRN_GEN_PSUM_BF16 0x10u  /* BF16 destination of a matmul */
+#define TRN_GEN_PSUM_WHOLE 0x08u   /* one matmul may span PSUM banks */
+#define TRN_GEN_PSUM_BF16 0x10u    /* BF16 destination of a matmul */
+#define TRN_GEN_PSUM_PRELOAD 0x20u /* a matmul may accumulate onto what a copy or memset wrote */
 
 struct trn_gen {
 	const char *name;    /* "trn2" */

@@ -19,7 +19,7 @@ const struct trn_gen trn_gen_trn3 = {
 		    TRN_GEN_ALU_EXTRA |         /* H 5 */
 		    TRN_GEN_E4M3FN |            /* H 8 */
 		    TRN_GEN_PSUM_WHOLE |        /* H 4.3 */
-		    TRN_GEN_PSUM_BF16,          /* H 4.3 */
+		    TRN_GEN_PSUM_BF16 | TRN_GEN_PSUM_PRELOAD,          /* H 4.3 */
 	.ostand_wr_2 = true,                    /* D 3.7 step 14 */
 	.clock_mhz = {
 		[TRN_ENGINE_TENSOR] = 2400,     /* H 1.2 */

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of single instructions: shapes, dtypes and operators that belong together.
+ * Named by the table in decode.c, called when the operands have been resolved. */
+#include "model/core.h"
+
+static bool is_int(uint32_t dtype)
+{
+	return dtype >= TRN_DTYPE_U8 && dtype <= TRN_DTYPE_S32;
+}
+
+static bool is_fp8(uint32_t dtype)
+{
+	return dtype >= TRN_DTYPE_F8E4M3 && dtype <= TRN_DTYPE_F8E3M4;
+}
+
+static bool has(const struct trn_inst *inst, uint32_t slot)
+{
+	return (inst->live >> slot & 1) != 0;
+}
+
+static int refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule)
+{
+	return trn_inst_refuse(error, operand, rule);
+}
+
+static int register_ok(uint32_t index, struct trn_core_error *error)
+{
+	return index < TRN_ISA_REGISTERS ? 0 : refuse(error, TRN_OPERAND_NONE, TRN_RULE_REGISTER);
+}
+
+/* The second operand of a register instruction: rb (or ra) unless the flag says
+ * immediate; the one that is not used must be 0. */
+static int second_ok(const struct trn_inst *inst, uint32_t reg, uint32_t imm,
+		     struct trn_core_error *error)
+{
+	const bool immediate = inst->head.flags & TRN_REG_IMM;
+
+	if (immediate ? reg != 0 : inst->imm[imm] != 0)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	return immediate ? 0 : register_ok(reg, error);
+}
+
+int trn_check_branch(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const uint32_t words = core->engine[inst->engine].words;
+	const bool compare = inst->mode >= TRN_ALU_EQ && inst->mode <= TRN_ALU_LT;
+
+	if (inst->mode != TRN_ALU_BYPASS && !compare)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (register_ok(inst->op1, error) < 0 || second_ok(inst, inst->func, 0, error) < 0)
+		return -1;
+	return inst->imm[1] < words ? 0 : refuse(error, TRN_OPERAND_NONE, TRN_RULE_BRANCH);
+}
+
+int trn_check_move(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (register_ok(inst->op0, error) < 0)
+		return -1;
+	return second_ok(inst, inst->op1, 0, error);
+}
+
+int trn_check_reg_alu(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const enum trn_alu_group group = trn_alu_group(inst->mode);
+
+	(void)core;
+	if (group == TRN_ALU_GROUP_NONE || inst->mode == TRN_ALU_POW ||
+	    (group == TRN_ALU_GROUP_UNARY && inst->mode != TRN_ALU_ABS))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (register_ok(inst->op0, error) < 0 || register_ok(inst->op1, error) < 0)
+		return -1;
+	return second_ok(inst, inst->func, 0, error);
+}
+
+static int dram_range(const struct trn_side *side, uint32_t operand, struct trn_core_error *error)
+{
+	if (side->space != TRN_SPACE_DRAM)
+		return 0;
+	if ((int64_t)side->offset + side->lo < 0 ||
+	    (int64_t)side->offset + side->hi > (int64_t)side->arg_bytes) {
+		error->address = side->arg + side->offset;
+		return refuse(error, operand, TRN_RULE_RANGE);
+	}
+	return 0;
+}
+
+static int one_element(const struct trn_inst *inst, const struct trn_side *side, uint32_t operand,
+		       struct trn_core_error *error)
+{
+	if (register_ok(inst->op0, error) < 0)
+		return -1;
+	if (side->count != 1)
+		return refuse(error, operand, TRN_RULE_SHAPE);
+	return dram_range(side, operand, error);
+}
+
+int trn_check_reg_load(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	return one_element(inst, &inst->src, TRN_AP_SRC0, error);
+}
+
+int trn_check_reg_store(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	return one_element(inst, &inst->dst, TRN_AP_DST, error);
+}
+
+int trn_check_reg_arg(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	if (register_ok(inst->op0, error) < 0)
+		return -1;
+	if (inst->imm[0] >= core->arg_count || inst->imm[1] > TRN_REG_PART_SIZE_HI)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_ARGUMENT);
+	return 0;
+}
+
+int trn_check_notify(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	return second_ok(inst, inst->func, 1, error);
+}
+
+/* Row numbers: one column of 32-bit integers, one row of the indexed side each. */
+static int gather_ok(const struct trn_inst *inst, struct trn_core_error *error)
+{
+	const bool gather = inst->head.flags & TRN_DMA_GATHER;
+	const struct trn_side *side = gather ? &inst->src : &inst->dst;
+	const struct trn_view *index = &inst->view[TRN_AP_SRC1];
+	const uint32_t operand = gather ? TRN_AP_SRC0 : TRN_AP_DST;
+
+	if (side->space != TRN_SPACE_DRAM)
+		return refuse(error, operand, TRN_RULE_SPACE);
+	if (index->dtype != TRN_DTYPE_U32 && index->dtype != TRN_DTYPE_S32)
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_DTYPE);
+	if (index->count != 1 || index->partitions != side->num[0])
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_SHAPE);
+	return 0;
+}
+
+int trn_check_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const uint32_t indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
+	const bool skip = inst->head.flags & TRN_DMA_OOB_SKIP;
+
+	(void)core;
+	if (indexed == (TRN_DMA_GATHER | TRN_DMA_SCATTER))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (inst->dst.count != inst->src.count)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	if (indexed && gather_ok(inst, error) < 0)
+		return -1;
+	if (indexed != TRN_DMA_SCATTER && !skip && dram_range(&inst->dst, TRN_AP_DST, error) < 0)
+		return -1;
+	if (indexed != TRN_DMA_GATHER && !skip && dram_range(&inst->src, TRN_AP_SRC0, error) < 0)
+		return -1;
+	return 0;
+}
+
+uint32_t trn_side_shape(const struct trn_side *side, uint32_t ret_shape[5])
+{
+	const bool dram = side->space == TRN_SPACE_DRAM;
+	const uint32_t first = dram ? 0 : 1;
+	const uint32_t rank = dram ? side->ndims : side->view.rank;
+
+	if (!dram)
+		ret_shape[0] = side->view.partitions;
+	for (uint32_t d = 0; d < rank; d++)
+		ret_shape[first + d] = dram ? side->num[d] : side->view.shape[d];
+	return first + rank;
+}
+
+int trn_check_dma_transpose(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	uint32_t dst[5], src[5];
+	const uint32_t rank = trn_side_shape(&inst->src, src);
+
+	(void)core;
+	if (inst->src.esize != 2 || inst->dst.dtype != inst->src.dtype)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_DTYPE);
+	if (rank < 2 || rank > 4 || trn_side_shape(&inst->dst, dst) != rank)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	for (uint32_t d = 0; d < rank; d++) {
+		uint32_t from = d == 0 ? rank - 1 : d == rank - 1 ? 0 : d;
+
+		if (dst[d] != src[from])
+			return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	}
+	if (inst->head.flags & TRN_DMA_OOB_SKIP)
+		return 0;
+	if (dram_range(&inst->dst, TRN_AP_DST, error) < 0)
+		return -1;
+	return dram_range(&inst->src, TRN_AP_SRC0, error);
+}
+
+static bool matmul_dtype(uint32_t dtype)
+{
+	return dtype == TRN_DTYPE_F32 || dtype == TRN_DTYPE_TF32 || dtype == TRN_DTYPE_BF16 ||
+	       dtype == TRN_DTYPE_F16 || is_fp8(dtype);
+}
+
+/* FP32 and TF32 go with themselves only, and the two readings of e4m3 never meet. */
+static bool matmul_pair(uint32_t a, uint32_t b)
+{
+	const bool wide = a == TRN_DTYPE_F32 || a == TRN_DTYPE_TF32 || b == TRN_DTYPE_F32 ||
+			  b == TRN_DTYPE_TF32;
+	const bool legacy = a == TRN_DTYPE_F8E4M3 || b == TRN_DTYPE_F8E4M3;
+	const bool ocp = a == TRN_DTYPE_F8E4M3FN || b == TRN_DTYPE_F8E4M3FN;
+
+	return matmul_dtype(a) && matmul_dtype(b) && (!wide || a == b) && !(legacy && ocp);
+}
+
+static int matmul_output(const struct trn_core *core, const struct trn_inst *inst,
+			 struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const uint32_t features = core->chip->gen->features;
+	const bool pass = inst->head.flags & TRN_MATMUL_TRANSPOSE;
+	const bool bf16 = dst->dtype == TRN_DTYPE_BF16 && (features & TRN_GEN_PSUM_BF16);
+
+	if (pass ? dst->dtype != inst->view[TRN_AP_SRC1].dtype :
+		   dst->dtype != TRN_DTYPE_F32 && !bf16)
+		return refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+	for (uint32_t d = 0; d < dst->ndims; d++) {
+		/* Adding into one place twice in one instruction has no defined order. */
+		if (dst->step[d] == 0)
+			return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	}
+	if (!(features & TRN_GEN_PSUM_WHOLE) &&
+	    dst->lo / TRN_PSUM_BANK != (dst->hi - 1) / TRN_PSUM_BANK)
+		return refuse(error, TRN_AP_DST, TRN_RULE_BANK);
+	return 0;
+}
+
+int trn_check_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
+	const uint32_t flags = inst->head.flags;
+	const uint32_t rows = flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
+	uint32_t moving_max = core->chip->gen->matmul_moving_max;
+
+	if ((flags & TRN_MATMUL_TRANSPOSE) && flags != TRN_MATMUL_TRANSPOSE)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (!matmul_pair(still->dtype, moving->dtype))
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_DTYPE);
+	if (rows == 2 && (!is_fp8(still->dtype) || !is_fp8(moving->dtype)))
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_DTYPE);
+	if (dst->dtype == TRN_DTYPE_BF16 && !(flags & TRN_MATMUL_TRANSPOSE))
+		moving_max *= 2;
+	if (still->count % rows != 0 || still->count / rows > TRN_ISA_PARTITIONS)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	if (moving->partitions != still->partitions || moving->count % rows != 0 ||
+	    moving->count / rows > moving_max)
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_SHAPE);
+	if (dst->partitions != still->count / rows || dst->count != moving->count / rows)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	return matmul_output(core, inst, error);
+}
+
+int trn_check_transpose(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const bool tensor = inst->engine == TRN_ENGINE_TENSOR;
+	const uint32_t limit = tensor ? TRN_ISA_PARTITIONS : 32;
+
+	(void)core;
+	if (src->partitions > limit || src->count > limit)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	if (dst->partitions != src->count || dst->count != src->partitions)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	/* The tensor engine puts bytes into 16-bit containers. */
+	if (tensor && src->esize == 1)
+		return dst->dtype == TRN_DTYPE_U16 ? 0 : refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+	return dst->dtype == src->dtype ? 0 : refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+}
+
+static int same_shape(const struct trn_inst *inst, uint32_t slot, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *view = &inst->view[slot];
+
+	return view->partitions == dst->partitions && view->count == dst->count ?
+		       0 :
+		       refuse(error, slot, TRN_RULE_SHAPE);
+}
+
+int trn_check_same_shape(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	return same_shape(inst, TRN_AP_SRC0, error);
+}
+
+/* One element per partition, as many partitions as the data. */
+static int column_ok(const struct trn_inst *inst, uint32_t slot, bool bits,
+		     struct trn_core_error *error)
+{
+	const struct trn_view *view = &inst->view[slot];
+	const bool dtype_ok = bits ? view->dtype == TRN_DTYPE_U32 || view->dtype == TRN_DTYPE_S32 :
+				     view->dtype == TRN_DTYPE_F32;
+
+	if (!dtype_ok)
+		return refuse(error, slot, TRN_RULE_DTYPE);
+	if (view->count != 1 || view->partitions != inst->view[TRN_AP_SRC0].partitions)
+		return refuse(error, slot, TRN_RULE_SHAPE);
+	return 0;
+}
+
+/* Operand a or b: the flag says where it is, and only there may be something. */
+static int scalar_ok(const struct trn_inst *inst, uint32_t which, bool bits,
+		     struct trn_core_error *error)
+{
+	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
+	const bool column = inst->head.flags & (TRN_SCALAR_COLUMN0 << which);
+
+	if (column && inst->imm[which] != 0)
+		return refuse(error, slot, TRN_RULE_RESERVED);
+	if (column != has(inst, slot))
+		return refuse(error, slot, column ? TRN_RULE_SPACE : TRN_RULE_RESERVED);
+	return column ? column_ok(inst, slot, bits, error) : 0;
+}
+
+/* Operators an engine and a generation have. */
+static bool operator_ok(const struct trn_core *core, uint32_t engine, uint32_t op)
+{
+	const bool extra = op == TRN_ALU_ABS_MAX || op == TRN_ALU_ABS_MIN || op == TRN_ALU_SQUARE ||
+			   op == TRN_ALU_RELU;
+
+	if (trn_alu_group(op) == TRN_ALU_GROUP_NONE)
+		return false;
+	if (extra && !(core->chip->gen->features & TRN_GEN_ALU_EXTRA))
+		return false;
+	if (trn_alu_group(op) == TRN_ALU_GROUP_BIT && engine != TRN_ENGINE_VECTOR)
+		return false;
+	return (op != TRN_ALU_POW && op != TRN_ALU_RSQRT) || engine == TRN_ENGINE_GPSIMD;
+}
+
+static int ints_only(const struct trn_inst *inst, uint32_t slot, struct trn_core_error *error)
+{
+	return is_int(inst->view[slot].dtype) ? 0 : refuse(error, slot, TRN_RULE_DTYPE);
+}
+
+int trn_check_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	const enum trn_alu_group group = trn_alu_group(inst->op0);
+
+	if (!operator_ok(core, inst->engine, inst->op0) || group == TRN_ALU_GROUP_UNARY)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	for (uint32_t s = TRN_AP_SRC0; s <= TRN_AP_SRC1; s++) {
+		if (same_shape(inst, s, error) < 0)
+			return -1;
+		if (group == TRN_ALU_GROUP_BIT && ints_only(inst, s, error) < 0)
+			return -1;
+	}
+	if (inst->view[TRN_AP_SRC0].space == TRN_SPACE_PSUM &&
+	    inst->view[TRN_AP_SRC1].space == TRN_SPACE_PSUM)
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_SPACE);
+	return group == TRN_ALU_GROUP_BIT ? ints_only(inst, TRN_AP_DST, error) : 0;
+}
+
+/* The scalar engine's one multiply-add. */
+static bool scalar_engine_pair(uint32_t op0, uint32_t op1)
+{
+	return (op0 == TRN_ALU_MUL && (op1 == TRN_ALU_ADD || op1 == TRN_ALU_BYPASS)) ||
+	       (op0 == TRN_ALU_ADD && op1 == TRN_ALU_BYPASS);
+}
+
+int trn_check_tensor_scalar(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	const bool bits = trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT ||
+			  trn_alu_group(inst->op1) == TRN_ALU_GROUP_BIT;
+	const uint32_t op[2] = { inst->op0, inst->op1 };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		const enum trn_alu_group group = trn_alu_group(op[i]);
+
+		if (!operator_ok(core, inst->engine, op[i]))
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+		if (bits && group != TRN_ALU_GROUP_BIT && group != TRN_ALU_GROUP_BYPASS)
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+		if (scalar_ok(inst, i, bits, error) < 0)
+			return -1;
+	}
+	if (inst->engine == TRN_ENGINE_SCALAR && !scalar_engine_pair(inst->op0, inst->op1))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	if (!bits)
+		return 0;
+	if (ints_only(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	return ints_only(inst, TRN_AP_DST, error);
+}
+
+static bool reduce_operator(uint32_t op)
+{
+	return (op >= TRN_ALU_ADD && op <= TRN_ALU_MIN) ||
+	       (op >= TRN_ALU_LAND && op <= TRN_ALU_LXOR) ||
+	       (op >= TRN_ALU_AND && op <= TRN_ALU_XOR);
+}
+
+int trn_check_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const bool bits = trn_alu_group(inst->func) == TRN_ALU_GROUP_BIT;
+	uint32_t kept = 1;
+
+	(void)core;
+	if (!reduce_operator(inst->func) || (bits && (inst->head.flags & TRN_REDUCE_NEGATE)))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (inst->imm[0] < 1 || inst->imm[0] > src->rank)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	for (uint32_t d = 0; d < src->rank - inst->imm[0]; d++)
+		kept *= src->shape[d];
+	if (dst->partitions != src->partitions || dst->count != kept)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	if (!bits)
+		return 0;
+	if (ints_only(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	return ints_only(inst, TRN_AP_DST, error);
+}
+
+/* Accumulator command and the column it may be read out to. */
+static int accumulate_ok(const struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *out = &inst->view[TRN_AP_DST2];
+
+	if (inst->mode > TRN_REDUCE_RESET_REDUCE)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (!has(inst, TRN_AP_DST2))
+		return 0;
+	if (inst->mode != TRN_REDUCE_ACCUMULATE && inst->mode != TRN_REDUCE_RESET_REDUCE)
+		return refuse(error, TRN_AP_DST2, TRN_RULE_RESERVED);
+	if (out->count != 1 || out->partitions != inst->view[TRN_AP_DST].partitions)
+		return refuse(error, TRN_AP_DST2, TRN_RULE_SHAPE);
+	return 0;
+}
+
+int trn_check_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->func >= TRN_ACT_COUNT)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0 ||
+	    scalar_ok(inst, 1, false, error) < 0)
+		return -1;
+	return accumulate_ok(inst, error);
+}
+
+int trn_check_exponential(struct trn_core *core, struct trn_inst *inst,
+			  struct trn_core_error *error)
+{
+	(void)core;
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0)
+		return -1;
+	return accumulate_ok(inst, error);
+}
+
+/* Steps of loops that are not there must be 0. */
+static int steps_ok(const struct trn_inst *inst, const uint32_t *step, uint32_t room,
+		    struct trn_core_error *error)
+{
+	const uint32_t rank = inst->view[TRN_AP_DST].rank;
+
+	if (rank > room)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	for (uint32_t d = rank; d < room; d++) {
+		if (step[d] != 0)
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	}
+	return 0;
+}
+
+int trn_check_iota(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	return steps_ok(inst, &inst->imm[2], 4, error);
+}
+
+int trn_check_affine(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->op0 < TRN_ALU_EQ || inst->op0 > TRN_ALU_LT)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	return steps_ok(inst, &inst->imm[3], 3, error);
+}
+
+int trn_check_range_select(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
+{
+	const uint32_t op[2] = { inst->op0, inst->op1 };
+
+	(void)core;
+	for (uint32_t i = 0; i < 2; i++) {
+		if (op[i] < TRN_ALU_EQ || op[i] > TRN_ALU_LT || op[i] == TRN_ALU_NE)
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+		if (scalar_ok(inst, i, false, error) < 0)
+			return -1;
+	}
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	return accumulate_ok(inst, error);
+}
+
+#define TOP_COUNT 8u
+#define TOP_MAX 16384u
+
+static int top_source(const struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+
+	if (src->count < TOP_COUNT || src->count > TOP_MAX)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	if (dst->count != TOP_COUNT || dst->partitions != src->partitions)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	return 0;
+}
+
+int trn_check_max8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->view[TRN_AP_SRC0].rank > 3)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	return top_source(inst, error);
+}
+
+int trn_check_find8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const uint32_t dtype = inst->view[TRN_AP_DST].dtype;
+
+	(void)core;
+	if (dtype != TRN_DTYPE_U16 && dtype != TRN_DTYPE_U32)
+		return refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+	if (top_source(inst, error) < 0)
+		return -1;
+	return same_shape(inst, TRN_AP_SRC1, error);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One NeuronCore inside: storage, engines, decoded instructions, scratch. Shared
+ * by core.c, seq.c, decode.c, timing.c and exec_*.c; nobody else includes it. */
+#ifndef MODEL_CORE_H
+#define MODEL_CORE_H
+
+#include "base/bits.h"
+#include "base/number.h"
+#include "model/private.h"
+
+#define TRN_PSUM_GRAIN 4 /* bytes of one bit in the initialised maps */
+#define TRN_PSUM_MAP_WORDS (TRN_PSUM_PARTITION_SIZE / TRN_PSUM_GRAIN / 64)
+#define TRN_PSUM_BANK 2048u
+#define TRN_FREE_MAX 65536u  /* elements of one partition in one instruction */
+#define TRN_SBUF_BLOCK 4096u /* bytes of one bit in the touched map */
+#define TRN_INFLIGHT 16      /* instructions an engine has issued and not retired */
+#define TRN_DMA_LIVE 32      /* DMAs of a core that are on their way */
+#define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
+
+#define TRN_OPERAND_NONE 0xffu /* an error that is not about one operand */
+
+/* An access pattern, checked and resolved: registers added, dims collapsed. */
+struct trn_view {
+	uint8_t *base; /* storage of the first partition, byte 0 of the partition */
+	size_t pitch;  /* bytes between partitions */
+	uint8_t space, dtype, esize;
+	bool dense; /* one run of step 1 */
+	uint32_t start, partitions;
+	uint32_t offset; /* bytes inside the partition */
+	uint32_t count;  /* elements per partition */
+	uint32_t lo, hi; /* bytes of the partition it touches: [lo, hi) */
+	uint32_t ndims;  /* after collapsing, at least 1 */
+	int32_t step[4];
+	uint32_t num[4];
+	uint32_t rank; /* as written in the instruction */
+	uint32_t shape[4];
+	int32_t stride[4];
+};
+
+/* One side of a DMA, resolved. */
+struct trn_side {
+	uint8_t space, dtype, esize;
+	struct trn_view view; /* SBUF */
+	/* DRAM */
+	uint64_t arg, arg_bytes; /* the argument: address and size */
+	uint64_t offset;         /* of the first element in it */
+	int64_t lo, hi;          /* bytes the loops reach from there: [lo, hi) */
+	uint32_t ndims;
+	int64_t step[4]; /* bytes */
+	uint32_t num[4];
+	uint64_t count; /* elements */
+};
+
+struct trn_op_info;
+
+/* A decoded instruction; registers are read when it is decoded, that is, at issue. */
+struct trn_inst {
+	const struct trn_op_info *info;
+	struct trn_isa_head head;
+	uint32_t pc;
+	uint8_t engine;
+	uint8_t op0, op1, func, mode;
+	bool dynamic; /* an address came from a register */
+	uint8_t live; /* bit per enum trn_isa_slot that is present */
+	uint32_t imm[6];
+	uint64_t cycles; /* that it keeps its engine busy */
+	uint64_t retire_ps;
+	struct trn_view view[TRN_AP_COUNT];
+	struct trn_side dst, src; /* DMA and register access; the index is view[TRN_AP_SRC1] */
+};
+
+/* What a broken rule leaves behind. */
+struct trn_core_error {
+	uint32_t code, engine, pc, opcode, operand, rule;
+	uint64_t address;
+};
+
+enum trn_op_kind {
+	TRN_KIND_SEQ = 0,  /* sequencer only */
+	TRN_KIND_SYNC = 1, /* sequencer, after everything issued before has retired */
+	TRN_KIND_DMA = 2,
+	TRN_KIND_COMPUTE = 3,
+};
+
+/* decode.c: one row of the instruction table. */
+struct trn_op_info {
+	const char *name;
+	uint8_t kind;    /* enum trn_op_kind */
+	uint8_t engines; /* bit per enum trn_engine */
+	uint8_t words_min, words_max;
+	uint8_t flags;              /* that may be set */
+	uint8_t params;             /* TRN_PARAM_: of op0, op1, func, mode that have a meaning */
+	uint8_t imms;               /* bit per immediate that has a meaning */
+	uint8_t required, optional; /* bit per slot */
+	uint32_t features;          /* generation features it needs */
+	int (*check)(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+	int (*exec)(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+};
+#define TRN_PARAM_OP0 0x1u
+#define TRN_PARAM_OP1 0x2u
+#define TRN_PARAM_FUNC 0x4u
+#define TRN_PARAM_MODE 0x8u
+
+#define TRN_SLOT(s) (1u << TRN_AP_##s)
+
+struct trn_core_engine {
+	struct trn_core *core;
+	uint8_t index;
+	uint8_t state;   /* enum trn_ext_engine_state */
+	bool runs;       /* has a stream in this launch */
+	bool decoded;    /* current holds the instruction at pc */
+	bool draining;   /* stopped until what it issued is done */
+	bool awake;      /* a step event is pending */
+	uint64_t stream; /* address of word 0 */
+	uint32_t words;
+	uint32_t pc;
+	uint32_t retired;
+	uint32_t reg[TRN_ISA_REGISTERS];
+	uint64_t local_ps;     /* how far the sequencer has come */
+	uint64_t ready_ps;     /* earliest next issue of a compute instruction */
+	uint64_t dma_ready_ps; /* earliest next DMA trigger */
+	uint64_t last_retire_ps;
+	uint32_t dma_live;
+	uint8_t act_table; /* function set that is loaded, scalar engine */
+	struct trn_inst current;
+	uint32_t first, count; /* ring of issued instructions */
+	struct trn_inst inflight[TRN_INFLIGHT];
+};
+
+/* Scratch of a core: one reservation, committed as far as it is used. */
+struct trn_scratch {
+	float a[TRN_FREE_MAX];
+	float b[TRN_FREE_MAX];
+	float c[TRN_FREE_MAX];
+	uint8_t raw[TRN_FREE_MAX * 4];
+	float column[3][TRN_ISA_PARTITIONS];
+	float gemm_a[2 * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
+	float gemm_b[2 * TRN_ISA_PARTITIONS * TRN_GEMM_N];
+	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
+};
+
+struct trn_core_dma {
+	bool used;
+	struct trn_inst inst;
+};
+
+struct trn_core {
+	struct trn_chip *chip;
+	uint32_t index;
+	enum trn_ext_core_state state;
+	uint32_t epoch; /* events of an older epoch are stale */
+	uint32_t runs;
+	struct trn_core_error error;
+	struct trn_sync sync;
+	uint8_t *sbuf, *psum;
+	size_t sbuf_pitch, psum_pitch;
+	size_t sbuf_bytes, psum_bytes; /* reserved */
+	struct trn_scratch *scratch;
+	uint64_t sbuf_touched[TRN_ISA_PARTITIONS];
+	uint64_t psum_written[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS];
+	uint64_t psum_summable[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS]; /* accumulate is defined */
+	bool psum_used;
+	float acc_vector[TRN_ISA_PARTITIONS], acc_scalar[TRN_ISA_PARTITIONS];
+	struct trn_core_engine engine[TRN_ENGINE_COUNT];
+	uint32_t running; /* engines that have not halted */
+	/* launch */
+	uint32_t window;
+	uint32_t arg_count;
+	struct trn_ext_arg arg[TRN_ISA_ARGS_MAX];
+	struct trn_core_dma dma[TRN_DMA_LIVE];
+	uint32_t dma_live;
+	uint64_t dma_engine_ready_ps[TRN_ISA_DMA_ENGINES];
+	/* tensor engine activity, cycles, by group of 32 rows */
+	uint64_t pe_busy[4], pe_weight[4], pe_fast[4];
+	uint64_t pe_since_ps;
+};
+
+/* core.c */
+bool trn_core_storage(struct trn_core *core);
+void trn_core_fail(struct trn_core *core, const struct trn_core_error *error);
+/* Bits of the PSUM map that a view covers, the same for each of its partitions. */
+struct trn_psum_mask {
+	uint32_t first, last; /* words [first, last] */
+	uint64_t bits[TRN_PSUM_MAP_WORDS];
+};
+void trn_psum_mask(const struct trn_view *view, struct trn_psum_mask *ret_mask);
+bool trn_psum_readable(const struct trn_core *core, const struct trn_view *view, bool summable);
+/* Marks what a finished instruction wrote, SBUF and PSUM. */
+void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_matmul);
+
+/* decode.c: reads words at engine->pc into inst and checks every rule. 0, or -EINVAL
+ * with *error filled. */
+int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
+		    struct trn_core_error *error);
+/* The two steps of it, for tests: the table row of an opcode, or NULL. */
+const struct trn_op_info *trn_op_info(uint32_t op);
+int trn_inst_refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule);
+
+/* check.c: rules of single instructions, named by the table. */
+typedef int trn_check_fn(struct trn_core *core, struct trn_inst *inst,
+			 struct trn_core_error *error);
+trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_load,
+	trn_check_reg_store, trn_check_reg_arg, trn_check_notify, trn_check_dma_copy,
+	trn_check_dma_transpose, trn_check_matmul, trn_check_transpose, trn_check_tensor_tensor,
+	trn_check_tensor_scalar, trn_check_reduce, trn_check_activation, trn_check_exponential,
+	trn_check_same_shape, trn_check_iota, trn_check_affine, trn_check_range_select,
+	trn_check_max8, trn_check_find8;
+
+/* timing.c */
+struct trn_cost {
+	uint64_t busy_ps;   /* until the next instruction of this engine may issue */
+	uint64_t result_ps; /* until its effect is there */
+	uint64_t cycles;
+};
+uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
+struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
+/* Books a transfer on the core's DMA engines; virtual time of its end. */
+uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, uint64_t now_ps);
+
+/* check.c: partitions (SBUF) and dims of one side, outer to inner; the rank, at most 5. */
+uint32_t trn_side_shape(const struct trn_side *side, uint32_t ret_shape[5]);
+
+/* rows.c: rows of a view as packed FP32 or packed elements. */
+void trn_rows_load(struct trn_core *core, const struct trn_view *view, uint32_t first,
+		   uint32_t rows, float *dst);
+void trn_rows_store(struct trn_core *core, const struct trn_view *view, uint32_t first,
+		    uint32_t rows, const float *src);
+void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst);
+void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src);
+/* Elements [from, from + count) of one row. */
+void trn_row_gather(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
+		    void *dst);
+void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
+		     const void *src);
+/* Rows that are worked on at once: enough to fill vectors, small enough for a cache. */
+uint32_t trn_rows_block(const struct trn_view *view);
+
+/* exec.c: the whole effect of a compute instruction, PSUM rules included. */
+int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+int trn_dma_refuse(struct trn_core_error *error, uint32_t operand, uint64_t address);
+
+/* exec_vector.c: joins a row's reduction to a lane's accumulator as the instruction says;
+ * and the column that shows the lanes. */
+void trn_accumulate(const struct trn_inst *inst, uint32_t op, float empty, float *lane,
+		    const float *row, uint32_t count);
+void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, const float *lanes);
+
+/* exec_*.c, named by the table. */
+trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset,
+	trn_exec_tensor_tensor, trn_exec_tensor_scalar, trn_exec_reduce, trn_exec_activation,
+	trn_exec_exponential, trn_exec_reciprocal, trn_exec_iota, trn_exec_affine,
+	trn_exec_range_select, trn_exec_max8, trn_exec_find8, trn_exec_dma_copy,
+	trn_exec_dma_transpose, trn_exec_reg_load, trn_exec_reg_store, trn_exec_notify;
+
+/* alu.c: operators on rows and on registers. */
+enum trn_alu_group {
+	TRN_ALU_GROUP_NONE = 0, /* no such operator */
+	TRN_ALU_GROUP_BYPASS = 1,
+	TRN_ALU_GROUP_ARITH = 2,
+	TRN_ALU_GROUP_BIT = 3,
+	TRN_ALU_GROUP_UNARY = 4,
+};
+enum trn_alu_group trn_alu_group(uint32_t op);
+/* dst[i] = a[i] op b[i]; dst may be a or b. */
+void trn_alu_rows(uint32_t op, float *dst, const float *a, const float *b, size_t count);
+/* dst[i] = a[i] op b, or b op a[i] when reverse. */
+void trn_alu_scalar(uint32_t op, float *dst, const float *a, float b, bool reverse, size_t count);
+/* All elements joined, in the defined order; count >= 1. */
+float trn_alu_reduce(uint32_t op, const float *x, size_t count);
+uint32_t trn_alu_bits(uint32_t op, uint32_t a, uint32_t b);
+uint32_t trn_alu_register(uint32_t op, uint32_t a, uint32_t b);
+
+/* gemm.c */
+void trn_gemm_run(const struct trn_gemm *gemm);
+
+/* seq.c */
+/* Starts a checked launch; -ENOMEM when there is no storage. It may end before this returns. */
+int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
+		    const struct trn_ext_arg *args, uint32_t window);
+
+/* sync.c */
+uint32_t trn_sync_add(uint32_t value, uint32_t by);
+uint32_t trn_sync_sub(uint32_t value, uint32_t by);
+
+/* ext.c: called by the core when its launch has ended, well or badly. */
+void trn_launch_core_done(struct trn_launch *launch, uint32_t core);
+/* True when [address, address + size) may be touched through a window. */
+bool trn_launch_window_ok(const struct trn_launch *launch, uint32_t window, uint64_t address,
+			  uint64_t size, bool write);
+/* Memory that a WAIT may look at has been written by the device. */
+void trn_launch_written(struct trn_launch *launch);
+/* Books bytes on an HBM stack's bandwidth from start_ps on; when they are through. */
+uint64_t trn_launch_hbm_ps(struct trn_launch *launch, uint64_t address, uint64_t bytes,
+			   uint64_t start_ps);
+
+#endif /* MODEL_CORE_H */

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instruction words into struct trn_inst: the table of opcodes and every rule that
+ * holds for all of them. Nothing of an instruction has an effect before all its rules
+ * have been checked. Rules of single opcodes are in check.c. */
+#include "model/core.h"
+
+#include <errno.h>
+
+#define E_T (1u << TRN_ENGINE_TENSOR)
+#define E_V (1u << TRN_ENGINE_VECTOR)
+#define E_S (1u << TRN_ENGINE_SCALAR)
+#define E_G (1u << TRN_ENGINE_GPSIMD)
+#define E_ALL 0x1fu
+
+#define P_D TRN_PARAM_OP0 /* rd */
+#define P_A TRN_PARAM_OP1 /* ra */
+#define P_B TRN_PARAM_FUNC
+#define P_0 TRN_PARAM_OP0
+#define P_1 TRN_PARAM_OP1
+#define P_F TRN_PARAM_FUNC
+#define P_M TRN_PARAM_MODE
+
+#define DST TRN_SLOT(DST)
+#define S0 TRN_SLOT(SRC0)
+#define S1 TRN_SLOT(SRC1)
+#define S2 TRN_SLOT(SRC2)
+#define D2 TRN_SLOT(DST2)
+
+#define SCALAR_FLAGS \
+	(TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1 | TRN_SCALAR_REVERSE0 | TRN_SCALAR_REVERSE1)
+#define COLUMNS (TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1)
+#define MATMUL_FLAGS (TRN_MATMUL_ACCUMULATE | TRN_MATMUL_TRANSPOSE | TRN_MATMUL_DOUBLE_ROW)
+#define DMA_FLAGS (TRN_DMA_GATHER | TRN_DMA_SCATTER | TRN_DMA_OOB_SKIP)
+
+#define SEQ TRN_KIND_SEQ
+#define SYNC TRN_KIND_SYNC
+#define DMA TRN_KIND_DMA
+#define COMP TRN_KIND_COMPUTE
+
+#define IMM(n) (1u << (n))
+#define IMM01 (IMM(0) | IMM(1))
+
+static const struct trn_op_info ops[] = {
+	/* name, kind, engines, words, flags, params, imms, required, optional, features */
+	[TRN_OP_NOP] = { "nop", SEQ, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, NULL, NULL },
+	[TRN_OP_HALT] = { "halt", SYNC, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, NULL, NULL },
+	[TRN_OP_BRANCH] = { "branch", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_A | P_B | P_M, IMM01, 0, 0,
+			    0, trn_check_branch, NULL },
+	[TRN_OP_REG_MOVE] = { "reg_move", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_D | P_A, IMM(0), 0, 0, 0,
+			      trn_check_move, NULL },
+	[TRN_OP_REG_ALU] = { "reg_alu", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_D | P_A | P_B | P_M,
+			     IMM(0), 0, 0, 0, trn_check_reg_alu, NULL },
+	[TRN_OP_REG_LOAD] = { "reg_load", SYNC, E_ALL, 3, 3, 0, P_D, 0, 0, 0, 0, trn_check_reg_load,
+			      trn_exec_reg_load },
+	[TRN_OP_REG_STORE] = { "reg_store", SYNC, E_ALL, 3, 3, 0, P_D, 0, 0, 0, 0,
+			       trn_check_reg_store, trn_exec_reg_store },
+	[TRN_OP_REG_ARG] = { "reg_arg", SEQ, E_ALL, 1, 1, 0, P_D, IMM01, 0, 0, 0, trn_check_reg_arg,
+			     NULL },
+	[TRN_OP_NOTIFY] = { "notify", SYNC, E_ALL, 1, 1, TRN_REG_IMM, P_B, IMM01, 0, 0, 0,
+			    trn_check_notify, trn_exec_notify },
+	[TRN_OP_DMA_COPY] = { "dma_copy", DMA, E_ALL, 3, 3, DMA_FLAGS, 0, 0, 0, 0, 0,
+			      trn_check_dma_copy, trn_exec_dma_copy },
+	[TRN_OP_DMA_TRANSPOSE] = { "dma_transpose", DMA, E_ALL, 3, 3, TRN_DMA_OOB_SKIP, 0, 0, 0, 0,
+				   0, trn_check_dma_transpose, trn_exec_dma_transpose },
+	[TRN_OP_MATMUL] = { "matmul", COMP, E_T, 2, 3, MATMUL_FLAGS, 0, 0, DST | S0 | S1, 0, 0,
+			    trn_check_matmul, trn_exec_matmul },
+	[TRN_OP_TRANSPOSE] = { "transpose", COMP, E_T | E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0,
+			       trn_check_transpose, trn_exec_transpose },
+	[TRN_OP_TENSOR_COPY] = { "tensor_copy", COMP, E_V | E_S | E_G, 2, 3, 0, 0, 0, DST | S0, 0,
+				 0, trn_check_same_shape, trn_exec_copy },
+	[TRN_OP_MEMSET] = { "memset", COMP, E_V | E_G, 1, 3, 0, 0, IMM(0), DST, 0, 0, NULL,
+			    trn_exec_memset },
+	[TRN_OP_TENSOR_TENSOR] = { "tensor_tensor", COMP, E_V | E_G, 2, 3, 0, P_0, 0, DST | S0 | S1,
+				   0, 0, trn_check_tensor_tensor, trn_exec_tensor_tensor },
+	[TRN_OP_TENSOR_SCALAR] = { "tensor_scalar", COMP, E_V | E_S | E_G, 2, 3, SCALAR_FLAGS,
+				   P_0 | P_1, IMM01, DST | S0, S1 | S2, 0, trn_check_tensor_scalar,
+				   trn_exec_tensor_scalar },
+	[TRN_OP_TENSOR_REDUCE] = { "tensor_reduce", COMP, E_V, 2, 3, TRN_REDUCE_NEGATE, P_F, IMM(0),
+				   DST | S0, 0, 0, trn_check_reduce, trn_exec_reduce },
+	[TRN_OP_ACTIVATION] = { "activation", COMP, E_S, 2, 3, COLUMNS, P_F | P_M, IMM01, DST | S0,
+				S1 | S2 | D2, 0, trn_check_activation, trn_exec_activation },
+	[TRN_OP_EXPONENTIAL] = { "exponential", COMP, E_V, 2, 3, TRN_SCALAR_COLUMN0, P_M, IMM(0),
+				 DST | S0, S1 | D2, TRN_GEN_EXPONENTIAL, trn_check_exponential,
+				 trn_exec_exponential },
+	[TRN_OP_RECIPROCAL] = { "reciprocal", COMP, E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0,
+				trn_check_same_shape, trn_exec_reciprocal },
+	[TRN_OP_IOTA] = { "iota", COMP, E_G, 1, 3, 0, 0, 0x3f, DST, 0, 0, trn_check_iota,
+			  trn_exec_iota },
+	[TRN_OP_AFFINE_SELECT] = { "affine_select", COMP, E_G, 2, 3, 0, P_0, 0x3f, DST | S0, 0, 0,
+				   trn_check_affine, trn_exec_affine },
+	[TRN_OP_RANGE_SELECT] = { "range_select", COMP, E_V, 2, 3, COLUMNS, P_0 | P_1 | P_M,
+				  IMM01 | IMM(2), DST | S0, S1 | S2 | D2, 0, trn_check_range_select,
+				  trn_exec_range_select },
+	[TRN_OP_MAX8] = { "max8", COMP, E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0, trn_check_max8,
+			  trn_exec_max8 },
+	[TRN_OP_FIND_INDEX8] = { "find_index8", COMP, E_V, 2, 3, 0, 0, 0, DST | S0 | S1, 0, 0,
+				 trn_check_find8, trn_exec_find8 },
+};
+
+const struct trn_op_info *trn_op_info(uint32_t op)
+{
+	return op < TRN_ARRAY_LEN(ops) && ops[op].name ? &ops[op] : NULL;
+}
+
+int trn_inst_refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule)
+{
+	error->code = TRN_EXT_ERR_INSTRUCTION;
+	error->operand = operand;
+	error->rule = rule;
+	return -EINVAL;
+}
+
+/* The words as they are in memory. */
+union inst_words {
+	struct trn_isa_head head;
+	struct trn_isa_compute compute;
+	struct trn_isa_dma dma;
+	uint8_t bytes[TRN_ISA_WORDS_MAX * TRN_ISA_WORD_SIZE];
+};
+
+static bool all_zero(const void *data, size_t size)
+{
+	const uint8_t *p = data;
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < size; i++)
+		any |= p[i];
+	return any == 0;
+}
+
+/* Words [first, first + count) of the instruction at pc. */
+static int words_fetch(const struct trn_core_engine *engine, union inst_words *words,
+		       uint32_t first, uint32_t count, struct trn_core_error *error)
+{
+	const uint64_t at = engine->stream + ((uint64_t)engine->pc + first) * TRN_ISA_WORD_SIZE;
+	uint64_t bad = at;
+
+	if (trn_chip_dma_read(engine->core->chip, at, words->bytes + first * TRN_ISA_WORD_SIZE,
+			      (uint64_t)count * TRN_ISA_WORD_SIZE, &bad) < 0) {
+		error->code = TRN_EXT_ERR_ADDRESS;
+		error->address = bad;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int head_check(const struct trn_isa_head *head, const struct trn_op_info *info,
+		      struct trn_core_error *error)
+{
+	if (head->reserved != 0 || (head->flags & ~info->flags) != 0)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (head->wait_mode > TRN_WAIT_CONSUME || head->inc_mode > TRN_INC_SUB)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (head->wait_mode == TRN_WAIT_NONE && (head->wait_value != 0 || head->wait_sem != 0))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (head->inc_mode == TRN_INC_NONE && (head->inc_value != 0 || head->inc_sem != 0))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (head->wait_mode == TRN_WAIT_GE_REG && head->wait_value >= TRN_ISA_REGISTERS)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_REGISTER);
+	if (head->inc_mode == TRN_INC_SUB && info->kind == TRN_KIND_DMA)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	return 0;
+}
+
+static bool params_ok(const struct trn_isa_compute *c, const struct trn_op_info *info)
+{
+	return ((info->params & TRN_PARAM_OP0) || c->op0 == 0) &&
+	       ((info->params & TRN_PARAM_OP1) || c->op1 == 0) &&
+	       ((info->params & TRN_PARAM_FUNC) || c->func == 0) &&
+	       ((info->params & TRN_PARAM_MODE) || c->mode == 0);
+}
+
+/* The address an access pattern reaches, [lo, hi) relative to its offset. */
+static void view_extent(const struct trn_isa_ap *ap, int64_t *ret_lo, int64_t *ret_hi)
+{
+	int64_t lo = 0, hi = 0;
+
+	for (uint32_t d = 0; d < ap->ndims; d++) {
+		int64_t far = (int64_t)ap->dims[d].step * (ap->dims[d].num - 1);
+
+		if (far < 0)
+			lo += far;
+		else
+			hi += far;
+	}
+	*ret_lo = lo;
+	*ret_hi = hi + 1;
+}
+
+/* Drops loops of one round and joins loops that walk on where the inner one ends. */
+static void view_collapse(struct trn_view *view, const struct trn_isa_ap *ap)
+{
+	uint32_t n = 0;
+
+	for (uint32_t d = 0; d < ap->ndims; d++) {
+		int32_t step = ap->dims[d].step;
+		uint32_t num = ap->dims[d].num;
+
+		if (num == 1)
+			continue;
+		if (n > 0 && view->step[n - 1] == step * (int32_t)num) {
+			view->step[n - 1] = step;
+			view->num[n - 1] *= num;
+			continue;
+		}
+		view->step[n] = step;
+		view->num[n++] = num;
+	}
+	if (n == 0) {
+		view->step[0] = 1;
+		view->num[0] = 1;
+		n = 1;
+	}
+	view->ndims = n;
+	view->dense = n == 1 && view->step[0] == 1;
+}
+
+static bool partitions_ok(const struct trn_isa_ap *ap, bool free_start)
+{
+	uint32_t grain = ap->partitions > 64 ? 128 : ap->partitions > 32 ? 64 : 32;
+
+	if (ap->partitions < 1 || (uint32_t)ap->start + ap->partitions > TRN_ISA_PARTITIONS)
+		return false;
+	/* DMA reaches every partition; the engines only halves and quadrants. */
+	return free_start || ap->start % grain == 0;
+}
+
+static enum trn_ext_rule ap_shape_rule(const struct trn_isa_ap *ap)
+{
+	uint64_t count = 1;
+
+	if (ap->reserved != 0)
+		return TRN_RULE_RESERVED;
+	if (ap->ndims < 1 || ap->ndims > 4)
+		return TRN_RULE_SHAPE;
+	for (uint32_t d = 0; d < 4; d++) {
+		if (d >= ap->ndims && (ap->dims[d].num != 0 || ap->dims[d].step != 0))
+			return TRN_RULE_RESERVED;
+		if (d < ap->ndims && ap->dims[d].num == 0)
+			return TRN_RULE_SHAPE;
+		if (d < ap->ndims)
+			count *= ap->dims[d].num;
+	}
+	return count > TRN_FREE_MAX ? TRN_RULE_SHAPE : TRN_RULE_NONE;
+}
+
+static bool dtype_ok(const struct trn_gen *gen, uint32_t dtype)
+{
+	if (dtype == TRN_DTYPE_F8E4M3FN && !(gen->features & TRN_GEN_E4M3FN))
+		return false;
+	return dtype > TRN_DTYPE_NONE && dtype < TRN_DTYPE_COUNT;
+}
+
+static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const struct trn_isa_ap *ap,
+				      bool dma, struct trn_view *view, bool *ret_dynamic)
+{
+	struct trn_core *core = engine->core;
+	const bool psum = ap->space == TRN_SPACE_PSUM;
+	const int64_t limit = psum ? TRN_PSUM_PARTITION_SIZE :
+				     core->chip->gen->sbuf_partition_bytes;
+	int64_t at = ap->offset, lo, hi;
+	enum trn_ext_rule rule;
+
+	if (ap->space != TRN_SPACE_SBUF && (!psum || dma))
+		return TRN_RULE_SPACE;
+	if (!dtype_ok(core->chip->gen, ap->dtype))
+		return TRN_RULE_DTYPE;
+	if (!partitions_ok(ap, dma))
+		return TRN_RULE_PARTITION;
+	rule = ap_shape_rule(ap);
+	if (rule != TRN_RULE_NONE)
+		return rule;
+	if (ap->reg > TRN_ISA_REGISTERS)
+		return TRN_RULE_REGISTER;
+	if (ap->reg > 0) {
+		at += (int32_t)engine->reg[ap->reg - 1];
+		*ret_dynamic = true;
+	}
+	view->esize = (uint8_t)trn_dtype_size(ap->dtype);
+	if (at % view->esize != 0)
+		return TRN_RULE_ALIGN;
+	view_extent(ap, &lo, &hi);
+	if (at + lo * view->esize < 0 || at + hi * view->esize > limit)
+		return TRN_RULE_RANGE;
+	view->space = ap->space;
+	view->dtype = ap->dtype;
+	view->start = ap->start;
+	view->partitions = ap->partitions;
+	view->offset = (uint32_t)at;
+	view->lo = (uint32_t)(at + lo * view->esize);
+	view->hi = (uint32_t)(at + hi * view->esize);
+	view->count = 1;
+	view->rank = ap->ndims;
+	for (uint32_t d = 0; d < ap->ndims; d++) {
+		view->shape[d] = ap->dims[d].num;
+		view->stride[d] = ap->dims[d].step;
+		view->count *= ap->dims[d].num;
+	}
+	view_collapse(view, ap);
+	view->pitch = psum ? core->psum_pitch : core->sbuf_pitch;
+	view->base = (psum ? core->psum : core->sbuf) + ap->start * view->pitch;
+	return TRN_RULE_NONE;
+}
+
+/* Which memories an engine reaches with a slot. */
+static bool space_ok(uint32_t engine, uint32_t slot, uint32_t space)
+{
+	const bool output = slot == TRN_AP_DST || slot == TRN_AP_DST2;
+
+	if (engine == TRN_ENGINE_TENSOR)
+		return space == (output ? TRN_SPACE_PSUM : TRN_SPACE_SBUF);
+	if (engine == TRN_ENGINE_GPSIMD)
+		return space == TRN_SPACE_SBUF;
+	return true;
+}
+
+static int compute_decode(struct trn_core_engine *engine, const union inst_words *words,
+			  struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_isa_compute *c = &words->compute;
+	const struct trn_isa_ap *aps[TRN_AP_COUNT] = { &c->dst, &c->src0, &c->src1, &c->src2,
+						       &c->dst2 };
+	const uint8_t in_word[TRN_AP_COUNT] = { 1, 2, 2, 3, 3 };
+	const struct trn_op_info *info = inst->info;
+
+	if (inst->head.words >= 2) {
+		inst->imm[4] = c->imm4;
+		inst->imm[5] = c->imm5;
+	}
+	if (inst->head.words >= 3 && !all_zero(c->reserved, sizeof(c->reserved)))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
+		const bool there = inst->head.words >= in_word[s] && aps[s]->space != 0;
+		enum trn_ext_rule rule;
+
+		if (!there && inst->head.words >= in_word[s] && !all_zero(aps[s], sizeof(*aps[s])))
+			return trn_inst_refuse(error, s, TRN_RULE_RESERVED);
+		if (!there && (info->required >> s & 1))
+			return trn_inst_refuse(error, s, TRN_RULE_SPACE);
+		if (!there)
+			continue;
+		if (!((info->required | info->optional) >> s & 1))
+			return trn_inst_refuse(error, s, TRN_RULE_RESERVED);
+		if (!space_ok(engine->index, s, aps[s]->space))
+			return trn_inst_refuse(error, s, TRN_RULE_SPACE);
+		rule = view_resolve(engine, aps[s], false, &inst->view[s], &inst->dynamic);
+		if (rule != TRN_RULE_NONE)
+			return trn_inst_refuse(error, s, rule);
+		inst->live |= (uint8_t)(1u << s);
+	}
+	return 0;
+}
+
+/* Loops of a DRAM side; count, byte steps, and how far they reach. */
+static enum trn_ext_rule dram_loops(const struct trn_isa_mem *mem, struct trn_side *side)
+{
+	uint64_t count = 1;
+	uint32_t n = 0;
+	int64_t far;
+
+	side->lo = 0;
+	side->hi = side->esize;
+	while (n < 4 && mem->u.dram.dims[n].num != 0)
+		n++;
+	if (n == 0)
+		return TRN_RULE_SHAPE;
+	for (uint32_t d = 0; d < 4; d++) {
+		const struct trn_isa_dram_dim *dim = &mem->u.dram.dims[d];
+
+		if (d >= n && (dim->num != 0 || dim->step != 0))
+			return TRN_RULE_RESERVED;
+		if (d >= n)
+			continue;
+		side->step[d] = (int64_t)dim->step * side->esize;
+		side->num[d] = dim->num;
+		if (__builtin_mul_overflow(side->step[d], (int64_t)dim->num - 1, &far) ||
+		    __builtin_add_overflow(far < 0 ? side->lo : side->hi, far,
+					   far < 0 ? &side->lo : &side->hi))
+			return TRN_RULE_RANGE;
+		/* 2^40 elements are more than any memory: stops products from wrapping. */
+		count *= dim->num;
+		if (count > UINT64_C(1) << 40)
+			return TRN_RULE_SHAPE;
+	}
+	side->ndims = n;
+	side->count = count;
+	return TRN_RULE_NONE;
+}
+
+static enum trn_ext_rule dram_resolve(struct trn_core_engine *engine, const struct trn_isa_mem *mem,
+				      struct trn_side *side, bool *ret_dynamic)
+{
+	const struct trn_core *core = engine->core;
+	enum trn_ext_rule rule;
+
+	if (!dtype_ok(core->chip->gen, mem->dtype))
+		return TRN_RULE_DTYPE;
+	side->esize = (uint8_t)trn_dtype_size(mem->dtype);
+	if (mem->arg >= core->arg_count || core->arg[mem->arg].size == 0)
+		return TRN_RULE_ARGUMENT;
+	if (mem->reg > TRN_ISA_REGISTERS)
+		return TRN_RULE_REGISTER;
+	if (mem->reg == 0 && mem->reg_scale != 0)
+		return TRN_RULE_RESERVED;
+	rule = dram_loops(mem, side);
+	if (rule != TRN_RULE_NONE)
+		return rule;
+	side->arg = core->arg[mem->arg].value;
+	side->arg_bytes = core->arg[mem->arg].size;
+	if (mem->u.dram.offset > UINT64_C(1) << 60)
+		return TRN_RULE_RANGE;
+	side->offset = mem->u.dram.offset;
+	if (mem->reg > 0) {
+		side->offset += (uint64_t)engine->reg[mem->reg - 1] * mem->reg_scale;
+		*ret_dynamic = true;
+	}
+	if (side->offset > UINT64_C(1) << 62)
+		return TRN_RULE_RANGE;
+	/* Memory is read and written at any byte: only the argument's layout decides. */
+	return TRN_RULE_NONE;
+}
+
+static enum trn_ext_rule side_resolve(struct trn_core_engine *engine, const struct trn_isa_mem *mem,
+				      struct trn_side *side, bool *ret_dynamic)
+{
+	enum trn_ext_rule rule;
+
+	side->space = mem->space;
+	side->dtype = mem->dtype;
+	if (mem->space == TRN_SPACE_DRAM)
+		return dram_resolve(engine, mem, side, ret_dynamic);
+	if (mem->space != TRN_SPACE_SBUF)
+		return TRN_RULE_SPACE;
+	if (mem->u.chip.ap.space != TRN_SPACE_SBUF)
+		return TRN_RULE_SPACE;
+	if (mem->u.chip.ap.dtype != mem->dtype)
+		return TRN_RULE_DTYPE;
+	if (mem->arg != 0 || mem->reg != 0 || mem->reg_scale != 0 ||
+	    !all_zero(mem->u.chip.reserved, sizeof(mem->u.chip.reserved)))
+		return TRN_RULE_RESERVED;
+	rule = view_resolve(engine, &mem->u.chip.ap, true, &side->view, ret_dynamic);
+	side->esize = side->view.esize;
+	side->count = (uint64_t)side->view.partitions * side->view.count;
+	return rule;
+}
+
+static int dma_decode(struct trn_core_engine *engine, const union inst_words *words,
+		      struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_isa_dma *d = &words->dma;
+	const bool wants_dst = inst->head.op != TRN_OP_REG_LOAD;
+	const bool wants_src = inst->head.op != TRN_OP_REG_STORE;
+	enum trn_ext_rule rule = TRN_RULE_NONE;
+
+	if (!all_zero(d->reserved1, sizeof(d->reserved1)) ||
+	    !all_zero(d->reserved2, sizeof(d->reserved2)))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (wants_dst)
+		rule = side_resolve(engine, &d->dst, &inst->dst, &inst->dynamic);
+	else if (!all_zero(&d->dst, sizeof(d->dst)))
+		rule = TRN_RULE_RESERVED;
+	if (rule != TRN_RULE_NONE)
+		return trn_inst_refuse(error, TRN_AP_DST, rule);
+	if (wants_src)
+		rule = side_resolve(engine, &d->src, &inst->src, &inst->dynamic);
+	else if (!all_zero(&d->src, sizeof(d->src)))
+		rule = TRN_RULE_RESERVED;
+	if (rule != TRN_RULE_NONE)
+		return trn_inst_refuse(error, TRN_AP_SRC0, rule);
+	if (inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER)) {
+		rule = view_resolve(engine, &d->index, true, &inst->view[TRN_AP_SRC1],
+				    &inst->dynamic);
+		inst->live |= 1u << TRN_AP_SRC1;
+	} else if (!all_zero(&d->index, sizeof(d->index))) {
+		rule = TRN_RULE_RESERVED;
+	}
+	return rule != TRN_RULE_NONE ? trn_inst_refuse(error, TRN_AP_SRC1, rule) : 0;
+}
+
+/* What is the same in the first word of both layouts. */
+static int common_decode(const union inst_words *words, struct trn_inst *inst,
+			 struct trn_core_error *error)
+{
+	const struct trn_isa_compute *c = &words->compute;
+	const struct trn_op_info *info = inst->info;
+	int r = head_check(&words->head, info, error);
+
+	if (r < 0)
+		return r;
+	if (!params_ok(c, info))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	inst->op0 = c->op0;
+	inst->op1 = c->op1;
+	inst->func = c->func;
+	inst->mode = c->mode;
+	memcpy(inst->imm, c->imm, sizeof(c->imm));
+	return 0;
+}
+
+int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
+		    struct trn_core_error *error)
+{
+	union inst_words words;
+	const struct trn_op_info *info;
+	int r;
+
+	*error = (struct trn_core_error){ .engine = engine->index,
+					  .pc = engine->pc,
+					  .operand = TRN_OPERAND_NONE };
+	if (engine->pc >= engine->words)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_PC);
+	if (words_fetch(engine, &words, 0, 1, error) < 0)
+		return -EINVAL;
+	error->opcode = words.head.op;
+	info = trn_op_info(words.head.op);
+	if (!info || (info->features & ~engine->core->chip->gen->features) != 0)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPCODE);
+	if (!(info->engines >> engine->index & 1))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_ENGINE);
+	if (words.head.words < info->words_min || words.head.words > info->words_max ||
+	    words.head.words > engine->words - engine->pc)
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_LENGTH);
+	if (words.head.words > 1 &&
+	    words_fetch(engine, &words, 1, words.head.words - 1u, error) < 0)
+		return -EINVAL;
+	inst->info = info;
+	inst->head = words.head;
+	inst->pc = engine->pc;
+	inst->engine = engine->index;
+	inst->dynamic = false;
+	inst->live = 0;
+	inst->imm[4] = inst->imm[5] = 0;
+	r = common_decode(&words, inst, error);
+	if (r < 0)
+		return r;
+	if (info->words_min == 3)
+		r = dma_decode(engine, &words, inst, error);
+	else
+		r = compute_decode(engine, &words, inst, error);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < TRN_ARRAY_LEN(inst->imm); i++) {
+		if (inst->imm[i] != 0 && !(info->imms >> i & 1))
+			return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	}
+	return info->check ? info->check(engine->core, inst, error) : 0;
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Effects of DMA instructions. Both sides become nests of loops over bytes; two cursors
+ * walk them together, a run at a time. Nothing moves before every address is known to
+ * be allowed. */
+#include "model/core.h"
+
+#define LEVELS 5u   /* partitions and four dims */
+#define CHUNK 4096u /* elements converted at once */
+
+/* One side in the order it is walked. */
+struct nest {
+	struct trn_chip *chip;
+	uint8_t *ptr;     /* host bytes at offset 0, or NULL: go through the address */
+	uint64_t address; /* device address at offset 0, DRAM */
+	bool dram;
+	uint8_t dtype, esize;
+	uint32_t levels;
+	uint32_t num[LEVELS];
+	int64_t step[LEVELS]; /* bytes */
+	uint32_t i[LEVELS];
+	int64_t offset;
+};
+
+static void nest_level(struct nest *nest, uint32_t num, int64_t step)
+{
+	nest->num[nest->levels] = num;
+	nest->step[nest->levels++] = step;
+}
+
+/* Loops as written, from the level first of a DRAM side on. */
+static void nest_init(struct nest *nest, struct trn_core *core, const struct trn_side *side,
+		      uint32_t first)
+{
+	const struct trn_view *view = &side->view;
+
+	*nest = (struct nest){ .chip = core->chip,
+			       .dram = side->space == TRN_SPACE_DRAM,
+			       .dtype = side->dtype,
+			       .esize = side->esize };
+	if (nest->dram) {
+		nest->address = side->arg;
+		nest->offset = (int64_t)side->offset;
+		for (uint32_t d = first; d < side->ndims; d++)
+			nest_level(nest, side->num[d], side->step[d]);
+		return;
+	}
+	nest->ptr = view->base;
+	nest->offset = view->offset;
+	nest_level(nest, view->partitions, (int64_t)view->pitch);
+	for (uint32_t d = 0; d < view->rank; d++)
+		nest_level(nest, view->shape[d], (int64_t)view->stride[d] * view->esize);
+}
+
+static void nest_swap_ends(struct nest *nest)
+{
+	const uint32_t last = nest->levels - 1;
+	const uint32_t num = nest->num[0];
+	const int64_t step = nest->step[0];
+
+	nest->num[0] = nest->num[last];
+	nest->step[0] = nest->step[last];
+	nest->num[last] = num;
+	nest->step[last] = step;
+}
+
+/* Loops of one round go, loops that continue each other become one. */
+static void nest_collapse(struct nest *nest)
+{
+	uint32_t n = 0;
+
+	for (uint32_t d = 0; d < nest->levels; d++) {
+		const uint32_t num = nest->num[d];
+		const int64_t step = nest->step[d];
+
+		if (num == 1)
+			continue;
+		if (n > 0 && nest->step[n - 1] == step * (int64_t)num &&
+		    (uint64_t)nest->num[n - 1] * num <= UINT32_MAX) {
+			nest->step[n - 1] = step;
+			nest->num[n - 1] *= num;
+			continue;
+		}
+		nest->step[n] = step;
+		nest->num[n++] = num;
+	}
+	if (n == 0) {
+		nest->num[0] = 1;
+		nest->step[0] = nest->esize;
+		n = 1;
+	}
+	nest->levels = n;
+}
+
+/* Host bytes for [lo, hi) around the argument's start, when they are in one piece. */
+static void nest_resolve(struct nest *nest, int64_t lo, int64_t hi, bool write)
+{
+	uint8_t *base;
+
+	if (!nest->dram)
+		return;
+	base = trn_chip_memory(nest->chip, nest->address + (uint64_t)lo, (uint64_t)(hi - lo),
+			       write);
+	nest->ptr = base ? base - lo : NULL;
+}
+
+static uint32_t nest_run(const struct nest *nest)
+{
+	return nest->num[nest->levels - 1] - nest->i[nest->levels - 1];
+}
+
+static void nest_advance(struct nest *nest, uint32_t count)
+{
+	uint32_t d = nest->levels - 1;
+
+	nest->i[d] += count;
+	nest->offset += (int64_t)count * nest->step[d];
+	while (nest->i[d] == nest->num[d] && d > 0) {
+		nest->offset -= (int64_t)nest->num[d] * nest->step[d];
+		nest->i[d--] = 0;
+		nest->i[d]++;
+		nest->offset += nest->step[d];
+	}
+}
+
+static void nest_skip(struct nest *nest, uint64_t count)
+{
+	while (count > 0) {
+		const uint32_t run = (uint32_t)trn_min_u64(nest_run(nest), count);
+
+		nest_advance(nest, run);
+		count -= run;
+	}
+}
+
+static bool nest_dense(const struct nest *nest)
+{
+	return nest->step[nest->levels - 1] == nest->esize;
+}
+
+/* One element or one dense run at a byte distance from the cursor. */
+static int nest_access(const struct nest *nest, int64_t at, void *data, size_t size, bool write,
+		       uint64_t *ret_bad)
+{
+	const uint64_t address = nest->address + (uint64_t)(nest->offset + at);
+
+	if (!nest->ptr)
+		return write ? trn_chip_dma_write(nest->chip, address, data, size, ret_bad) :
+			       trn_chip_dma_read(nest->chip, address, data, size, ret_bad);
+	if (write)
+		memcpy(nest->ptr + nest->offset + at, data, size);
+	else
+		memcpy(data, nest->ptr + nest->offset + at, size);
+	return 0;
+}
+
+static int nest_move(const struct nest *nest, uint8_t *data, uint32_t count, bool write,
+		     uint64_t *ret_bad)
+{
+	const int64_t step = nest->step[nest->levels - 1];
+
+	if (nest_dense(nest))
+		return nest_access(nest, 0, data, (size_t)count * nest->esize, write, ret_bad);
+	for (uint32_t i = 0; i < count; i++) {
+		const int r = nest_access(nest, i * step, data + (size_t)i * nest->esize,
+					  nest->esize, write, ret_bad);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The next count elements of both sides. */
+static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, uint64_t count,
+		    struct trn_core_error *error)
+{
+	uint8_t *raw = core->scratch->raw;
+	float *wide = core->scratch->a;
+	uint64_t bad = 0;
+
+	while (count > 0) {
+		uint32_t run =
+			(uint32_t)trn_min_u64(count, trn_min_u64(nest_run(dst), nest_run(src)));
+
+		if (dst->dtype == src->dtype && dst->ptr && src->ptr && nest_dense(dst) &&
+		    nest_dense(src)) {
+			memmove(dst->ptr + dst->offset, src->ptr + src->offset,
+				(size_t)run * src->esize);
+		} else {
+			run = run < CHUNK ? run : CHUNK;
+			if (nest_move(src, raw, run, false, &bad) < 0)
+				return trn_dma_refuse(error, TRN_AP_SRC0, bad);
+			if (dst->dtype != src->dtype) {
+				trn_row_to_f32(wide, raw, src->dtype, run);
+				trn_row_from_f32(raw, wide, dst->dtype, run);
+			}
+			if (nest_move(dst, raw, run, true, &bad) < 0)
+				return trn_dma_refuse(error, TRN_AP_DST, bad);
+		}
+		nest_advance(dst, run);
+		nest_advance(src, run);
+		count -= run;
+	}
+	return 0;
+}
+
+static bool in_argument(const struct trn_side *side, int64_t offset, int64_t lo, int64_t hi)
+{
+	return offset + lo >= 0 && offset + hi <= (int64_t)side->arg_bytes;
+}
+
+static bool window_ok(const struct trn_core *core, const struct trn_side *side, int64_t lo,
+		      int64_t hi, bool write)
+{
+	return trn_launch_window_ok(core->chip->launch, core->window, side->arg + (uint64_t)lo,
+				    (uint64_t)(hi - lo), write);
+}
+
+/* A side whose place does not depend on data: 1 when it may move, 0 when it is to be
+ * skipped, negative when it is refused. */
+static int side_allowed(struct trn_core *core, const struct trn_inst *inst,
+			const struct trn_side *side, uint32_t operand, struct trn_core_error *error)
+{
+	const int64_t offset = (int64_t)side->offset;
+
+	if (side->space != TRN_SPACE_DRAM)
+		return 1;
+	if (!in_argument(side, offset, side->lo, side->hi)) {
+		if (inst->head.flags & TRN_DMA_OOB_SKIP)
+			return 0;
+		error->address = side->arg + side->offset;
+		return trn_inst_refuse(error, operand, TRN_RULE_RANGE);
+	}
+	if (!window_ok(core, side, offset + side->lo, offset + side->hi, operand == TRN_AP_DST))
+		return trn_dma_refuse(error, operand, side->arg + (uint64_t)(offset + side->lo));
+	return 1;
+}
+
+/* Moves everything when both sides have a fixed place. */
+static int copy_plain(struct trn_core *core, struct trn_inst *inst, bool flip,
+		      struct trn_core_error *error)
+{
+	const struct trn_side *to = &inst->dst, *from = &inst->src;
+	struct nest dst, src;
+	int r = side_allowed(core, inst, to, TRN_AP_DST, error);
+
+	if (r > 0)
+		r = side_allowed(core, inst, from, TRN_AP_SRC0, error);
+	if (r <= 0)
+		return r;
+	nest_init(&dst, core, to, 0);
+	nest_init(&src, core, from, 0);
+	if (flip)
+		nest_swap_ends(&src);
+	nest_collapse(&dst);
+	nest_collapse(&src);
+	nest_resolve(&dst, (int64_t)to->offset + to->lo, (int64_t)to->offset + to->hi, true);
+	nest_resolve(&src, (int64_t)from->offset + from->lo, (int64_t)from->offset + from->hi,
+		     false);
+	r = transfer(core, &dst, &src, to->count, error);
+	if (r == 0 && to->space == TRN_SPACE_SBUF)
+		trn_core_wrote(core, &to->view, false);
+	return r;
+}
+
+/* The side that row numbers choose from, and how far a row of it reaches. */
+struct indexed {
+	const struct trn_side *side;
+	bool write;
+	int64_t lo, hi; /* bytes of one row from its start */
+	uint64_t row;   /* elements of one row */
+};
+
+static void indexed_init(struct indexed *ix, const struct trn_inst *inst)
+{
+	ix->write = inst->head.flags & TRN_DMA_SCATTER;
+	ix->side = ix->write ? &inst->dst : &inst->src;
+	ix->lo = 0;
+	ix->hi = ix->side->esize;
+	ix->row = 1;
+	for (uint32_t d = 1; d < ix->side->ndims; d++) {
+		const int64_t far = ix->side->step[d] * ((int64_t)ix->side->num[d] - 1);
+
+		if (far < 0)
+			ix->lo += far;
+		else
+			ix->hi += far;
+		ix->row *= ix->side->num[d];
+	}
+}
+
+/* Row number p of the index; false when it points outside the argument. */
+static bool index_row(const struct trn_inst *inst, const struct indexed *ix, uint32_t p,
+		      int64_t *ret_offset)
+{
+	const struct trn_view *view = &inst->view[TRN_AP_SRC1];
+	uint32_t value = 0;
+	int64_t step;
+
+	trn_row_gather(view, p, 0, 1, &value);
+	step = view->dtype == TRN_DTYPE_S32 ? (int64_t)(int32_t)value : (int64_t)value;
+	if (step < 0 || __builtin_mul_overflow(step, ix->side->step[0], &step) ||
+	    __builtin_add_overflow(step, (int64_t)ix->side->offset, &step))
+		return false;
+	*ret_offset = step;
+	return step <= INT64_MAX / 2 && in_argument(ix->side, step, ix->lo, ix->hi);
+}
+
+static int index_check(struct trn_core *core, const struct trn_inst *inst, const struct indexed *ix,
+		       struct trn_core_error *error)
+{
+	for (uint32_t p = 0; p < inst->view[TRN_AP_SRC1].partitions; p++) {
+		int64_t offset = 0;
+
+		if (!index_row(inst, ix, p, &offset)) {
+			if (inst->head.flags & TRN_DMA_OOB_SKIP)
+				continue;
+			error->address = ix->side->arg + (uint64_t)offset;
+			return trn_inst_refuse(error, TRN_AP_SRC1, TRN_RULE_RANGE);
+		}
+		if (!window_ok(core, ix->side, offset + ix->lo, offset + ix->hi, ix->write))
+			return trn_dma_refuse(error, ix->write ? TRN_AP_DST : TRN_AP_SRC0,
+					      ix->side->arg + (uint64_t)offset);
+	}
+	return 0;
+}
+
+/* Gather or scatter: row by row, the other side straight through. */
+static int copy_indexed(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const bool scatter = inst->head.flags & TRN_DMA_SCATTER;
+	const struct trn_side *other = scatter ? &inst->src : &inst->dst;
+	struct indexed ix;
+	struct nest straight, rows;
+	int r = side_allowed(core, inst, other, scatter ? TRN_AP_SRC0 : TRN_AP_DST, error);
+
+	if (r <= 0)
+		return r;
+	indexed_init(&ix, inst);
+	r = index_check(core, inst, &ix, error);
+	if (r < 0)
+		return r;
+	nest_init(&straight, core, other, 0);
+	nest_collapse(&straight);
+	nest_resolve(&straight, (int64_t)other->offset + other->lo,
+		     (int64_t)other->offset + other->hi, !scatter);
+	nest_init(&rows, core, ix.side, 1);
+	nest_collapse(&rows);
+	nest_resolve(&rows, 0, (int64_t)ix.side->arg_bytes, scatter);
+	for (uint32_t p = 0; r == 0 && p < inst->view[TRN_AP_SRC1].partitions; p++) {
+		struct nest row = rows;
+
+		if (!index_row(inst, &ix, p, &row.offset)) {
+			nest_skip(&straight, ix.row);
+			continue;
+		}
+		r = transfer(core, scatter ? &row : &straight, scatter ? &straight : &row, ix.row,
+			     error);
+	}
+	if (r == 0 && inst->dst.space == TRN_SPACE_SBUF)
+		trn_core_wrote(core, &inst->dst.view, false);
+	return r;
+}
+
+static int count_bytes(struct trn_core *core, const struct trn_inst *inst, int r)
+{
+	if (r == 0)
+		core->chip->counters.dma_bytes += inst->dst.count * inst->dst.esize;
+	else
+		core->chip->counters.dma_errors++;
+	return r;
+}
+
+int trn_exec_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const bool indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
+	const int r = indexed ? copy_indexed(core, inst, error) :
+				copy_plain(core, inst, false, error);
+
+	return count_bytes(core, inst, r);
+}
+
+int trn_exec_dma_transpose(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
+{
+	return count_bytes(core, inst, copy_plain(core, inst, true, error));
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Effects of instructions that make or look at positions: iota, the two selects, the
+ * eight largest and where they are. */
+#include "model/core.h"
+
+#define LOWEST (-3.4028234663852886e38f) /* of FP32: what a masked element becomes */
+#define TOP_COUNT 8u
+
+/* Affine values of one partition in the order of the destination's loops. 32-bit
+ * arithmetic that wraps. */
+static void affine_row(const struct trn_view *view, const uint32_t *step, uint32_t start,
+		       uint32_t *dst)
+{
+	uint32_t i[4] = { 0 };
+	uint32_t value = start;
+
+	for (uint32_t n = 0; n < view->count; n++) {
+		uint32_t d = view->rank;
+
+		dst[n] = value;
+		while (d-- > 0) {
+			value += step[d];
+			if (++i[d] < view->shape[d])
+				break;
+			value -= step[d] * view->shape[d];
+			i[d] = 0;
+		}
+	}
+}
+
+int trn_exec_iota(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	uint32_t *row = (uint32_t *)(void *)core->scratch->a;
+
+	(void)error;
+	for (uint32_t p = 0; p < dst->partitions; p++) {
+		affine_row(dst, &inst->imm[2], inst->imm[0] + p * inst->imm[1], row);
+		if (dst->dtype == TRN_DTYPE_S32 || dst->dtype == TRN_DTYPE_U32) {
+			trn_row_scatter(dst, p, 0, dst->count, row);
+			continue;
+		}
+		trn_row_to_f32(core->scratch->b, row, TRN_DTYPE_S32, dst->count);
+		trn_rows_store(core, dst, p, 1, core->scratch->b);
+	}
+	return 0;
+}
+
+int trn_exec_affine(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	uint32_t *row = (uint32_t *)(void *)core->scratch->c;
+	const uint32_t step[4] = { inst->imm[3], inst->imm[4], inst->imm[5], 0 };
+	float *x = core->scratch->a;
+	float other;
+
+	(void)error;
+	memcpy(&other, &inst->imm[2], sizeof(other));
+	for (uint32_t p = 0; p < dst->partitions; p++) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
+		affine_row(dst, step, inst->imm[0] + p * inst->imm[1], row);
+		for (uint32_t i = 0; i < dst->count; i++)
+			x[i] = trn_alu_register(inst->op0, row[i], 0) ? x[i] : other;
+		trn_rows_store(core, dst, p, 1, x);
+	}
+	return 0;
+}
+
+static float range_bound(const struct trn_inst *inst, uint32_t which, uint32_t row)
+{
+	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
+	float value;
+
+	if (inst->live >> slot & 1)
+		trn_row_gather(&inst->view[slot], row, 0, 1, &value);
+	else
+		memcpy(&value, &inst->imm[which], sizeof(value));
+	return value;
+}
+
+int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
+			  struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	float *x = core->scratch->a, *low = core->scratch->b, *high = core->scratch->c;
+
+	(void)error;
+	for (uint32_t p = 0; p < dst->partitions; p++) {
+		/* Positions are compared as FP32: exact below 2^24. */
+		for (uint32_t i = 0; i < dst->count; i++)
+			low[i] = (float)(int32_t)(inst->imm[2] + i);
+		trn_alu_scalar(inst->op1, high, low, range_bound(inst, 1, p), false, dst->count);
+		trn_alu_scalar(inst->op0, low, low, range_bound(inst, 0, p), false, dst->count);
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
+		for (uint32_t i = 0; i < dst->count; i++)
+			x[i] = low[i] * high[i] != 0.0f ? x[i] : LOWEST;
+		trn_accumulate(inst, TRN_ALU_MAX, LOWEST, &core->acc_vector[p], x, dst->count);
+		trn_rows_store(core, dst, p, 1, x);
+	}
+	trn_accumulator_read(core, inst, core->acc_vector);
+	return 0;
+}
+
+/* Keeps the eight largest, in order; the earlier of two equal values stays ahead. A NaN
+ * is larger than nothing. */
+static void top_insert(float *top, uint32_t *ret_have, float value)
+{
+	uint32_t at = *ret_have;
+
+	if (value != value)
+		return;
+	if (at == TOP_COUNT && !(value > top[TOP_COUNT - 1]))
+		return;
+	if (at == TOP_COUNT)
+		at--;
+	else
+		(*ret_have)++;
+	for (; at > 0 && value > top[at - 1]; at--)
+		top[at] = top[at - 1];
+	top[at] = value;
+}
+
+int trn_exec_max8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	float *x = core->scratch->a;
+
+	(void)error;
+	for (uint32_t p = 0; p < src->partitions; p++) {
+		float top[TOP_COUNT] = { LOWEST, LOWEST, LOWEST, LOWEST,
+					 LOWEST, LOWEST, LOWEST, LOWEST };
+		uint32_t have = 0;
+
+		trn_rows_load(core, src, p, 1, x);
+		for (uint32_t i = 0; i < src->count; i++)
+			top_insert(top, &have, x[i]);
+		trn_rows_store(core, &inst->view[TRN_AP_DST], p, 1, top);
+	}
+	return 0;
+}
+
+int trn_exec_find8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	float *x = core->scratch->a, *value = core->scratch->b;
+
+	(void)error;
+	for (uint32_t p = 0; p < src->partitions; p++) {
+		uint32_t found[TOP_COUNT];
+		uint8_t packed[TOP_COUNT * 4];
+
+		trn_rows_load(core, &inst->view[TRN_AP_SRC1], p, 1, value);
+		trn_rows_load(core, src, p, 1, x);
+		for (uint32_t v = 0; v < TOP_COUNT; v++) {
+			uint32_t from = 0;
+
+			/* A value that was asked for before goes on behind its last place. */
+			for (uint32_t u = 0; u < v; u++) {
+				if (value[u] == value[v])
+					from = found[u] == UINT32_MAX ? src->count : found[u] + 1;
+			}
+			while (from < src->count && x[from] != value[v])
+				from++;
+			found[v] = from < src->count ? from : UINT32_MAX;
+			memcpy(packed + v * dst->esize, &found[v], dst->esize);
+		}
+		trn_row_scatter(dst, p, 0, TOP_COUNT, packed);
+	}
+	return 0;
+}

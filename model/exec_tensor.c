@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Effects of the tensor engine: matrix multiplication into PSUM, pass-through and
+ * transposes that keep bits. */
+#include "model/core.h"
+
+/* Elements [from, from + count) of a row as FP32. */
+static void load_range(struct trn_core *core, const struct trn_view *view, uint32_t row,
+		       uint32_t from, uint32_t count, float *dst)
+{
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_row_gather(view, row, from, count, dst);
+	} else if (view->dense) {
+		trn_row_to_f32(dst,
+			       view->base + row * view->pitch + view->offset +
+				       (size_t)from * view->esize,
+			       view->dtype, count);
+	} else {
+		trn_row_gather(view, row, from, count, core->scratch->raw);
+		trn_row_to_f32(dst, core->scratch->raw, view->dtype, count);
+	}
+}
+
+static void store_range(struct trn_core *core, const struct trn_view *view, uint32_t row,
+			uint32_t from, uint32_t count, const float *src)
+{
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_row_scatter(view, row, from, count, src);
+	} else {
+		trn_row_from_f32(core->scratch->raw, src, view->dtype, count);
+		trn_row_scatter(view, row, from, count, core->scratch->raw);
+	}
+}
+
+/* Storage of a dense FP32 view as a matrix, from a column on. */
+static float *view_matrix(const struct trn_view *view, uint32_t column)
+{
+	return (float *)(void *)(view->base + view->offset) + column;
+}
+
+/* One operand of a tile: K rows of count columns. With two rows per partition, k is
+ * 2 * partition + row. Dense FP32 is used where it lies. */
+static const float *tile_load(struct trn_core *core, const struct trn_view *view, uint32_t rows,
+			      uint32_t from, uint32_t count, float *scratch, size_t ld,
+			      size_t *ret_ld)
+{
+	const uint32_t width = view->count / rows;
+
+	if (rows == 1 && view->dtype == TRN_DTYPE_F32 && view->dense) {
+		*ret_ld = view->pitch / sizeof(float);
+		return view_matrix(view, from);
+	}
+	for (uint32_t p = 0; p < view->partitions; p++) {
+		for (uint32_t j = 0; j < rows; j++)
+			load_range(core, view, p, j * width + from, count,
+				   scratch + (p * rows + j) * ld);
+	}
+	*ret_ld = ld;
+	return scratch;
+}
+
+static void gemm(const struct trn_core *core, const struct trn_gemm *tile)
+{
+	const struct trn_model_host *host = &core->chip->model->host;
+
+	if (host->gemm)
+		host->gemm(host->user, tile);
+	else
+		trn_gemm_run(tile);
+}
+
+static void matmul_tile(struct trn_core *core, const struct trn_inst *inst, struct trn_gemm *tile,
+			uint32_t from)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const bool direct = dst->dtype == TRN_DTYPE_F32 && dst->dense;
+
+	tile->c = direct ? view_matrix(dst, from) : core->scratch->gemm_c;
+	tile->ldc = direct ? dst->pitch / sizeof(float) : TRN_GEMM_N;
+	for (uint32_t m = 0; m < tile->m && !direct && tile->accumulate; m++)
+		load_range(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
+	gemm(core, tile);
+	for (uint32_t m = 0; m < tile->m && !direct; m++)
+		store_range(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
+}
+
+/* Activity in cycles, by the groups of 32 rows that the operands use. */
+static void count_activity(struct trn_core *core, const struct trn_inst *inst)
+{
+	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
+	const uint32_t first = still->start / 32;
+	const uint32_t last = (still->start + still->partitions - 1) / 32;
+
+	for (uint32_t row = first; row <= last; row++) {
+		core->pe_busy[row] += inst->cycles;
+		core->pe_fast[row] += (inst->view[TRN_AP_DST].partitions + 3) / 4;
+	}
+}
+
+/* The bits of one moving row each: that of the last stationary row with a value that is
+ * not 0 in column m. A column of zeros gives zero bits. */
+static void matmul_pass(struct trn_core *core, const struct trn_inst *inst)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
+	const uint32_t m_count = dst->partitions;
+	uint8_t *bits = (uint8_t *)core->scratch->b;
+	size_t ld;
+	const float *a = tile_load(core, &inst->view[TRN_AP_SRC0], 1, 0, m_count,
+				   core->scratch->gemm_a, m_count, &ld);
+
+	for (uint32_t m = 0; m < m_count; m++) {
+		uint32_t k = moving->partitions;
+
+		while (k > 0 && a[(k - 1) * ld + m] == 0.0f)
+			k--;
+		if (k > 0)
+			trn_row_gather(moving, k - 1, 0, moving->count, bits);
+		else
+			memset(bits, 0, (size_t)moving->count * moving->esize);
+		trn_row_scatter(dst, m, 0, dst->count, bits);
+	}
+}
+
+int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
+	const uint32_t rows = inst->head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
+	const uint32_t n = moving->count / rows;
+	struct trn_gemm tile = {
+		.m = still->count / rows,
+		.k = still->partitions * rows,
+		.accumulate = inst->head.flags & TRN_MATMUL_ACCUMULATE,
+	};
+
+	(void)error;
+	count_activity(core, inst);
+	core->chip->counters.matmul_macs += (uint64_t)tile.m * tile.k * n;
+	if (inst->head.flags & TRN_MATMUL_TRANSPOSE) {
+		matmul_pass(core, inst);
+		return 0;
+	}
+	tile.a = tile_load(core, still, rows, 0, tile.m, core->scratch->gemm_a, tile.m, &tile.lda);
+	for (uint32_t from = 0; from < n; from += TRN_GEMM_N) {
+		tile.n = n - from < TRN_GEMM_N ? n - from : TRN_GEMM_N;
+		tile.b = tile_load(core, moving, rows, from, tile.n, core->scratch->gemm_b,
+				   TRN_GEMM_N, &tile.ldb);
+		matmul_tile(core, inst, &tile, from);
+	}
+	return 0;
+}
+
+/* Element (f, p) of the result is element (p, f) of the source, in a container of to
+ * bytes whose upper part is 0. */
+static void flip(uint8_t *dst, const uint8_t *src, uint32_t p_count, uint32_t f_count,
+		 uint32_t from, uint32_t to)
+{
+	memset(dst, 0, (size_t)p_count * f_count * to);
+	for (uint32_t f = 0; f < f_count; f++) {
+		for (uint32_t p = 0; p < p_count; p++)
+			memcpy(dst + (f * p_count + p) * to, src + (p * f_count + f) * from, from);
+	}
+}
+
+int trn_exec_transpose(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	uint8_t *flipped = (uint8_t *)core->scratch->a;
+
+	(void)error;
+	if (inst->engine == TRN_ENGINE_TENSOR)
+		count_activity(core, inst);
+	trn_rows_gather(src, 0, src->partitions, core->scratch->raw);
+	flip(flipped, core->scratch->raw, src->partitions, src->count, src->esize, dst->esize);
+	trn_rows_scatter(dst, 0, dst->partitions, flipped);
+	return 0;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Effects of elementwise instructions and reductions. Each works on blocks of
+ * partitions: all sources of a block are read before anything of it is written. */
+#include "model/core.h"
+
+#include "model/act.h"
+
+static bool is_int32(const struct trn_view *view)
+{
+	return view->dtype == TRN_DTYPE_S32 || view->dtype == TRN_DTYPE_U32;
+}
+
+/* A block of partitions under work. */
+struct block {
+	uint32_t first, rows;
+	size_t count; /* elements */
+};
+
+static bool block_next(struct block *block, const struct trn_view *view)
+{
+	const uint32_t size = trn_rows_block(view);
+
+	block->first += block->rows;
+	if (block->first >= view->partitions)
+		return false;
+	block->rows = view->partitions - block->first < size ? view->partitions - block->first :
+							       size;
+	block->count = (size_t)block->rows * view->count;
+	return true;
+}
+
+int trn_exec_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, src)) {
+		if (dst->dtype == src->dtype) {
+			trn_rows_gather(src, block.first, block.rows, core->scratch->raw);
+			trn_rows_scatter(dst, block.first, block.rows, core->scratch->raw);
+		} else {
+			trn_rows_load(core, src, block.first, block.rows, core->scratch->a);
+			trn_rows_store(core, dst, block.first, block.rows, core->scratch->a);
+		}
+	}
+	return 0;
+}
+
+int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	uint8_t *raw = core->scratch->raw;
+	uint8_t pattern[4];
+
+	(void)error;
+	if (dst->dtype >= TRN_DTYPE_F32) {
+		float value;
+
+		memcpy(&value, &inst->imm[0], sizeof(value));
+		trn_store_f32(pattern, dst->dtype, value);
+	} else {
+		memcpy(pattern, &inst->imm[0], sizeof(pattern));
+	}
+	for (uint32_t i = 0; i < dst->count; i++)
+		memcpy(raw + (size_t)i * dst->esize, pattern, dst->esize);
+	for (uint32_t p = 0; p < dst->partitions; p++)
+		trn_row_scatter(dst, p, 0, dst->count, raw);
+	return 0;
+}
+
+/* ---- integers ---- */
+
+/* Packed elements to and from 32-bit words, in place of FP32. */
+static void bits_load(struct trn_core *core, const struct trn_view *view, const struct block *block,
+		      uint32_t *dst)
+{
+	const uint8_t *raw = core->scratch->raw;
+
+	trn_rows_gather(view, block->first, block->rows, core->scratch->raw);
+	for (size_t i = 0; i < block->count; i++) {
+		dst[i] = 0;
+		memcpy(&dst[i], raw + i * view->esize, view->esize);
+	}
+}
+
+static void bits_store(struct trn_core *core, const struct trn_view *view,
+		       const struct block *block, const uint32_t *src)
+{
+	uint8_t *raw = core->scratch->raw;
+
+	for (size_t i = 0; i < block->count; i++)
+		memcpy(raw + i * view->esize, &src[i], view->esize);
+	trn_rows_scatter(view, block->first, block->rows, raw);
+}
+
+static uint32_t *as_bits(float *buffer)
+{
+	return (uint32_t *)(void *)buffer;
+}
+
+/* 32-bit arithmetic; comparisons are unsigned when both sides are. */
+static uint32_t exact(uint32_t op, uint32_t a, uint32_t b, bool is_unsigned)
+{
+	const uint32_t flip = is_unsigned ? 0x80000000u : 0;
+
+	if (op == TRN_ALU_MAX || op == TRN_ALU_MIN)
+		return trn_alu_register(op, a ^ flip, b ^ flip) ^ flip;
+	if (op >= TRN_ALU_GE && op <= TRN_ALU_LT)
+		return trn_alu_register(op, a ^ flip, b ^ flip);
+	return trn_alu_register(op, a, b);
+}
+
+static bool exact_operator(uint32_t op)
+{
+	return op <= TRN_ALU_LXOR;
+}
+
+/* Bits on the vector engine, exact 32-bit integers on gpsimd. */
+static void tensor_tensor_bits(struct trn_core *core, const struct trn_inst *inst,
+			       const struct block *block)
+{
+	const struct trn_view *a = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *b = &inst->view[TRN_AP_SRC1];
+	const bool is_unsigned = a->dtype == TRN_DTYPE_U32 && b->dtype == TRN_DTYPE_U32;
+	const bool bits = trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT;
+	uint32_t *x = as_bits(core->scratch->a), *y = as_bits(core->scratch->b);
+
+	bits_load(core, a, block, x);
+	bits_load(core, b, block, y);
+	for (size_t i = 0; i < block->count; i++)
+		x[i] = bits ? trn_alu_bits(inst->op0, x[i], y[i]) :
+			      exact(inst->op0, x[i], y[i], is_unsigned);
+	bits_store(core, &inst->view[TRN_AP_DST], block, x);
+}
+
+int trn_exec_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *a = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *b = &inst->view[TRN_AP_SRC1];
+	const bool integers = inst->engine == TRN_ENGINE_GPSIMD && is_int32(a) && is_int32(b) &&
+			      is_int32(dst) && exact_operator(inst->op0);
+	struct trn_scratch *scratch = core->scratch;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, dst)) {
+		if (integers || trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT) {
+			tensor_tensor_bits(core, inst, &block);
+			continue;
+		}
+		trn_rows_load(core, a, block.first, block.rows, scratch->a);
+		trn_rows_load(core, b, block.first, block.rows, scratch->b);
+		trn_alu_rows(inst->op0, scratch->a, scratch->a, scratch->b, block.count);
+		trn_rows_store(core, dst, block.first, block.rows, scratch->a);
+	}
+	return 0;
+}
+
+/* ---- one operand per partition ---- */
+
+/* Operand a or b of all partitions: a column, or the immediate in each. */
+static const float *operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which)
+{
+	float *column = core->scratch->column[which];
+	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
+
+	if (inst->live >> slot & 1) {
+		trn_rows_gather(&inst->view[slot], 0, inst->view[slot].partitions, column);
+		return column;
+	}
+	for (uint32_t p = 0; p < inst->view[TRN_AP_DST].partitions; p++)
+		memcpy(&column[p], &inst->imm[which], sizeof(column[p]));
+	return column;
+}
+
+static void tensor_scalar_bits(struct trn_core *core, const struct trn_inst *inst,
+			       const struct block *block, const float *const operand[2])
+{
+	const uint32_t width = inst->view[TRN_AP_DST].count;
+	uint32_t *x = as_bits(core->scratch->a);
+
+	bits_load(core, &inst->view[TRN_AP_SRC0], block, x);
+	for (uint32_t which = 0; which < 2; which++) {
+		const uint32_t op = which == 0 ? inst->op0 : inst->op1;
+		const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
+
+		for (size_t i = 0; i < block->count; i++) {
+			uint32_t b;
+
+			memcpy(&b, &operand[which][block->first + i / width], sizeof(b));
+			x[i] = reverse ? trn_alu_bits(op, b, x[i]) : trn_alu_bits(op, x[i], b);
+		}
+	}
+	bits_store(core, &inst->view[TRN_AP_DST], block, x);
+}
+
+int trn_exec_tensor_scalar(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const float *operand[2] = { operand_load(core, inst, 0), operand_load(core, inst, 1) };
+	const bool bits = trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT ||
+			  trn_alu_group(inst->op1) == TRN_ALU_GROUP_BIT;
+	const uint32_t op[2] = { inst->op0, inst->op1 };
+	float *x = core->scratch->a;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, dst)) {
+		if (bits) {
+			tensor_scalar_bits(core, inst, &block, operand);
+			continue;
+		}
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		for (uint32_t which = 0; which < 2; which++) {
+			const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
+
+			if (op[which] == TRN_ALU_BYPASS && !reverse)
+				continue;
+			for (uint32_t r = 0; r < block.rows; r++) {
+				float *row = x + (size_t)r * dst->count;
+
+				trn_alu_scalar(op[which], row, row, operand[which][block.first + r],
+					       reverse, dst->count);
+			}
+		}
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	return 0;
+}
+
+/* ---- reductions ---- */
+
+static uint32_t reduce_bits(uint32_t op, const uint32_t *x, uint32_t count)
+{
+	uint32_t a = x[0];
+
+	for (uint32_t i = 1; i < count; i++)
+		a = trn_alu_bits(op, a, x[i]);
+	return a;
+}
+
+int trn_exec_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const uint32_t width = src->count / dst->count;
+	const bool bits = trn_alu_group(inst->func) == TRN_ALU_GROUP_BIT;
+	const bool negate = inst->head.flags & TRN_REDUCE_NEGATE;
+	float *x = core->scratch->a, *y = core->scratch->b;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, src)) {
+		const struct block out = { block.first, block.rows,
+					   (size_t)block.rows * dst->count };
+
+		if (bits) {
+			bits_load(core, src, &block, as_bits(x));
+			for (size_t i = 0; i < out.count; i++)
+				as_bits(y)[i] =
+					reduce_bits(inst->func, as_bits(x) + i * width, width);
+			bits_store(core, dst, &out, as_bits(y));
+			continue;
+		}
+		trn_rows_load(core, src, block.first, block.rows, x);
+		for (size_t i = 0; i < out.count; i++) {
+			const float sum = trn_alu_reduce(inst->func, x + i * width, width);
+
+			y[i] = negate ? -sum : sum;
+		}
+		trn_rows_store(core, dst, block.first, block.rows, y);
+	}
+	return 0;
+}
+
+/* ---- activation ---- */
+
+void trn_accumulate(const struct trn_inst *inst, uint32_t op, float empty, float *lane,
+		    const float *row, uint32_t count)
+{
+	const float sum = inst->mode >= TRN_REDUCE_ACCUMULATE ? trn_alu_reduce(op, row, count) :
+								empty;
+
+	if (inst->mode == TRN_REDUCE_RESET)
+		*lane = empty;
+	else if (inst->mode == TRN_REDUCE_RESET_REDUCE)
+		*lane = sum;
+	else if (inst->mode == TRN_REDUCE_ACCUMULATE)
+		trn_alu_rows(op, lane, lane, &sum, 1);
+	else if (inst->engine == TRN_ENGINE_VECTOR)
+		*lane = __builtin_nanf(""); /* an idle instruction clobbers it there */
+}
+
+void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, const float *lanes)
+{
+	const struct trn_view *out = &inst->view[TRN_AP_DST2];
+
+	if (inst->live & TRN_SLOT(DST2))
+		trn_rows_store(core, out, 0, out->partitions, lanes);
+}
+
+int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const float *scale = operand_load(core, inst, 0);
+	const float *bias = operand_load(core, inst, 1);
+	float *x = core->scratch->a;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, dst)) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		for (uint32_t r = 0; r < block.rows; r++) {
+			float *row = x + (size_t)r * dst->count;
+			const float s = scale[block.first + r], b = bias[block.first + r];
+
+			for (uint32_t i = 0; i < dst->count; i++)
+				row[i] = row[i] * s + b;
+		}
+		trn_act_row(inst->func, x, x, block.count);
+		for (uint32_t r = 0; r < block.rows; r++)
+			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &core->acc_scalar[block.first + r],
+				       x + (size_t)r * dst->count, dst->count);
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	trn_accumulator_read(core, inst, core->acc_scalar);
+	return 0;
+}
+
+int trn_exec_exponential(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const float *top = operand_load(core, inst, 0);
+	float *x = core->scratch->a;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, dst)) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		for (uint32_t r = 0; r < block.rows; r++) {
+			float *row = x + (size_t)r * dst->count;
+
+			for (uint32_t i = 0; i < dst->count; i++)
+				row[i] -= top[block.first + r];
+		}
+		trn_act_row(TRN_ACT_EXP, x, x, block.count);
+		for (uint32_t r = 0; r < block.rows; r++)
+			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &core->acc_vector[block.first + r],
+				       x + (size_t)r * dst->count, dst->count);
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	trn_accumulator_read(core, inst, core->acc_vector);
+	return 0;
+}
+
+int trn_exec_reciprocal(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	float *x = core->scratch->a;
+	struct block block = { 0 };
+
+	(void)error;
+	while (block_next(&block, dst)) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		for (size_t i = 0; i < block.count; i++)
+			x[i] = 1.0f / x[i];
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	return 0;
+}

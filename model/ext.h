@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The extension block inside: queues, windows, claims. Shared by ext.c, ext_queue.c
+ * and ext_launch.c; nobody else includes it. */
+#ifndef MODEL_EXT_H
+#define MODEL_EXT_H
+
+#include "model/core.h"
+#include "model/parts.h"
+
+#define TRN_CORE_NONE UINT32_MAX
+#define TRN_QUEUE_NONE UINT32_MAX
+
+struct trn_window_range {
+	uint64_t base, size;
+	uint32_t rights;
+};
+
+/* What a stopped queue shows. */
+struct trn_queue_error {
+	uint32_t code, tag, opcode;
+	uint32_t core, engine, pc, operand, rule;
+	uint64_t address;
+};
+
+struct trn_queue {
+	struct trn_launch *launch;
+	uint32_t index;
+	uint32_t state; /* enum trn_ext_queue_state */
+	uint32_t epoch; /* events of an older epoch are stale */
+	uint64_t base, status;
+	uint32_t entries, window;
+	uint32_t head, tail;
+	bool busy; /* a command is under way, or the fetch of one */
+	struct trn_ext_cmd cmd;
+	uint64_t done; /* bytes of a COPY or FILL that have moved */
+	uint32_t core; /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
+	struct trn_queue_error error;
+};
+
+struct trn_claim {
+	uint32_t token;
+	uint64_t since_ps;
+};
+
+/* Who runs on a core and who stands in line for it, in order of arrival. */
+struct trn_core_line {
+	uint32_t runner; /* queue, or TRN_QUEUE_NONE */
+	uint32_t count;
+	uint8_t queue[TRN_EXT_QUEUES];
+};
+
+struct trn_launch {
+	struct trn_chip *chip;
+	uint32_t time_hi; /* latched by a read of TIME_LO */
+	struct trn_queue queue[TRN_EXT_QUEUES];
+	uint32_t waiting; /* queues in state WAITING */
+	struct trn_window_range window[TRN_EXT_WINDOWS][TRN_EXT_WINDOW_RANGES];
+	struct trn_claim claim[TRN_CORES];
+	struct trn_core_line line[TRN_CORES];
+	uint64_t hbm_ready_ps[TRN_HBMS];
+};
+
+/* ext_queue.c */
+uint32_t trn_queue_read(struct trn_queue *queue, uint32_t reg);
+/* False when the register is not there. */
+bool trn_queue_write(struct trn_queue *queue, uint32_t reg, uint32_t value);
+bool trn_queue_doorbell(struct trn_queue *queue, uint32_t reg, uint32_t value);
+/* The command under way is done: the next one. */
+void trn_queue_finish(struct trn_queue *queue);
+/* Stops the queue at the command under way. The caller fills code, address and what it
+ * knows of the core; tag and opcode come from the command unless opcode is set. */
+void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error);
+void trn_queue_fail_code(struct trn_queue *queue, enum trn_ext_error code, uint64_t address);
+void trn_queue_disable(struct trn_queue *queue);
+/* Looks again at what a waiting queue waits for. */
+void trn_queue_recheck(struct trn_queue *queue);
+/* Runs fn(queue, 0, epoch) later; fails the queue when there is no memory. */
+void trn_queue_after(struct trn_queue *queue, uint64_t delay_ps,
+		     void (*fn)(void *arg, uint64_t a, uint64_t b));
+
+/* ext_launch.c */
+void trn_launch_begin(struct trn_queue *queue);
+/* Leaves the line, or detaches from a running launch, which goes on alone. */
+void trn_launch_forget(struct trn_queue *queue);
+
+#endif /* MODEL_EXT_H */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model's own matrix tile: c[m][n] is one chain of fused multiply-adds over
+ * ascending k, the definition that every faster library is measured by. The chain of
+ * one element is sequential; elements are independent, so vectors run across n. */
+#include "model/core.h"
+
+#define TILE_M 4u
+#define TILE_N 32u
+
+#define BODY static inline __attribute__((always_inline))
+
+BODY void tile_full(const struct trn_gemm *g, uint32_t m0, uint32_t n0)
+{
+	float acc[TILE_M][TILE_N];
+
+	for (uint32_t m = 0; m < TILE_M; m++) {
+		for (uint32_t n = 0; n < TILE_N; n++)
+			acc[m][n] = g->accumulate ? g->c[(m0 + m) * g->ldc + n0 + n] : 0.0f;
+	}
+	for (uint32_t k = 0; k < g->k; k++) {
+		const float *a = g->a + k * g->lda + m0;
+		const float *b = g->b + k * g->ldb + n0;
+
+		for (uint32_t m = 0; m < TILE_M; m++) {
+			for (uint32_t n = 0; n < TILE_N; n++)
+				acc[m][n] = __builtin_fmaf(a[m], b[n], acc[m][n]);
+		}
+	}
+	for (uint32_t m = 0; m < TILE_M; m++) {
+		for (uint32_t n = 0; n < TILE_N; n++)
+			g->c[(m0 + m) * g->ldc + n0 + n] = acc[m][n];
+	}
+}
+
+/* What does not fill a tile: one row of c at a time. */
+BODY void row_part(const struct trn_gemm *g, uint32_t m, uint32_t n0, uint32_t n1)
+{
+	float *c = g->c + m * g->ldc;
+
+	for (uint32_t n = n0; n < n1 && !g->accumulate; n++)
+		c[n] = 0.0f;
+	for (uint32_t k = 0; k < g->k; k++) {
+		const float a = g->a[k * g->lda + m];
+		const float *b = g->b + k * g->ldb;
+
+		for (uint32_t n = n0; n < n1; n++)
+			c[n] = __builtin_fmaf(a, b[n], c[n]);
+	}
+}
+
+BODY void gemm_body(const struct trn_gemm *g)
+{
+	const uint32_t m_full = g->m - g->m % TILE_M;
+	const uint32_t n_full = g->n - g->n % TILE_N;
+
+	for (uint32_t m = 0; m < m_full; m += TILE_M) {
+		for (uint32_t n = 0; n < n_full; n += TILE_N)
+			tile_full(g, m, n);
+	}
+	for (uint32_t m = 0; m < g->m; m++)
+		row_part(g, m, m < m_full ? n_full : 0, g->n);
+}
+
+static void gemm_plain(const struct trn_gemm *g)
+{
+	gemm_body(g);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void gemm_fma(const struct trn_gemm *g)
+{
+	gemm_body(g);
+}
+
+/* The unit gives the bits that fmaf() defines, so which one runs cannot be seen. */
+void trn_gemm_run(const struct trn_gemm *gemm)
+{
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+		gemm_fma(gemm);
+	else
+		gemm_plain(gemm);
+}
+#else
+void trn_gemm_run(const struct trn_gemm *gemm)
+{
+	gemm_plain(gemm);
+}
+#endif

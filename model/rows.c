@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of an access pattern to and from packed buffers: the loads and stores of every
+ * engine. A row is one partition's elements in the order of the pattern's loops. */
+#include "model/core.h"
+
+#define ROWS_BLOCK 8192u /* elements: 32 KiB of FP32, the size of a first-level cache */
+
+static uint8_t *row_at(const struct trn_view *view, uint32_t row)
+{
+	return view->base + row * view->pitch;
+}
+
+/* One strided run. The size is a constant in each branch, so each is a plain loop. */
+static void run_gather(uint8_t *dst, const uint8_t *src, ptrdiff_t step, uint32_t count,
+		       uint32_t esize)
+{
+	if (step == (ptrdiff_t)esize) {
+		memcpy(dst, src, (size_t)count * esize);
+	} else if (esize == 4) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(dst + 4u * i, src + (ptrdiff_t)i * step, 4);
+	} else if (esize == 2) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(dst + 2u * i, src + (ptrdiff_t)i * step, 2);
+	} else {
+		for (uint32_t i = 0; i < count; i++)
+			dst[i] = src[(ptrdiff_t)i * step];
+	}
+}
+
+static void run_scatter(uint8_t *dst, const uint8_t *src, ptrdiff_t step, uint32_t count,
+			uint32_t esize)
+{
+	if (step == (ptrdiff_t)esize) {
+		memcpy(dst, src, (size_t)count * esize);
+	} else if (esize == 4) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(dst + (ptrdiff_t)i * step, src + 4u * i, 4);
+	} else if (esize == 2) {
+		for (uint32_t i = 0; i < count; i++)
+			memcpy(dst + (ptrdiff_t)i * step, src + 2u * i, 2);
+	} else {
+		for (uint32_t i = 0; i < count; i++)
+			dst[(ptrdiff_t)i * step] = src[i];
+	}
+}
+
+/* A place inside a row's loops. */
+struct walk {
+	const struct trn_view *view;
+	uint32_t i[4];
+	ptrdiff_t offset; /* bytes from the start of the partition */
+};
+
+static void walk_start(struct walk *walk, const struct trn_view *view, uint32_t from)
+{
+	walk->view = view;
+	walk->offset = (ptrdiff_t)view->offset;
+	for (uint32_t d = view->ndims; d-- > 0;) {
+		walk->i[d] = from % view->num[d];
+		from /= view->num[d];
+		walk->offset += (ptrdiff_t)walk->i[d] * view->step[d] * view->esize;
+	}
+}
+
+/* Elements left in the innermost loop. */
+static uint32_t walk_run(const struct walk *walk)
+{
+	const uint32_t last = walk->view->ndims - 1;
+
+	return walk->view->num[last] - walk->i[last];
+}
+
+static void walk_advance(struct walk *walk, uint32_t count)
+{
+	const struct trn_view *view = walk->view;
+	uint32_t d = view->ndims - 1;
+
+	walk->i[d] += count;
+	walk->offset += (ptrdiff_t)count * view->step[d] * view->esize;
+	while (walk->i[d] == view->num[d] && d > 0) {
+		walk->offset -= (ptrdiff_t)view->num[d] * view->step[d] * view->esize;
+		walk->i[d] = 0;
+		d--;
+		walk->i[d]++;
+		walk->offset += (ptrdiff_t)view->step[d] * view->esize;
+	}
+}
+
+void trn_row_gather(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
+		    void *dst)
+{
+	const uint8_t *src = row_at(view, row);
+	const ptrdiff_t step = (ptrdiff_t)view->step[view->ndims - 1] * view->esize;
+	struct walk walk;
+	uint8_t *out = dst;
+
+	if (view->dense) {
+		memcpy(out, src + view->offset + (size_t)from * view->esize,
+		       (size_t)count * view->esize);
+		return;
+	}
+	walk_start(&walk, view, from);
+	while (count > 0) {
+		const uint32_t run = walk_run(&walk) < count ? walk_run(&walk) : count;
+
+		run_gather(out, src + walk.offset, step, run, view->esize);
+		out += (size_t)run * view->esize;
+		count -= run;
+		if (count > 0)
+			walk_advance(&walk, run);
+	}
+}
+
+void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
+		     const void *src)
+{
+	uint8_t *dst = row_at(view, row);
+	const ptrdiff_t step = (ptrdiff_t)view->step[view->ndims - 1] * view->esize;
+	struct walk walk;
+	const uint8_t *in = src;
+
+	if (view->dense) {
+		memcpy(dst + view->offset + (size_t)from * view->esize, in,
+		       (size_t)count * view->esize);
+		return;
+	}
+	walk_start(&walk, view, from);
+	while (count > 0) {
+		const uint32_t run = walk_run(&walk) < count ? walk_run(&walk) : count;
+
+		run_scatter(dst + walk.offset, in, step, run, view->esize);
+		in += (size_t)run * view->esize;
+		count -= run;
+		if (count > 0)
+			walk_advance(&walk, run);
+	}
+}
+
+void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst)
+{
+	const size_t bytes = (size_t)view->count * view->esize;
+	uint8_t *out = dst;
+
+	for (uint32_t r = 0; r < rows; r++)
+		trn_row_gather(view, first + r, 0, view->count, out + r * bytes);
+}
+
+void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src)
+{
+	const size_t bytes = (size_t)view->count * view->esize;
+	const uint8_t *in = src;
+
+	for (uint32_t r = 0; r < rows; r++)
+		trn_row_scatter(view, first + r, 0, view->count, in + r * bytes);
+}
+
+void trn_rows_load(struct trn_core *core, const struct trn_view *view, uint32_t first,
+		   uint32_t rows, float *dst)
+{
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_rows_gather(view, first, rows, dst);
+	} else if (rows == 1 && view->dense) {
+		trn_row_to_f32(dst, row_at(view, first) + view->offset, view->dtype, view->count);
+	} else {
+		trn_rows_gather(view, first, rows, core->scratch->raw);
+		trn_row_to_f32(dst, core->scratch->raw, view->dtype, (size_t)rows * view->count);
+	}
+}
+
+void trn_rows_store(struct trn_core *core, const struct trn_view *view, uint32_t first,
+		    uint32_t rows, const float *src)
+{
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_rows_scatter(view, first, rows, src);
+	} else if (rows == 1 && view->dense) {
+		trn_row_from_f32(row_at(view, first) + view->offset, src, view->dtype, view->count);
+	} else {
+		trn_row_from_f32(core->scratch->raw, src, view->dtype, (size_t)rows * view->count);
+		trn_rows_scatter(view, first, rows, core->scratch->raw);
+	}
+}
+
+uint32_t trn_rows_block(const struct trn_view *view)
+{
+	const uint32_t rows = ROWS_BLOCK / view->count;
+
+	return rows > 1 ? rows : 1;
+}
