@@ -106,8 +106,8 @@ int trn_error_post(struct trn_context *context, const struct trn_error *error)
 	return error->code;
 }
 
-static void error_cause(struct trn_error *error, struct trn_device *device, const char *fmt,
-			va_list args)
+static TRN_PRINTF(3, 0) void error_cause(struct trn_error *error, struct trn_device *device,
+					 const char *fmt, va_list args)
 {
 	if (device)
 		trn_text_copy(error->device, sizeof(error->device), device->info.uri);
