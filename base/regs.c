@@ -167,50 +167,33 @@ struct block {
 	size_t rule_count;
 };
 
-/* clang-format off: these are rows of tables, not blocks. */
-#define REG(n, o)               \
-	{                       \
-		n, o, { 0, 0 }, \
-		{               \
-			0, 0    \
-		}               \
-	}
-#define ARRAY(n, o, c, s)       \
-	{                       \
-		n, o, { c, 0 }, \
-		{               \
-			s, 0    \
-		}               \
-	}
-#define ARRAY2(n, o, c0, s0, c1, s1) \
-	{                            \
-		n, o, { c0, c1 },    \
-		{                    \
-			s0, s1       \
-		}                    \
-	}
-#define QUEUE(n, o)                                                              \
+/* Rows of tables, not blocks. */
+/* clang-format off */
+#define REG(n, o) { n, o, { 0, 0 }, { 0, 0 } }
+#define ARRAY(n, o, c, s) { n, o, { c, 0 }, { s, 0 } }
+#define ARRAY2(n, o, c0, s0, c1, s1) { n, o, { c0, c1 }, { s0, s1 } }
+#define QUEUE(n, o) \
 	ARRAY("m2s.q%." n, TRN_UDMA_M2S + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000), \
-		ARRAY("s2m.q%." n, TRN_UDMA_S2M + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000)
-#define INTERRUPT(n, o)                                              \
-	REG(n ".cause", (o) + TRN_UDMA_INT_CAUSE),                   \
-		REG(n ".cause_set", (o) + TRN_UDMA_INT_CAUSE_SET),   \
-		REG(n ".mask", (o) + TRN_UDMA_INT_MASK),             \
-		REG(n ".mask_clear", (o) + TRN_UDMA_INT_MASK_CLEAR), \
-		REG(n ".status", (o) + TRN_UDMA_INT_STATUS),         \
-		REG(n ".control", (o) + TRN_UDMA_INT_CONTROL),       \
-		REG(n ".abort_mask", (o) + TRN_UDMA_INT_ABORT_MASK)
-#define NQ(n, o)                                                       \
-	ARRAY(n ".base_lo", (o) + 0x100, TRN_NQ_GROUPS, 0x28),         \
-		ARRAY(n ".base_hi", (o) + 0x104, TRN_NQ_GROUPS, 0x28), \
-		ARRAY(n ".size", (o) + 0x108, TRN_NQ_GROUPS, 0x28),    \
-		ARRAY(n ".head", (o) + 0x10c, TRN_NQ_GROUPS, 0x28)
-#define SYNC(o)                                                                  \
-	ARRAY("event%", (o) + TRN_TOPSP_EVENTS, TRN_SEMAPHORES, 4),              \
-		ARRAY("sem%.read", (o) + TRN_TOPSP_SEM_READ, TRN_SEMAPHORES, 4), \
-		ARRAY("sem%.set", (o) + TRN_TOPSP_SEM_SET, TRN_SEMAPHORES, 4),   \
-		ARRAY("sem%.inc", (o) + TRN_TOPSP_SEM_INC, TRN_SEMAPHORES, 4),   \
-		ARRAY("sem%.dec", (o) + TRN_TOPSP_SEM_DEC, TRN_SEMAPHORES, 4)
+	ARRAY("s2m.q%." n, TRN_UDMA_S2M + 0x1000 + (o), TRN_DMA_QUEUES, 0x1000)
+#define INTERRUPT(n, o) \
+	REG(n ".cause", (o) + TRN_UDMA_INT_CAUSE), \
+	REG(n ".cause_set", (o) + TRN_UDMA_INT_CAUSE_SET), \
+	REG(n ".mask", (o) + TRN_UDMA_INT_MASK), \
+	REG(n ".mask_clear", (o) + TRN_UDMA_INT_MASK_CLEAR), \
+	REG(n ".status", (o) + TRN_UDMA_INT_STATUS), \
+	REG(n ".control", (o) + TRN_UDMA_INT_CONTROL), \
+	REG(n ".abort_mask", (o) + TRN_UDMA_INT_ABORT_MASK)
+#define NQ(n, o) \
+	ARRAY(n ".base_lo", (o) + 0x100, TRN_NQ_GROUPS, 0x28), \
+	ARRAY(n ".base_hi", (o) + 0x104, TRN_NQ_GROUPS, 0x28), \
+	ARRAY(n ".size", (o) + 0x108, TRN_NQ_GROUPS, 0x28), \
+	ARRAY(n ".head", (o) + 0x10c, TRN_NQ_GROUPS, 0x28)
+#define SYNC(o) \
+	ARRAY("event%", (o) + TRN_TOPSP_EVENTS, TRN_SEMAPHORES, 4), \
+	ARRAY("sem%.read", (o) + TRN_TOPSP_SEM_READ, TRN_SEMAPHORES, 4), \
+	ARRAY("sem%.set", (o) + TRN_TOPSP_SEM_SET, TRN_SEMAPHORES, 4), \
+	ARRAY("sem%.inc", (o) + TRN_TOPSP_SEM_INC, TRN_SEMAPHORES, 4), \
+	ARRAY("sem%.dec", (o) + TRN_TOPSP_SEM_DEC, TRN_SEMAPHORES, 4)
 /* clang-format on */
 
 /* Driver facts 3.6 and 3.7. */

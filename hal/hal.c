@@ -20,8 +20,9 @@ static _Thread_local struct {
 	struct trn_hal_fault fault;
 } last;
 
-static void fault_set(const struct trn_hal_dev *dev, const struct trn_hal_where *where,
-		      const char *fmt, va_list args)
+static TRN_PRINTF(3, 0) void fault_set(const struct trn_hal_dev *dev,
+				       const struct trn_hal_where *where, const char *fmt,
+				       va_list args)
 {
 	last.dev = dev;
 	last.fault = (struct trn_hal_fault){ .engine = UINT32_MAX, .queue = UINT32_MAX };

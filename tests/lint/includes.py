@@ -18,7 +18,7 @@ SEES = [
     ('runtime/', {'base', 'hal-public', 'runtime'}),
     ('kernels/', {'kernels'}),
     ('samples/', set()),
-    ('tools/', set()),
+    ('tools/', {'tools'}),
     ('bench/', set()),
 ]
 

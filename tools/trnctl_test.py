@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs trnctl as a user would: text and JSON of every verb, exit codes, bad command
+lines, hostile arguments. TAP on standard output. usage: trnctl_test.py TRNCTL"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+DEVICES = ['null:', 'mock:trn2', 'mock:trn3']
+OK, FAILURE, USAGE, NO_DEVICE = 0, 1, 2, 3
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, text, *args):
+    if not condition:
+        raise Failed(text % args)
+
+
+class Run:
+    """One call of the tool: status, standard output and error."""
+
+    def __init__(self, *args, device=None, stdout=subprocess.PIPE):
+        env = {k: v for k, v in os.environ.items() if k != 'TRN_DEVICE'}
+        if device:
+            env['TRN_DEVICE'] = device
+        self.args = args
+        done = subprocess.run([TRNCTL, *args], stdin=subprocess.DEVNULL, stdout=stdout,
+                              stderr=subprocess.PIPE, env=env, timeout=120, check=False)
+        self.status = done.returncode
+        self.out = (done.stdout or b'').decode('utf-8')  # invalid UTF-8 is a failure
+        self.err = done.stderr.decode('utf-8', 'replace')
+
+    def expect(self, status):
+        check(self.status == status, '%s: exit status %d, not %d\n%s%s', self.args, self.status,
+              status, self.out, self.err)
+        return self
+
+    def json(self, schema):
+        def twice(pairs):
+            keys = [key for key, _ in pairs]
+            check(len(keys) == len(set(keys)), 'a key twice in %s', keys)
+            return dict(pairs)
+
+        def constant(name):
+            raise Failed('%s is not JSON' % name)
+
+        document = json.loads(self.out, parse_constant=constant, object_pairs_hook=twice)
+        check(document.get('schema') == schema, '%s: schema %s, not %s', self.args,
+              document.get('schema'), schema)
+        return document
+
+
+def fails(*args, status, **more):
+    """A call that fails: a reason on standard error, and as a document with --json."""
+    run = Run(*args, **more).expect(status)
+    check(run.err.strip() != '', '%s: nothing on standard error', args)
+    check('{' not in run.out, '%s: a document without --json', args)
+    document = Run('--json', *args, **more).expect(status).json('trn.error/1')
+    check(document['exit'] == status, 'exit %s in the document', document['exit'])
+    return run, document
+
+
+# ---- the tests: every function test_* runs; a test may return (name, reason) to skip ----
+
+def test_version():
+    Run('version').expect(OK)
+    document = Run('version', '--json').expect(OK).json('trn.version/1')
+    check(document['tool'] == document['library'], 'tool and library differ')
+
+
+def test_help_of_every_verb():
+    text = Run('--help').expect(OK).out
+    verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
+             line.split()[0].isalpha()]
+    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'ps', 'reset', 'version'):
+        check(verb in verbs, '--help does not name %s', verb)
+        run = Run(verb, '--help').expect(OK)
+        check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
+        check('--device' in run.out and '--json' in run.out and '--timeout' in run.out, 'options')
+        check(run.err == '', 'help on standard error')
+        Run(verb, '--usage').expect(OK)
+        Run(verb, '-?').expect(OK)
+
+
+def test_list_without_device():
+    run = Run('list').expect(NO_DEVICE)
+    check('mock:trn3' in run.out, 'no hint')
+    document = Run('list', '--json').expect(NO_DEVICE).json('trn.list/1')
+    check(document['devices'] == [], 'a device from nowhere')
+    schemes = {door['scheme'] for door in document['schemes']}
+    check({'mock', 'null', 'vfio-user', 'vfio', 'drm', 'neuron'} <= schemes, '%s', schemes)
+
+
+def test_list_with_device():
+    for uri in DEVICES:
+        run = Run('--device', uri, 'list').expect(OK)
+        check(uri in run.out, 'the device is not named')
+        document = Run('list', '--json', device=uri).expect(OK).json('trn.list/1')
+        check([d['uri'] for d in document['devices']] == [uri], '%s', document['devices'])
+        check(document['devices'][0]['cores'] > 0, 'no cores')
+
+
+def test_device_before_and_after_the_verb():
+    for args in (('--device', 'null:', 'info', '--json'), ('info', '--device', 'null:', '--json'),
+                 ('--device=null:', '--json', 'info'), ('-dnull:', 'info', '--json'),
+                 ('info', '--json', '-d', 'null:')):
+        document = Run(*args, device='mock:nothing').expect(OK).json('trn.info/1')
+        check(document['device']['uri'] == 'null:', '%s', args)
+    document = Run('-d', 'mock:nothing', 'info', '-d', 'null:', '--json').expect(OK)
+    check(document.json('trn.info/1')['device']['uri'] == 'null:', 'the last one wins')
+
+
+def test_info():
+    for uri in DEVICES:
+        text = Run('-d', uri, 'info').expect(OK).out
+        check('capabilities' in text and 'hbm' in text, 'text')
+        document = Run('-d', uri, 'info', '--json').expect(OK).json('trn.info/1')
+        device = document['device']
+        check(device['hbm_bytes'] >= device['hbm_free_bytes'] > 0, 'HBM sizes')
+        check('simulated' in device['capabilities'], 'a mock that says it is silicon')
+        if uri.startswith('mock:'):
+            check(device['arch'] == uri[5:], 'arch %s', device['arch'])
+            check(isinstance(document['telemetry']['tensor_busy_cycles'][7], int), 'telemetry')
+
+
+def test_no_device():
+    for verb in (['info'], ['selftest'], ['regs'], ['ps'], ['reset'], ['run', 'x.trnx']):
+        run, document = fails(*verb, status=NO_DEVICE)
+        check('mock:trn' in run.err, 'the mock is not named')
+        check(document['error']['name'] == 'ENODEV', '%s', document['error'])
+
+
+def test_bad_uris():
+    for uri in ('bogus:x', 'mock:', 'mock:trn9', 'mock', ':', '%', 'mock:trn3?x=%zz', 'drm:0',
+                'vfio:0000:00:00.0', 'x' * 5000, 'mock:trn3/99', '\x01\x7f', 'mock:\udcff'):
+        run = Run('-d', uri, 'info')
+        check(run.status in (FAILURE, NO_DEVICE) and run.err, '%r: %d', uri[:40], run.status)
+        document = Run('-d', uri, 'info', '--json').json('trn.error/1')
+        check(document['error']['code'] < 0, '%r', uri[:40])
+        check(document['error']['cause'] or document['error']['meaning'], '%r', uri[:40])
+
+
+def test_usage_errors():
+    for args in ([], ['bogus'], ['--bogus'], ['info', '--bogus'], ['info', 'extra'], ['info', '-d'],
+                 ['list', 'a', 'b'], ['--timeout', '0', 'info'], ['--timeout', '-1', 'info'],
+                 ['--timeout', '5x', 'info'], ['--timeout', '', 'info'],
+                 ['--timeout', '99999999999999999999', 'info'], ['--timeout', '2d', 'info'],
+                 ['reset', '--cores', ''], ['reset', '--cores', '0,'], ['reset', '--cores', '3-1'],
+                 ['reset', '--cores', '99'], ['reset', '--cores', '0-999999999999999999999'],
+                 ['selftest', 'nosuch'], ['run'], ['run', 'a', 'b'], ['run', 'a', '--arg', 'x'],
+                 ['run', 'a', '--core', 'x'], ['run', 'a', '--repeat', '0'],
+                 ['run', 'a', '--save', 'x'], ['regs', 'nosuch'], ['regs', 'no*such'],
+                 ['regs', '0x3'], ['regs', '0x100000000'], ['regs', '--limit', '0'],
+                 ['regs', ''], ['-d', 'null:', 'regs', '--write', 'misc.ack=1'],
+                 ['regs', '--yes-i-mean-it', '--write', 'misc.ack'],
+                 ['regs', '--yes-i-mean-it', '--write', 'misc.ack='],
+                 ['regs', '--yes-i-mean-it', '--write', 'misc.ack=0x100000000'],
+                 ['regs', '--yes-i-mean-it', '--write', 'nosuch=1'],
+                 ['regs', '--yes-i-mean-it', '--write', '=' * 3000]):
+        fails(*args, status=USAGE)
+
+
+def test_json_is_valid_after_bad_bytes():
+    for junk in ('\udcff\udcfe', 'a\udc80b', '"\\\n\t\x1b', 'é\U0001f600', '\udced\udca0\udc80'):
+        Run('--json', junk).expect(USAGE).json('trn.error/1')
+        Run('--json', 'regs', junk).expect(USAGE).json('trn.error/1')
+        Run('--json', '-d', 'null:', 'run', junk).expect(FAILURE).json('trn.error/1')
+
+
+def test_closed_output():
+    with open('/dev/full', 'wb') as full:
+        run = Run('version', stdout=full).expect(FAILURE)
+        check('cannot be written' in run.err, '%s', run.err)
+
+
+def test_regs_names():
+    text = Run('regs', '--names', 'misc.routing_id').expect(OK).out
+    check('0x06c84024' in text, '%s', text)
+    document = Run('regs', '--json', '--names', 'udma0.m2s.q*.tail').expect(OK).json('trn.regs/1')
+    check(len(document['registers']) == 16, '%d registers', len(document['registers']))
+    check(all('value' not in reg for reg in document['registers']), 'values without a device')
+    document = Run('regs', '--json', '--names', '--limit', '5', '*').expect(OK).json('trn.regs/1')
+    check(len(document['registers']) == 5 and document['not_shown'] > 100000, 'limit')
+
+
+def test_regs_read():
+    for uri in ('mock:trn2', 'mock:trn3'):
+        serial = Run('-d', uri, '--json', 'info').json('trn.info/1')['device']['serial']
+        document = Run('-d', uri, '--json', 'regs', 'misc.serial_*').json('trn.regs/1')
+        low, high = [next(reg['value'] for reg in document['registers']
+                          if reg['name'] == 'misc.serial_' + half) for half in ('lo', 'hi')]
+        check(high << 32 | low == serial, '%x %x %x', high, low, serial)
+        check('misc.routing_id' in Run('-d', uri, 'regs').expect(OK).out, 'default pattern')
+        document = Run('-d', uri, '--json', 'regs', '0x06c84024').expect(OK).json('trn.regs/1')
+        check(document['registers'][0]['name'] == 'misc.routing_id', 'name of an offset')
+    fails('-d', 'null:', 'regs', status=FAILURE)
+
+
+def test_regs_write():
+    args = ('-d', 'mock:trn3', '--json', 'regs', '--write', 'core0.sem9.set=0x1234',
+            '--yes-i-mean-it')
+    document = Run(*args, 'core0.sem9.read').expect(OK).json('trn.regs/1')
+    values = {reg['name']: reg for reg in document['registers']}
+    check(values['core0.sem9.set'].get('written') is True, 'the write is not marked')
+    text = Run('-d', 'mock:trn3', 'regs', '--write', 'core0.sem9.set=7', '--yes-i-mean-it').out
+    check('(written)' in text, '%s', text)
+
+
+def test_selftest():
+    checks = Run('selftest', '--list', '--json').expect(OK).json('trn.selftest-list/1')['checks']
+    for uri in DEVICES:
+        document = Run('-d', uri, 'selftest', '--json').expect(OK).json('trn.selftest/1')
+        check(document['result'] == 'ok' and document['failed'] == 0, '%s', document)
+        check([c['name'] for c in document['checks']] == [c['name'] for c in checks], 'names')
+        skipped = [c['name'] for c in document['checks'] if c['result'] == 'skip']
+        check(uri == 'null:' or not skipped, '%s skips %s', uri, skipped)
+    text = Run('-d', 'mock:trn3', 'selftest', 'memory', 'queue').expect(OK).out
+    check('2 ok, 0 failed' in text, '%s', text)
+    document = Run('-d', 'mock:trn3', 'selftest', '--no-reset', 'reset', '--json').json(
+        'trn.selftest/1')
+    check(document['checks'][0]['result'] == 'skip', 'a reset that was not wanted')
+
+
+def test_ps():
+    for uri in ('mock:trn2', 'mock:trn3'):
+        text = Run('-d', uri, 'ps').expect(OK).out
+        check(len(text.splitlines()) == 9 and 'free' in text, '%s', text)
+        document = Run('-d', uri, 'ps', '--json').expect(OK).json('trn.ps/1')
+        check([c['core'] for c in document['cores']] == list(range(8)), 'cores')
+        check(all(c['owner'] is None and c['since_ns'] is None for c in document['cores']), 'free')
+    fails('-d', 'null:', 'ps', status=FAILURE)
+
+
+def test_reset():
+    for uri in ('mock:trn2', 'mock:trn3'):
+        Run('-d', uri, 'reset').expect(OK)
+        document = Run('-d', uri, 'reset', '--json').expect(OK).json('trn.reset/1')
+        check(document['scope'] == 'device' and document['ready'], '%s', document)
+        document = Run('-d', uri, 'reset', '--cores', '0,2-3', '--json').json('trn.reset/1')
+        check(document['cores'] == [0, 2, 3], '%s', document)
+        fails('-d', uri, 'reset', '--cores', '31', status=FAILURE)
+
+
+def test_run_refuses_what_is_no_program():
+    with tempfile.TemporaryDirectory() as folder:
+        junk = os.path.join(folder, 'junk.trnx')
+        with open(junk, 'wb') as file:
+            file.write(b'TRNX' + bytes(range(256)) * 40)
+        empty = os.path.join(folder, 'empty.trnx')
+        with open(empty, 'wb'):
+            pass
+        pipe = os.path.join(folder, 'pipe')
+        os.mkfifo(pipe)
+        for path in (junk, empty, pipe, folder, '/nonexistent', '/dev/zero'):
+            _, document = fails('-d', 'mock:trn3', 'run', path, status=FAILURE)
+            check(document['error']['code'] < 0, '%s', document)
+        _, document = fails('-d', 'mock:trn3', 'run', junk, status=FAILURE)
+        check(document['error']['name'] == 'TRN_EPROGRAM', '%s', document['error'])
+        check(document['error']['cause'], 'no cause')
+        fails('-d', 'mock:trn3', 'run', junk, '--core', '30', status=USAGE)
+
+
+def main():
+    tests = [(name, function) for name, function in globals().items()
+             if name.startswith('test_')]
+    only = sys.argv[2:]
+    failed = 0
+    print('1..%d' % len(tests))
+    for number, (name, function) in enumerate(tests, 1):
+        try:
+            if only and name not in only:
+                print('ok %d - %s # SKIP not asked for' % (number, name))
+                continue
+            function()
+            print('ok %d - %s' % (number, name), flush=True)
+        except (Failed, ValueError, KeyError, IndexError, TypeError, OSError,
+                subprocess.TimeoutExpired) as error:
+            failed += 1
+            for line in ('%s: %s' % (type(error).__name__, error)).splitlines():
+                print('# ' + line)
+            print('not ok %d - %s' % (number, name), flush=True)
+    return 0
+
+
+if __name__ == '__main__':
+    TRNCTL = sys.argv[1]
+    sys.exit(main())
