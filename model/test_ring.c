@@ -141,3 +141,34 @@ void trn_test_ring_start(struct trn_test_ring *ring)
 	trn_test_wr(ring->host, ring->m2s + TRN_UDMAQ_TAIL_INC, ring->added);
 	ring->added = 0;
 }
+
+void trn_test_dma_open(struct trn_test_dma *dma, const char *gen, uint32_t engine, uint32_t size)
+{
+	trn_test_host_init(&dma->host, gen);
+	trn_test_host_open(&dma->host);
+	dma->data = trn_test_host_map(&dma->host, TRN_TEST_DATA, TRN_TEST_DATA_SIZE);
+	trn_test_engine_init(&dma->host, engine);
+	trn_test_ring_init(&dma->ring, &dma->host, engine, 0, TRN_TEST_RINGS, size);
+}
+
+void trn_test_dma_fill(struct trn_test_dma *dma, uint32_t at, uint32_t size, uint32_t seed)
+{
+	for (uint32_t i = 0; i < size; i++)
+		dma->data[at + i] = (uint8_t)(i * 31 + i / 251 + seed);
+}
+
+const uint8_t *trn_test_dma_hbm(struct trn_test_dma *dma, uint32_t stack, uint64_t offset)
+{
+	uint64_t bar4 = stack * TRN_BAR4_SLOT + offset;
+	void *ptr = NULL;
+
+	ck_assert_int_eq(trn_chip_map(dma->host.chip, TRN_BAR_HBM, bar4, 1, &ptr), 0);
+	return ptr;
+}
+
+void trn_test_dma_fault(struct trn_test_dma *dma, const char *spec)
+{
+	const char *why = "";
+
+	ck_assert_msg(trn_model_fault(dma->host.model, spec, &why) == 0, "%s: %s", spec, why);
+}

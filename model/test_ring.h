@@ -32,4 +32,24 @@ void trn_test_ring_copy(struct trn_test_ring *ring, uint64_t dst, uint64_t src, 
 /* Doorbells for what was added, Rx first. */
 void trn_test_ring_start(struct trn_test_ring *ring);
 
+/* One chip with one ring, and memory to copy from: what most UDMA tests need. */
+#define TRN_TEST_DATA UINT64_C(0x20000000)
+#define TRN_TEST_DATA_SIZE 0x400000u
+#define TRN_TEST_RINGS UINT64_C(0x1000000)
+#define TRN_TEST_DATA_AT(o) (TRN_AXI_HOST | (TRN_TEST_DATA + (o)))
+
+struct trn_test_dma {
+	struct trn_test_host host;
+	struct trn_test_ring ring;
+	uint8_t *data; /* host memory at TRN_TEST_DATA */
+};
+
+/* Queue 0 of an engine, initialised. */
+void trn_test_dma_open(struct trn_test_dma *dma, const char *gen, uint32_t engine, uint32_t size);
+/* Bytes that differ from their neighbours and by seed. */
+void trn_test_dma_fill(struct trn_test_dma *dma, uint32_t at, uint32_t size, uint32_t seed);
+/* The model's own bytes of a stack. */
+const uint8_t *trn_test_dma_hbm(struct trn_test_dma *dma, uint32_t stack, uint64_t offset);
+void trn_test_dma_fault(struct trn_test_dma *dma, const char *spec);
+
 #endif /* MODEL_TEST_RING_H */
