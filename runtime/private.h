@@ -295,7 +295,7 @@ struct trn_queue {
 	struct trn_hal_queue *hal;
 	uint32_t depth, mask;
 	_Atomic uint64_t submitted; /* owner writes; a timeline's waiter reads */
-	uint64_t completed;         /* owner */
+	_Atomic uint64_t completed; /* the same */
 	uint64_t base;              /* owner writes under list_lock */
 	uint64_t dropped_after;     /* the last reset dropped (dropped_after, dropped_to] */
 	uint64_t dropped_to;

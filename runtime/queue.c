@@ -43,12 +43,18 @@ static void slot_release(struct trn_queue_slot *slot)
 	slot->ref_count = 0;
 }
 
+static uint64_t completed(const struct trn_queue *queue)
+{
+	return atomic_load_explicit(&queue->completed, memory_order_relaxed);
+}
+
 /* Lets go of what the commands after completed, up to sequence, named. */
 static void release_to(struct trn_queue *queue, uint64_t sequence)
 {
-	while (queue->completed < sequence) {
-		slot_release(&queue->slots[queue->completed & queue->mask]);
-		queue->completed++;
+	while (completed(queue) < sequence) {
+		slot_release(&queue->slots[completed(queue) & queue->mask]);
+		atomic_store_explicit(&queue->completed, completed(queue) + 1,
+				      memory_order_release);
 	}
 }
 
@@ -316,28 +322,40 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 		describe_core(st, e);
 }
 
+static void describe_reset(const struct trn_queue *queue, uint64_t sequence, struct trn_error *e)
+{
+	trn_error_init(e, -TRN_ERESET, "trn_device_reset");
+	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
+	trn_text_copy(e->cause, sizeof(e->cause), "the device was reset under the queue");
+	e->queue = queue->hal->index;
+	e->command = (int64_t)(sequence - 1);
+}
+
 bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
 		    struct trn_error *ret_error)
 {
 	const struct trn_ext_status *st = queue->hal->status;
 	uint64_t top = atomic_load_explicit(&queue->submitted, memory_order_acquire);
+	bool reset = atomic_load(&queue->epoch) != atomic_load(&queue->device->epoch);
 	uint64_t sequence;
 
-	if (atomic_load(&queue->epoch) != atomic_load(&queue->device->epoch) ||
-	    trn_load_acquire32(&st->state) != TRN_QUEUE_ERROR)
+	if (!reset && trn_load_acquire32(&st->state) != TRN_QUEUE_ERROR)
 		return false;
-	/* In error the ring keeps still from the failing command to the last one until
-	 * queue_reset, which takes the list lock. */
-	sequence = failing_sequence(queue, top, st->tag);
+	/* A stopped queue takes nothing more: the ring keeps still from here to the last
+	 * command until queue_reset, which takes the list lock. */
+	sequence = reset ? completed(queue) + 1 : failing_sequence(queue, top, st->tag);
 	for (; sequence <= top; sequence++) {
 		const struct trn_ext_cmd *cmd =
 			&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
 
-		if (cmd->op == TRN_CMD_SIGNAL && cmd->a[0] == timeline->address &&
-		    cmd->a[1] >= value) {
+		if (cmd->op != TRN_CMD_SIGNAL || cmd->a[0] != timeline->address ||
+		    cmd->a[1] < value)
+			continue;
+		if (reset)
+			describe_reset(queue, sequence, ret_error);
+		else
 			trn_queue_describe(queue, top, ret_error);
-			return true;
-		}
+		return true;
 	}
 	return false;
 }
@@ -360,7 +378,7 @@ static void queue_stop_here(struct trn_queue *queue, int code, const char *cause
 	trn_text_copy(error.device, sizeof(error.device), queue->device->info.uri);
 	trn_text_copy(error.cause, sizeof(error.cause), cause);
 	error.queue = queue->hal->index;
-	error.command = (int64_t)queue->completed;
+	error.command = (int64_t)completed(queue);
 	queue_stop(queue, &error);
 }
 
@@ -376,10 +394,11 @@ static void queue_reap(struct trn_queue *queue)
 	/* The device writes state before head and every head before a later error: with this
 	 * order of loads an error never hides a command that finished before it. */
 	state = trn_load_acquire32(&st->state);
-	done = trn_load_acquire32(&st->head) - trn_lo32(queue->completed - queue->base);
+	done = trn_load_acquire32(&st->head) - trn_lo32(completed(queue) - queue->base);
 	if (atomic_load_explicit(&queue->epoch, memory_order_relaxed) !=
 	    atomic_load_explicit(&queue->device->epoch, memory_order_acquire)) {
-		queue_stop_here(queue, -TRN_ERESET, "the device was reset");
+		describe_reset(queue, completed(queue) + 1, &error);
+		queue_stop(queue, &error);
 		return;
 	}
 	if (state == TRN_QUEUE_ERROR) {
@@ -389,11 +408,11 @@ static void queue_reap(struct trn_queue *queue)
 		queue_stop(queue, &error);
 		return;
 	}
-	if (done > submitted(queue) - queue->completed) {
+	if (done > submitted(queue) - completed(queue)) {
 		queue_stop_here(queue, -TRN_EFIRMWARE, "the device reports more than it was given");
 		return;
 	}
-	release_to(queue, queue->completed + done);
+	release_to(queue, completed(queue) + done);
 }
 
 /* ---- submit ---- */
@@ -452,7 +471,7 @@ static int submit_stopped(struct trn_queue *queue)
 
 static bool has_room(const struct trn_queue *queue, uint32_t count)
 {
-	return submitted(queue) - queue->completed + count <= queue->depth;
+	return submitted(queue) - completed(queue) + count <= queue->depth;
 }
 
 static int room_failed(struct trn_queue *queue, int code, uint32_t count, bool waited)
@@ -466,7 +485,7 @@ static int room_failed(struct trn_queue *queue, int code, uint32_t count, bool w
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_submit",
 			"%squeue %u has room for %llu commands, the batch has %u",
 			waited && idle ? "idle: " : "", queue->hal->index,
-			(unsigned long long)(queue->depth - (submitted(queue) - queue->completed)),
+			(unsigned long long)(queue->depth - (submitted(queue) - completed(queue))),
 			count);
 }
 
@@ -572,12 +591,12 @@ static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadl
 	int r = 0;
 
 	queue_reap(queue);
-	while (queue->completed < sequence && !queue->failed && r == 0) {
+	while (completed(queue) < sequence && !queue->failed && r == 0) {
 		r = trn_device_step(queue->device, &round, deadline_ns);
 		queue_reap(queue);
 	}
 	trn_device_flush_log(queue->device);
-	if (queue->completed >= sequence)
+	if (completed(queue) >= sequence)
 		return 0;
 	if (queue->failed)
 		return trn_error_post(queue->object.context, &queue->error);
@@ -666,7 +685,7 @@ TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "resetting queue %u", queue->hal->index);
 	epoch_set(queue, atomic_load(&device->epoch), top);
-	queue->dropped_after = queue->completed;
+	queue->dropped_after = completed(queue);
 	queue->dropped_to = top;
 	queue->failed = false;
 	release_to(queue, top);
