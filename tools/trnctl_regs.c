@@ -201,6 +201,7 @@ static int writes_parse(struct regs *regs)
 static int access_all(struct regs *regs)
 {
 	struct trn_device *device = regs->ctl->device;
+	size_t failed = 0;
 
 	for (size_t i = 0; i < regs->count; i++) {
 		struct reg *reg = &regs->list[i];
@@ -212,9 +213,12 @@ static int access_all(struct regs *regs)
 				return trnctl_fail(regs->ctl, r, "%s was not written", reg->name);
 		}
 		reg->error = trn_diag_reg_read(device, 0, reg->offset, &reg->value);
-		if (reg->error < 0 && regs->count == 1)
-			return trnctl_fail(regs->ctl, reg->error, "%s cannot be read", reg->name);
+		failed += reg->error < 0;
 	}
+	/* One that cannot be read is a row's own matter; none at all is a failure. */
+	if (failed == regs->count)
+		return trnctl_fail(regs->ctl, regs->list[0].error, "%s cannot be read",
+				   regs->list[0].name);
 	return TRNCTL_OK;
 }
 
