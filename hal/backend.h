@@ -19,8 +19,8 @@ int trn_hal_fail_at(const struct trn_hal_dev *dev, int code, const struct trn_ha
 		    const char *fmt, ...) TRN_PRINTF(4, 5);
 /* Puts context in front of the current record ("bring-up, reset: ..."). */
 void trn_hal_fault_prefix(const struct trn_hal_dev *dev, const char *prefix);
-/* A record made for no device yet (dev NULL) becomes dev's. */
-void trn_hal_fault_adopt(const struct trn_hal_dev *dev);
+/* The thread's last record, whosever it is: while opening there is no device to ask. */
+void trn_hal_fault_last(struct trn_hal_fault *ret_fault);
 
 /* The user-space driver over a bus. Owns the bus from the call on, also when it fails. */
 int trn_direct_open(const struct trn_hal_open *open, struct trn_bus *bus,

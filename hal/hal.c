@@ -68,10 +68,9 @@ void trn_hal_fault_prefix(const struct trn_hal_dev *dev, const char *prefix)
 		last.fault.why[0] = '\0';
 }
 
-void trn_hal_fault_adopt(const struct trn_hal_dev *dev)
+void trn_hal_fault_last(struct trn_hal_fault *ret_fault)
 {
-	if (!last.dev)
-		last.dev = dev;
+	*ret_fault = last.fault;
 }
 
 void trn_hal_last_fault(struct trn_hal_dev *dev, struct trn_hal_fault *ret_fault)
@@ -518,7 +517,7 @@ int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
 		trn_free(open->alloc, uri);
 	}
 	if (r < 0 && open->ret_fault)
-		*open->ret_fault = last.fault;
+		trn_hal_fault_last(open->ret_fault);
 	return r;
 }
 
