@@ -20,6 +20,7 @@ struct trn_direct_copyq {
 	struct trn_direct_xfer xfer; /* of the command that runs */
 	bool running;                /* a COPY or FILL has been started */
 	unsigned int polls;
+	bool thorough; /* look at the engine's state now */
 	uint32_t tail; /* the queue's, under the lock */
 };
 
@@ -115,7 +116,7 @@ static void post(struct trn_direct_queue *q)
 static bool run_transfer(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 {
 	struct trn_direct_copyq *c = q->copyq;
-	int r = trn_direct_ring_poll(&c->ring, ++c->polls % POLLS_PER_STATE == 0);
+	int r = trn_direct_ring_poll(&c->ring, c->thorough || ++c->polls % POLLS_PER_STATE == 0);
 
 	if (r == -EAGAIN)
 		return false;
@@ -177,11 +178,12 @@ static bool runs_here(const struct trn_ext_cmd *cmd)
 }
 
 /* Lock held. */
-static bool queue_go_on(struct trn_direct_queue *q)
+static bool queue_go_on(struct trn_direct_queue *q, bool thorough)
 {
 	struct trn_direct_copyq *c = q->copyq;
 	bool moved = false;
 
+	c->thorough = thorough;
 	while (c->status->head != c->tail && c->status->state != TRN_QUEUE_ERROR) {
 		const struct trn_ext_cmd *cmd = current(q);
 
@@ -192,16 +194,16 @@ static bool queue_go_on(struct trn_direct_queue *q)
 	return moved;
 }
 
-bool trn_direct_copyq_pump(struct trn_direct *d, bool wait)
+bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how)
 {
 	bool moved = false;
 
-	if (wait)
+	if (how == TRN_DIRECT_PUMP_WAIT)
 		pthread_mutex_lock(&d->copyq_lock);
 	else if (pthread_mutex_trylock(&d->copyq_lock) != 0)
 		return false;
 	for (uint32_t i = 0; i < DIRECT_COPY_QUEUES; i++) {
-		if (d->copyqs[i] && queue_go_on(d->copyqs[i]))
+		if (d->copyqs[i] && queue_go_on(d->copyqs[i], how == TRN_DIRECT_PUMP_IDLE))
 			moved = true;
 	}
 	pthread_mutex_unlock(&d->copyq_lock);
@@ -325,7 +327,7 @@ int trn_direct_copyq_kick(struct trn_direct_queue *q, uint32_t tail)
 	q->queue.tail = tail;
 	pthread_mutex_lock(&d->copyq_lock);
 	q->copyq->tail = tail;
-	(void)queue_go_on(q);
+	(void)queue_go_on(q, false);
 	pthread_mutex_unlock(&d->copyq_lock);
 	return 0;
 }

@@ -180,9 +180,13 @@ int trn_direct_copyq_open(struct trn_direct *d, const struct trn_hal_queue_desc 
 void trn_direct_copyq_close(struct trn_direct_queue *queue);
 int trn_direct_copyq_kick(struct trn_direct_queue *queue, uint32_t tail);
 int trn_direct_copyq_reset(struct trn_direct_queue *queue);
-/* Lets every copy queue go on. True when one of them did. wait false: nothing when another
- * thread is at it. */
-bool trn_direct_copyq_pump(struct trn_direct *d, bool wait);
+/* Lets every copy queue go on; true when one of them did. */
+enum trn_direct_pump {
+	TRN_DIRECT_PUMP_TRY,  /* nothing when another thread is at it */
+	TRN_DIRECT_PUMP_IDLE, /* the same; nothing is pending, so a silent engine may have stopped */
+	TRN_DIRECT_PUMP_WAIT,
+};
+bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how);
 /* After a device or core reset: the engines of the copy queues start over, what was in
  * flight ends in TRN_EXT_ERR_RESET. */
 int trn_direct_copyq_after_reset(struct trn_direct *d, uint32_t engine_map);

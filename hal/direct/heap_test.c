@@ -162,7 +162,8 @@ START_TEST(random_walk_never_overlaps)
 			if (take(size, align, &offset) < 0)
 				continue;
 			ck_assert_uint_eq(offset % align, 0);
-			for (uint64_t u = (offset - BASE) / UNIT; u < (offset - BASE + size) / UNIT; u++)
+			for (uint64_t u = (offset - BASE) / UNIT; u < (offset - BASE + size) / UNIT;
+			     u++)
 				ck_assert_uint_eq(owner[u]++, 0);
 			live[count].offset = offset;
 			live[count++].size = size;

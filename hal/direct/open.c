@@ -53,13 +53,15 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 static int direct_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_t deadline_ns)
 {
 	struct trn_direct *d = trn_direct_of(dev);
+	bool block = d->ext_caps & TRN_EXT_CAP_LAUNCH;
 	int r;
 
-	if (!(d->ext_caps & TRN_EXT_CAP_LAUNCH) && trn_direct_copyq_pump(d, false))
+	if (!block && trn_direct_copyq_pump(d, TRN_DIRECT_PUMP_TRY))
 		return 0;
 	r = d->bus->ops->progress(d->bus, round, deadline_ns);
 	/* The event may have ended a batch that a copy queue waits for. */
-	if (!(d->ext_caps & TRN_EXT_CAP_LAUNCH) && trn_direct_copyq_pump(d, false))
+	if (!block &&
+	    trn_direct_copyq_pump(d, r == -EAGAIN ? TRN_DIRECT_PUMP_IDLE : TRN_DIRECT_PUMP_TRY))
 		r = 0;
 	return r;
 }

@@ -32,8 +32,8 @@ static size_t all_count;
 
 /* ---- ending a test ---- */
 
-void cts_check(struct cts *c, bool condition, int code, const char *file, int line,
-	       const char *fmt, ...)
+void cts_check(struct cts *c, bool condition, int code, const char *file, int line, const char *fmt,
+	       ...)
 {
 	va_list args;
 	int n;
@@ -244,8 +244,10 @@ static void collect(void)
 			if (all_count == TESTS_MAX)
 				return; /* found by the test that is missing at the end */
 			all[all_count].test = test;
-			all[all_count].ttest = (TTest){ .name = test->name, .fn = run_one,
-							.file = __FILE__, .line = __LINE__ };
+			all[all_count].ttest = (TTest){ .name = test->name,
+							.fn = run_one,
+							.file = __FILE__,
+							.line = __LINE__ };
 			all_count++;
 		}
 	}

@@ -51,17 +51,15 @@ enum cts_verdict cts_expected(const char *uri, const char *test, const char **re
 const char *cts_uri(size_t index);
 
 /* Ends the test when the condition is false. */
-#define CTS_CHECK(c, condition) \
-	cts_check((c), (condition), 0, __FILE__, __LINE__, "%s", #condition)
+#define CTS_CHECK(c, condition) cts_check((c), (condition), 0, __FILE__, __LINE__, "%s", #condition)
 /* Ends the test when the call did not answer 0; its code and record are kept. */
 #define CTS_OK(c, call) cts_check_code((c), (call), 0, __FILE__, __LINE__, #call)
 /* Ends the test when the call did not answer code. */
 #define CTS_CODE(c, code, call) cts_check_code((c), (call), (code), __FILE__, __LINE__, #call)
 
-void cts_check(struct cts *c, bool condition, int code, const char *file, int line,
-	       const char *fmt, ...) TRN_PRINTF(6, 7);
-void cts_check_code(struct cts *c, int r, int wanted, const char *file, int line,
-		    const char *what);
+void cts_check(struct cts *c, bool condition, int code, const char *file, int line, const char *fmt,
+	       ...) TRN_PRINTF(6, 7);
+void cts_check_code(struct cts *c, int r, int wanted, const char *file, int line, const char *what);
 
 /* Common steps. */
 uint64_t cts_deadline(void);

@@ -35,8 +35,8 @@ static void round_trip(struct cts *c, const struct trn_hal_mem *host, const stru
 
 static void sizes_and_alignments(struct cts *c)
 {
-	static const uint64_t sizes[] = { 1,	 2,	3,	4,	7,	  63,	  64,
-					  65,	 255,	4095,	4096,	4097,	  65535,  65536,
+	static const uint64_t sizes[] = { 1,     2,      3,      4,      7,      63,    64,
+					  65,    255,    4095,   4096,   4097,   65535, 65536,
 					  65537, 100000, 131071, 131072, 196609, 300001 };
 	static const uint64_t offsets[] = { 0, 1, 2, 3, 8, 31, 64 };
 	struct trn_hal_mem host = cts_alloc(c, TRN_HAL_MEM_HOST, 2 * SPAN);
@@ -148,8 +148,8 @@ static void more_than_4_gib(struct cts *c)
 		int fd = memfd_create("cts", MFD_CLOEXEC);
 
 		CTS_CHECK(c, fd >= 0 && ftruncate(fd, (off_t)window) == 0);
-		base[i] = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			       0);
+		base[i] = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
 		CTS_CHECK(c, base[i] != MAP_FAILED);
 		for (uint64_t at = 0; at < size; at += window)
 			CTS_CHECK(c, mmap(base[i] + at, trn_min_u64(window, size - at),

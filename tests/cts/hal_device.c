@@ -56,7 +56,8 @@ static void device_reset(struct cts *c)
 	for (int i = 1; i <= 2; i++) {
 		CTS_OK(c, c->dev->ops.reset(c->dev, TRN_HAL_RESET_DEVICE, 0, cts_deadline()));
 		bytes[0] = (uint8_t)i;
-		CTS_OK(c, c->dev->ops.copy(c->dev, hbm.address, host.address, 4096, cts_deadline()));
+		CTS_OK(c,
+		       c->dev->ops.copy(c->dev, hbm.address, host.address, 4096, cts_deadline()));
 		CTS_OK(c, c->dev->ops.copy(c->dev, host.address + 4096, hbm.address, 4096,
 					   cts_deadline()));
 		CTS_CHECK(c, bytes[4096] == (uint8_t)i);
@@ -95,8 +96,7 @@ static void core_resets(struct cts *c)
 	CTS_CODE(c, -EINVAL, c->dev->ops.reset(c->dev, TRN_HAL_RESET_CORES, 0, cts_deadline()));
 	CTS_CODE(c, -EINVAL,
 		 c->dev->ops.reset(c->dev, TRN_HAL_RESET_CORES, all + 1, cts_deadline()));
-	CTS_CODE(c, -EINVAL,
-		 c->dev->ops.reset(c->dev, (enum trn_hal_reset)9, all, cts_deadline()));
+	CTS_CODE(c, -EINVAL, c->dev->ops.reset(c->dev, (enum trn_hal_reset)9, all, cts_deadline()));
 	for (size_t i = 0; i < TRN_ARRAY_LEN(maps); i++) {
 		CTS_OK(c, c->dev->ops.reset(c->dev, TRN_HAL_RESET_CORES, maps[i] & all,
 					    cts_deadline()));
@@ -219,12 +219,14 @@ static void mailbox_refuses(struct cts *c)
 	uint32_t value = 0;
 	size_t got = 0;
 
-	CTS_CODE(c, -EINVAL, c->dev->ops.mailbox(c->dev, 99, &address, 8, &value, 4, &got,
-						 cts_deadline()));
-	CTS_CODE(c, -EINVAL, c->dev->ops.mailbox(c->dev, TRN_MBOX_READ, big, sizeof(big), &value, 4,
-						 &got, cts_deadline()));
-	CTS_CODE(c, -ENOSPC, c->dev->ops.mailbox(c->dev, TRN_MBOX_READ, &address, 8, &value, 2,
-						 &got, cts_deadline()));
+	CTS_CODE(c, -EINVAL,
+		 c->dev->ops.mailbox(c->dev, 99, &address, 8, &value, 4, &got, cts_deadline()));
+	CTS_CODE(c, -EINVAL,
+		 c->dev->ops.mailbox(c->dev, TRN_MBOX_READ, big, sizeof(big), &value, 4, &got,
+				     cts_deadline()));
+	CTS_CODE(c, -ENOSPC,
+		 c->dev->ops.mailbox(c->dev, TRN_MBOX_READ, &address, 8, &value, 2, &got,
+				     cts_deadline()));
 }
 
 static void registers(struct cts *c)

@@ -350,15 +350,15 @@ static void closes_with_work_in_flight(struct cts *c)
 
 	for (int i = 0; i < 4; i++) {
 		struct trn_hal_queue *queue = cts_queue(c, 16);
-		struct trn_ext_cmd cmd = cmd_copy(host.address, host.address + 2 * TRN_MIB,
-						  2 * TRN_MIB);
+		struct trn_ext_cmd cmd =
+			cmd_copy(host.address, host.address + 2 * TRN_MIB, 2 * TRN_MIB);
 		uint32_t tail = cts_put(queue, 0, &cmd);
 
 		CTS_OK(c, c->dev->ops.queue_kick(c->dev, queue, tail));
 		queue_close(c, queue);
 	}
-	CTS_OK(c, c->dev->ops.copy(c->dev, host.address, host.address + 65536, 65536,
-				   cts_deadline()));
+	CTS_OK(c,
+	       c->dev->ops.copy(c->dev, host.address, host.address + 65536, 65536, cts_deadline()));
 	cts_free(c, &host);
 }
 
@@ -373,7 +373,8 @@ static void timestamps(struct cts *c)
 	for (uint32_t i = 0; i < 3; i++) {
 		cmd.a[0] = host.address + 8 * i;
 		CTS_OK(c, run(c, queue, cmd));
-		CTS_OK(c, run(c, queue, cmd_copy(host.address + 4096, host.address + 140000, 100000)));
+		CTS_OK(c,
+		       run(c, queue, cmd_copy(host.address + 4096, host.address + 140000, 100000)));
 	}
 	CTS_CHECK(c, words[0] < words[1] && words[1] < words[2]);
 	CTS_CHECK(c, words[2] != UINT64_MAX);
