@@ -14,11 +14,13 @@ import sys
 RESULT = re.compile(r'^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*)$')
 PLAN = re.compile(r'^1\.\.(\d+)(?:\s*#\s*(.*))?$')
 DIRECTIVE = re.compile(r'(?<!\\)#\s*SKIP\b\s*(.*)$', re.IGNORECASE)
+NOTES = 12
 
 
 def parse_tap(text):
-    """Returns (passed, failed names, skipped [(name, reason)], planned or None)."""
-    passed, failed, skipped, planned = 0, [], [], None
+    """Returns (passed, failed names, skipped [(name, reason)], planned or None). A failed
+    name is followed by the diagnostics that were printed before it."""
+    passed, failed, skipped, planned, notes = 0, [], [], None, []
     for line in text.splitlines():
         plan = PLAN.match(line)
         if plan:
@@ -26,15 +28,17 @@ def parse_tap(text):
             continue
         match = RESULT.match(line)
         if not match:
+            notes = (notes + ['\n           ' + line])[-NOTES:] if line[:1] == '#' else notes
             continue
         directive = DIRECTIVE.search(match.group(3))
         name = match.group(3)[:directive.start()].strip() if directive else match.group(3)
         if directive:
             skipped.append((name, directive.group(1)))
         elif match.group(1):
-            failed.append(name)
+            failed.append(name + ''.join(notes))
         else:
             passed += 1
+        notes = []
     return passed, failed, skipped, planned
 
 
