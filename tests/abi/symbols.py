@@ -23,7 +23,8 @@ PURE_UNDEFINED = re.compile(r'^_*(mem(cpy|set|move|cmp|chr)|str(n?len|n?cmp|chr|
                             r'fmin|fmax|ldexp|scalbn|frexp|copysign)[fl]?|v?snprintf(_chk)?|'
                             r'strto(u?ll|ul|l|d)|'
                             r'(mem(cpy|set|move))_chk|stack_chk_fail|assert_fail|qsort|'
-                            r'cpu_(model|features2|indicator_init)|GLOBAL_OFFSET_TABLE_|errno_location|trn_\w+)$')
+                            r'cpu_(model|features2|indicator_init)|GLOBAL_OFFSET_TABLE_|'
+                            r'errno_location|trn_\w+)$')
 # Instrumented builds add their own names.
 INSTRUMENTED = re.compile(r'^_*(asan|ubsan|tsan|gcov|lsan|sanitizer|odr_asan)')
 
