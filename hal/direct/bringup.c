@@ -178,6 +178,7 @@ static int engines(struct trn_direct *d, uint64_t deadline_ns)
 static int rings(struct trn_direct *d, uint64_t deadline_ns)
 {
 	(void)deadline_ns;
+	atomic_store(&d->suspects, 0);
 	for (uint32_t e = 0; e < DIRECT_H2T_ENGINES; e++) {
 		for (uint32_t q = 0; q < DIRECT_H2T_QUEUES; q++) {
 			struct trn_direct_ring *ring = &d->h2t[e][q];

@@ -9,6 +9,9 @@
 /* Between two looks at the engine's state registers: a marker in host memory is the fast
  * sign, a stopped engine the rare one. */
 #define POLLS_PER_STATE 256
+/* A copy that did not end in this time says something about the engine; in less it says
+ * something about the caller's deadline. */
+#define HUNG_NS UINT64_C(100000000)
 
 /* The core an address is nearest to, or -1. */
 static int address_core(const struct trn_direct *d, uint64_t address)
@@ -41,7 +44,7 @@ static int copy_done(void *arg)
 }
 
 /* The batch did not end: says what is known, and stops the queue so that it cannot write later. */
-static int copy_failed(struct trn_direct_ring *ring, int r, bool idle, uint64_t dst)
+static int copy_failed(struct trn_direct_ring *ring, int r, bool hung, uint64_t dst)
 {
 	struct trn_direct *d = ring->d;
 	const struct trn_hal_where where = { dst, ring->engine, ring->queue };
@@ -50,19 +53,41 @@ static int copy_failed(struct trn_direct_ring *ring, int r, bool idle, uint64_t 
 	if (r == -ETIMEDOUT) {
 		/* An abort may be the reason; its text is better than "no end". */
 		why = trn_direct_ring_poll(ring, true);
-		if (why != 0 && why != -EAGAIN)
-			r = why;
-		else if (why == 0)
+		if (why == 0)
 			return 0;
+		if (why != -EAGAIN)
+			r = why;
 		else
 			trn_hal_fail_at(&d->hal, r, &where,
-					"UDMA engine %u queue %u: copy did not end%s", ring->engine,
-					ring->queue, idle ? ", and the device is idle" : "");
+					"UDMA engine %u queue %u: the copy did not end",
+					ring->engine, ring->queue);
 	}
-	ring->broken = true;
+	if (r == -ETIMEDOUT && hung)
+		atomic_fetch_or(&d->suspects, 1u << (ring->engine - TRN_DMA_H2T_FIRST));
 	/* When this fails the device is worse off than the copy; the next copy finds out. */
 	(void)trn_direct_ring_init(ring);
 	return r;
+}
+
+/* The ring nearest to the addresses; another engine's while that one is suspect. */
+static struct trn_direct_ring *ring_choose(struct trn_direct *d, uint64_t dst, uint64_t src)
+{
+	uint32_t suspects = atomic_load(&d->suspects);
+	int core = address_core(d, dst);
+	uint32_t first;
+
+	if (core < 0)
+		core = address_core(d, src);
+	if (core < 0)
+		core = 0;
+	first = (uint32_t)core / 2;
+	for (uint32_t i = 0; i < DIRECT_H2T_ENGINES; i++) {
+		uint32_t engine = (first + i) % DIRECT_H2T_ENGINES;
+
+		if (!(suspects >> engine & 1))
+			return &d->h2t[engine][core % 2];
+	}
+	return &d->h2t[first][core % 2];
 }
 
 int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_t size,
@@ -70,16 +95,12 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 {
 	struct trn_direct *d = trn_direct_of(dev);
 	struct trn_direct_xfer xfer = { .dst = dst, .src = src, .left = size };
-	int core = address_core(d, dst);
+	uint64_t start_ns = trn_clock_ns();
 	struct trn_direct_ring *ring;
 
 	if (size == 0 || size > UINT64_MAX - dst || size > UINT64_MAX - src)
 		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes", (unsigned long long)size);
-	if (core < 0)
-		core = address_core(d, src);
-	if (core < 0)
-		core = 0;
-	ring = &d->h2t[core / 2][core % 2];
+	ring = ring_choose(d, dst, src);
 	if (ring->broken) {
 		int r = trn_direct_ring_init(ring);
 
@@ -96,7 +117,7 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 		if (r == 0)
 			r = trn_direct_wait(d, copy_done, &wait, deadline_ns, &idle);
 		if (r < 0)
-			r = copy_failed(ring, r, idle, at);
+			r = copy_failed(ring, r, idle || trn_clock_ns() - start_ns >= HUNG_NS, at);
 		if (r < 0)
 			return r;
 	}

@@ -108,7 +108,7 @@ static void post(struct trn_direct_queue *q)
 		r = trn_direct_ring_post(&c->ring, &c->xfer);
 	if (r < 0) {
 		c->ring.broken = true;
-		stop(q, TRN_EXT_ERR_RESET, at);
+		stop(q, TRN_EXT_ERR_DMA, at);
 	}
 }
 
@@ -120,9 +120,12 @@ static bool run_transfer(struct trn_direct_queue *q, const struct trn_ext_cmd *c
 
 	if (r == -EAGAIN)
 		return false;
-	if (r < 0)
+	if (r < 0) {
 		stop(q, r == -TRN_EFAULT_DEV ? TRN_EXT_ERR_ADDRESS : TRN_EXT_ERR_DMA, cmd->a[0]);
-	else if (c->xfer.left > 0)
+		/* The engine stands still for every queue of it: start it again now, not when
+		 * this queue's owner gets round to a reset. A failure is the next post's. */
+		(void)trn_direct_ring_init(&c->ring);
+	} else if (c->xfer.left > 0)
 		post(q);
 	else
 		done(q);
@@ -264,8 +267,11 @@ static int copyq_make(struct trn_direct *d, uint32_t slot, uint32_t depth,
 /* A free slot on the engine nearest to the core, else on any: slot % 4 is the engine. */
 static uint32_t slot_find(const struct trn_direct *d, uint32_t core)
 {
+	uint32_t suspects = atomic_load(&d->suspects);
+
 	for (uint32_t i = 0; i < DIRECT_COPY_QUEUES; i++) {
-		if (i % DIRECT_H2T_ENGINES == core / 2 && !d->copyqs[i])
+		if (i % DIRECT_H2T_ENGINES == core / 2 && !d->copyqs[i] &&
+		    !(suspects >> i % DIRECT_H2T_ENGINES & 1))
 			return i;
 	}
 	for (uint32_t i = 0; i < DIRECT_COPY_QUEUES; i++) {
@@ -339,7 +345,6 @@ int trn_direct_copyq_reset(struct trn_direct_queue *q)
 
 	pthread_mutex_lock(&q->d->copyq_lock);
 	r = trn_direct_ring_init(&c->ring);
-	c->ring.broken = r < 0;
 	c->running = false;
 	c->tail = 0;
 	*c->status = (struct trn_ext_status){ .state = TRN_QUEUE_READY };

@@ -52,10 +52,11 @@ struct trn_direct_ring {
 	uint64_t tx_address, rx_address;
 	uint32_t *words; /* completion words: 0 the marker, 1 where it lands */
 	uint64_t words_address;
-	uint32_t next;    /* index of the next descriptor */
-	uint32_t ring_id; /* of both directions: they move together */
-	uint32_t flight;  /* descriptors in flight, 0: idle */
-	bool broken;      /* hung or aborted: reset before the next batch */
+	uint32_t next;           /* index of the next descriptor */
+	uint32_t ring_id;        /* of both directions: they move together */
+	bool broken;             /* hung or aborted: reset before the next batch */
+	_Atomic uint32_t flight; /* descriptors in flight, 0: idle */
+	_Atomic bool lost;       /* another queue's error stopped the engine under this batch */
 };
 
 /* What is left to move. */
@@ -98,6 +99,11 @@ struct trn_direct {
 
 	uint32_t *cfg_shadow; /* [engine][M2S queues, S2M queues]: as last written */
 	struct trn_direct_ring h2t[DIRECT_H2T_ENGINES][DIRECT_H2T_QUEUES];
+	/* Every open ring. An error stops a whole engine: whoever starts it again tells the other
+	 * rings. The lock is also held while an engine's state is changed. */
+	pthread_mutex_t ring_lock;
+	struct trn_direct_ring *rings[DIRECT_H2T_ENGINES][TRN_DMA_QUEUES];
+	_Atomic uint32_t suspects; /* bit by h2t engine: a copy hung there; avoided until a reset */
 
 	/* Command queues of the launch block. */
 	struct trn_direct_queue *queues[TRN_EXT_QUEUES];
@@ -134,7 +140,7 @@ int trn_direct_engine_init(struct trn_direct *d, uint32_t engine);
 
 /* ring.c */
 int trn_direct_ring_open(struct trn_direct *d, uint32_t engine, uint32_t queue, uint32_t depth,
-			 struct trn_direct_ring *ret_ring);
+			 struct trn_direct_ring *ring);
 void trn_direct_ring_close(struct trn_direct_ring *ring);
 /* Programs both directions from the start (sequence 3.9); also after a hang or a reset. */
 int trn_direct_ring_init(struct trn_direct_ring *ring);
@@ -149,7 +155,7 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 		    uint64_t deadline_ns);
 
 /* memory.c */
-int trn_direct_memory_init(struct trn_direct *d);
+void trn_direct_memory_init(struct trn_direct *d);
 void trn_direct_memory_fini(struct trn_direct *d);
 int trn_direct_mem_alloc(struct trn_hal_dev *dev, const struct trn_hal_mem_desc *desc,
 			 struct trn_hal_mem *ret_mem);

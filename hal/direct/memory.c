@@ -10,12 +10,10 @@
 #define HBM_ALIGN UINT64_C(4096)
 #define SIZE_LIMIT (UINT64_C(1) << 45) /* half of what bit 46 leaves for host addresses */
 
-int trn_direct_memory_init(struct trn_direct *d)
+void trn_direct_memory_init(struct trn_direct *d)
 {
-	if (pthread_mutex_init(&d->memory_lock, NULL) != 0)
-		return -ENOMEM;
+	pthread_mutex_init(&d->memory_lock, NULL);
 	d->numa = trn_direct_numa_open();
-	return 0;
 }
 
 /* ---- host memory ---- */

@@ -127,6 +127,7 @@ static void direct_close(struct trn_hal_dev *dev)
 	trn_direct_memory_fini(d);
 	trn_free(dev->alloc, d->cfg_shadow);
 	d->bus->ops->close(d->bus);
+	pthread_mutex_destroy(&d->ring_lock);
 	pthread_mutex_destroy(&d->copyq_lock);
 	trn_free(dev->alloc, d);
 }
@@ -170,12 +171,10 @@ int trn_direct_open(const struct trn_hal_open *open, struct trn_bus *bus,
 	}
 	trn_hal_dev_init(&d->hal, &direct_ops, open->alloc, open->log);
 	d->bus = bus;
-	if (pthread_mutex_init(&d->copyq_lock, NULL) != 0 || trn_direct_memory_init(d) < 0) {
-		/* Neither can fail where memory for d was found; no half-made object then. */
-		bus->ops->close(bus);
-		trn_free(open->alloc, d);
-		return trn_hal_fail(NULL, r, "no mutex");
-	}
+	/* Default mutexes cannot fail to be made. */
+	pthread_mutex_init(&d->copyq_lock, NULL);
+	pthread_mutex_init(&d->ring_lock, NULL);
+	trn_direct_memory_init(d);
 	d->cfg_shadow = trn_alloc_array(open->alloc, (size_t)TRN_DMA_ENGINES * 2 * TRN_DMA_QUEUES,
 					sizeof(*d->cfg_shadow));
 	if (d->cfg_shadow)

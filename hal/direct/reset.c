@@ -114,6 +114,7 @@ static int engines_again(struct trn_direct *d, uint32_t core_map, uint32_t *ret_
 		if ((core_map >> 2 * seng & 3) != 3)
 			continue;
 		*ret_h2t_map |= 1u << seng;
+		atomic_fetch_and(&d->suspects, ~(1u << seng));
 		r = trn_direct_engine_init(d, TRN_DMA_H2T_FIRST + seng);
 		for (uint32_t q = 0; r == 0 && q < DIRECT_H2T_QUEUES; q++)
 			r = trn_direct_ring_init(&d->h2t[seng][q]);

@@ -14,33 +14,47 @@ static uint64_t queue_reg(const struct trn_direct_ring *ring, uint32_t direction
 	       TRN_UDMA_QUEUE(ring->queue) + reg;
 }
 
+/* ring is where it stays until it is closed: others find it there. */
 int trn_direct_ring_open(struct trn_direct *d, uint32_t engine, uint32_t queue, uint32_t depth,
-			 struct trn_direct_ring *ret_ring)
+			 struct trn_direct_ring *ring)
 {
 	uint64_t bytes = (uint64_t)depth * TRN_UDMA_DESC_SIZE;
-	struct trn_direct_ring ring = { .d = d, .engine = engine, .queue = queue, .depth = depth };
 	uint8_t *host;
-	int r = trn_direct_inner_alloc(d, 2 * bytes + WORDS_BYTES, &ring.mem);
+	int r = trn_direct_inner_alloc(d, 2 * bytes + WORDS_BYTES, &ring->mem);
 
 	if (r < 0)
 		return r;
-	host = ring.mem.host;
-	ring.tx = (struct trn_udma_desc *)(void *)host;
-	ring.rx = (struct trn_udma_desc *)(void *)(host + bytes);
-	ring.words = (uint32_t *)(void *)(host + 2 * bytes);
-	ring.tx_address = ring.mem.address;
-	ring.rx_address = ring.mem.address + bytes;
-	ring.words_address = ring.mem.address + 2 * bytes;
-	ring.broken = true; /* until it is programmed */
-	*ret_ring = ring;
+	ring->d = d;
+	ring->engine = engine;
+	ring->queue = queue;
+	ring->depth = depth;
+	host = ring->mem.host;
+	ring->tx = (struct trn_udma_desc *)(void *)host;
+	ring->rx = (struct trn_udma_desc *)(void *)(host + bytes);
+	ring->words = (uint32_t *)(void *)(host + 2 * bytes);
+	ring->tx_address = ring->mem.address;
+	ring->rx_address = ring->mem.address + bytes;
+	ring->words_address = ring->mem.address + 2 * bytes;
+	ring->broken = true; /* until it is programmed */
+	atomic_store(&ring->flight, 0);
+	atomic_store(&ring->lost, false);
+	pthread_mutex_lock(&d->ring_lock);
+	d->rings[engine - TRN_DMA_H2T_FIRST][queue] = ring;
+	pthread_mutex_unlock(&d->ring_lock);
 	return 0;
 }
 
 void trn_direct_ring_close(struct trn_direct_ring *ring)
 {
-	if (ring->d)
-		trn_direct_inner_free(ring->d, &ring->mem);
-	*ring = (struct trn_direct_ring){ 0 };
+	struct trn_direct *d = ring->d;
+
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->ring_lock);
+	d->rings[ring->engine - TRN_DMA_H2T_FIRST][ring->queue] = NULL;
+	pthread_mutex_unlock(&d->ring_lock);
+	trn_direct_inner_free(d, &ring->mem);
+	ring->d = NULL;
 }
 
 /* One direction, from disabled over reset to enabled. */
@@ -72,26 +86,6 @@ static int direction_init(struct trn_direct_ring *ring, uint32_t direction, uint
 	return r;
 }
 
-/* An aborted engine takes no work from any queue: back to normal, causes cleared. */
-static int engine_unabort(struct trn_direct_ring *ring)
-{
-	static const uint32_t group[] = { TRN_UDMA_INT_SECONDARY(0), TRN_UDMA_INT_SECONDARY(1) };
-	static const uint32_t direction[] = { TRN_UDMA_M2S, TRN_UDMA_S2M };
-	uint64_t block = trn_regs_udma_bar0(ring->engine);
-
-	for (size_t i = 0; i < 2; i++) {
-		int r = trn_hal_write32(ring->d->bus, block + group[i] + TRN_UDMA_INT_CAUSE, 0);
-
-		if (r == 0)
-			r = trn_hal_write32(ring->d->bus,
-					    block + direction[i] + TRN_UDMA_CHANGE_STATE,
-					    TRN_UDMA_CHANGE_NORMAL);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static bool state_aborted(uint32_t state)
 {
 	for (unsigned int shift = 0; shift < 16; shift += 4) {
@@ -116,28 +110,91 @@ static int engine_state(struct trn_direct_ring *ring, bool *ret_aborted)
 	return r;
 }
 
-int trn_direct_ring_init(struct trn_direct_ring *ring)
+/* Both directions of the engine into a state. */
+static int engine_change(struct trn_direct_ring *ring, uint32_t change)
 {
+	uint64_t block = trn_regs_udma_bar0(ring->engine);
+	struct trn_bus *bus = ring->d->bus;
+	int r = trn_hal_write32(bus, block + TRN_UDMA_M2S + TRN_UDMA_CHANGE_STATE, change);
+
+	if (r == 0)
+		r = trn_hal_write32(bus, block + TRN_UDMA_S2M + TRN_UDMA_CHANGE_STATE, change);
+	return r;
+}
+
+/* The engine dropped what it had in flight, of every queue. The other rings must not take a
+ * later marker for success: they are told, and their queues are off before it starts again. */
+static int others_lost(struct trn_direct_ring *ring)
+{
+	struct trn_direct *d = ring->d;
+	int r = 0;
+
+	for (uint32_t q = 0; r == 0 && q < TRN_DMA_QUEUES; q++) {
+		struct trn_direct_ring *other = d->rings[ring->engine - TRN_DMA_H2T_FIRST][q];
+
+		if (!other || other == ring || atomic_load(&other->flight) == 0 ||
+		    trn_hal_dma_load32(&other->words[1]) == TRN_H2T_MARKER)
+			continue;
+		atomic_store(&other->lost, true);
+		r = trn_hal_write32(d->bus, queue_reg(other, TRN_UDMA_M2S, TRN_UDMAQ_CFG),
+				    TRN_UDMAQ_CFG_RESET);
+		if (r == 0)
+			r = trn_hal_write32(d->bus, queue_reg(other, TRN_UDMA_S2M, TRN_UDMAQ_CFG),
+					    TRN_UDMAQ_CFG_RESET);
+	}
+	return r;
+}
+
+static int causes_clear(struct trn_direct_ring *ring)
+{
+	uint64_t block = trn_regs_udma_bar0(ring->engine);
+	struct trn_bus *bus = ring->d->bus;
+	int r = trn_hal_write32(bus, block + TRN_UDMA_INT_SECONDARY(0) + TRN_UDMA_INT_CAUSE, 0);
+
+	if (r == 0)
+		r = trn_hal_write32(bus, block + TRN_UDMA_INT_SECONDARY(1) + TRN_UDMA_INT_CAUSE, 0);
+	return r;
+}
+
+/* Lock held. A ring with work in flight is only touched while its engine stands still. */
+static int ring_restart(struct trn_direct_ring *ring)
+{
+	bool busy = atomic_load(&ring->flight) > 0;
 	bool aborted = false;
 	int r = 0;
 
-	if (ring->flight > 0)
+	if (busy)
 		r = engine_state(ring, &aborted);
-	if (r == 0 && aborted)
-		r = engine_unabort(ring);
+	if (r == 0 && busy && !aborted)
+		r = engine_change(ring, TRN_UDMA_CHANGE_DISABLE);
 	if (r == 0)
 		r = direction_init(ring, TRN_UDMA_M2S, ring->tx_address);
 	if (r == 0)
 		r = direction_init(ring, TRN_UDMA_S2M, ring->rx_address);
-	if (r < 0)
-		return r;
+	if (r == 0 && aborted)
+		r = others_lost(ring);
+	if (r == 0 && aborted)
+		r = causes_clear(ring);
+	if (r == 0 && busy)
+		r = engine_change(ring, TRN_UDMA_CHANGE_NORMAL);
+	return r;
+}
+
+int trn_direct_ring_init(struct trn_direct_ring *ring)
+{
+	int r;
+
+	pthread_mutex_lock(&ring->d->ring_lock);
+	r = ring_restart(ring);
+	atomic_store(&ring->flight, 0);
+	atomic_store(&ring->lost, false);
+	pthread_mutex_unlock(&ring->d->ring_lock);
+	ring->broken = r < 0;
 	ring->next = 0;
 	ring->ring_id = 1;
-	ring->flight = 0;
-	ring->broken = false;
 	ring->words[0] = TRN_H2T_MARKER;
-	ring->words[1] = 0;
-	return 0;
+	trn_hal_dma_store32(&ring->words[1], 0);
+	return r;
 }
 
 static void put_pair(struct trn_direct_ring *ring, uint64_t dst, uint64_t src, uint32_t bytes,
@@ -153,7 +210,6 @@ static void put_pair(struct trn_direct_ring *ring, uint64_t dst, uint64_t src, u
 		.address = src,
 	};
 	ring->rx[ring->next] = (struct trn_udma_desc){ .len_ctrl = common, .address = dst };
-	ring->flight++;
 	if (++ring->next == ring->depth) {
 		ring->next = 0;
 		ring->ring_id = (ring->ring_id + 1) & TRN_UDMA_RING_ID_MASK;
@@ -164,12 +220,13 @@ int trn_direct_ring_post(struct trn_direct_ring *ring, struct trn_direct_xfer *x
 {
 	struct trn_direct *d = ring->d;
 	uint64_t piece_max = TRN_UDMA_DESC_LEN_MAX;
+	uint32_t n = 0;
 	int r;
 
 	if (xfer->window > 0)
 		piece_max = trn_min_u64(piece_max, xfer->window);
 	trn_hal_dma_store32(&ring->words[1], 0);
-	for (uint32_t n = 0; n < TRN_H2T_BATCH_MAX && xfer->left > 0; n++) {
+	for (; n < TRN_H2T_BATCH_MAX && xfer->left > 0; n++) {
 		uint64_t bytes = trn_min_u64(xfer->left, piece_max);
 
 		xfer->left -= bytes;
@@ -182,6 +239,7 @@ int trn_direct_ring_post(struct trn_direct_ring *ring, struct trn_direct_xfer *x
 			xfer->src += bytes;
 	}
 	put_pair(ring, ring->words_address + 4, ring->words_address, 4, false);
+	atomic_store(&ring->flight, n + 1);
 	/* Descriptors before the first doorbell; the destination side first, as the facts say. */
 	trn_hal_dma_publish();
 	r = trn_hal_write32(d->bus, queue_reg(ring, TRN_UDMA_S2M, TRN_UDMAQ_TAIL_INC),
@@ -189,8 +247,7 @@ int trn_direct_ring_post(struct trn_direct_ring *ring, struct trn_direct_xfer *x
 	if (r < 0)
 		return r;
 	trn_hal_dma_publish();
-	return trn_hal_write32(d->bus, queue_reg(ring, TRN_UDMA_M2S, TRN_UDMAQ_TAIL_INC),
-			       ring->flight);
+	return trn_hal_write32(d->bus, queue_reg(ring, TRN_UDMA_M2S, TRN_UDMAQ_TAIL_INC), n + 1);
 }
 
 /* ---- what went wrong ---- */
@@ -252,10 +309,17 @@ int trn_direct_ring_poll(struct trn_direct_ring *ring, bool thorough)
 	bool aborted = false;
 	int r;
 
+	/* Before the marker counts: one that comes after the engine started again proves nothing. */
+	if (atomic_load(&ring->lost)) {
+		ring->broken = true;
+		return trn_hal_fail_at(&d->hal, -EIO, &where,
+				       "UDMA engine %u was stopped by an error of another queue",
+				       ring->engine);
+	}
 	if (word == TRN_H2T_MARKER) {
 		/* The marker before whatever the data pairs wrote to host memory. */
 		trn_hal_dma_observe();
-		ring->flight = 0;
+		atomic_store(&ring->flight, 0);
 		return 0;
 	}
 	if (word != 0) {
