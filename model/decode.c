@@ -84,7 +84,7 @@ static const struct trn_op_info ops[] = {
 				 trn_exec_exponential },
 	[TRN_OP_RECIPROCAL] = { "reciprocal", COMP, E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0,
 				trn_check_same_shape, trn_exec_reciprocal },
-	[TRN_OP_IOTA] = { "iota", COMP, E_G, 1, 3, 0, 0, 0x3f, DST, 0, 0, trn_check_iota,
+	[TRN_OP_IOTA] = { "iota", COMP, E_G, 2, 3, 0, 0, 0x3f, DST, 0, 0, trn_check_iota,
 			  trn_exec_iota },
 	[TRN_OP_AFFINE_SELECT] = { "affine_select", COMP, E_G, 2, 3, 0, P_0, 0x3f, DST | S0, 0, 0,
 				   trn_check_affine, trn_exec_affine },
