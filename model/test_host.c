@@ -46,7 +46,7 @@ static void host_unreserve(void *user, void *base, uint64_t size)
 static void host_event(void *user, const struct trn_model_event *event)
 {
 	struct trn_test_host *host = user;
-	bool expected = event->kind != TRN_EV_VIOLATION;
+	bool expected = event->kind != TRN_EV_VIOLATION || host->any_violation;
 
 	for (unsigned int i = 0; i < host->expected_count; i++)
 		expected = expected || strcmp(host->expected[i], event->rule) == 0;
