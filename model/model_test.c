@@ -269,13 +269,31 @@ static void revive(struct trn_test_ring *ring, uint32_t number)
 	ring->id = 1;
 }
 
+/* Reset requests and mailbox requests, sensible and not. */
+static void wild_request(struct trn_prng *prng)
+{
+	bool reset = trn_prng_below(prng, 8) == 0;
+
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESET_MAP, (uint32_t)trn_prng_next(prng));
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESET_TYPE,
+		    reset ? (uint32_t)trn_prng_below(prng, 4) : 0);
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_ACK, (uint32_t)trn_prng_below(prng, 2));
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_REQ_LO, (uint32_t)DATA);
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_REQ_HI, trn_hi32(TRN_AXI_HOST));
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESP_LO, (uint32_t)wild_address(prng));
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESP_HI, trn_hi32(TRN_AXI_HOST));
+	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_TRIGGER, 1);
+	if (reset && trn_prng_below(prng, 2) == 0)
+		trn_model_run(host.model, trn_model_now(host.model) + UINT64_C(200000000000));
+}
+
 static void wild_step(struct trn_prng *prng, struct trn_test_ring *rings, struct outcome *out)
 {
 	uint32_t value = (uint32_t)(trn_prng_below(prng, 2) == 0 ? trn_prng_below(prng, 16) :
 								   trn_prng_next(prng));
 	uint32_t offset = wild_offset(prng);
 
-	switch (trn_prng_below(prng, 11)) {
+	switch (trn_prng_below(prng, 12)) {
 	case 0:
 	case 1:
 	case 2:
@@ -361,6 +379,8 @@ START_TEST(the_same_traffic_twice_is_the_same)
 		ck_assert_uint_eq(first.lost, 0);
 		ck_assert_uint_gt(first.counters.dma_packets, 10);
 		ck_assert_uint_gt(first.events, 100);
+		ck_assert_uint_gt(first.counters.resets, 2);
+		ck_assert_uint_gt(first.counters.mailbox_requests, 10);
 		wild_run(seed + 100 + i, gens[i], 6000, &other);
 		ck_assert_uint_ne(other.hash, first.hash);
 	}
