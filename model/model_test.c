@@ -272,7 +272,7 @@ static void revive(struct trn_test_ring *ring, uint32_t number)
 /* Reset requests and mailbox requests, sensible and not. */
 static void wild_request(struct trn_prng *prng)
 {
-	bool reset = trn_prng_below(prng, 8) == 0;
+	bool reset = trn_prng_below(prng, 4) == 0;
 
 	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESET_MAP, (uint32_t)trn_prng_next(prng));
 	trn_test_wr(&host, TRN_MISC_RAM + TRN_MR_RESET_TYPE,
@@ -317,6 +317,10 @@ static void wild_step(struct trn_prng *prng, struct trn_test_ring *rings, struct
 	case 9:
 		value = (uint32_t)trn_prng_below(prng, RINGS);
 		revive(&rings[value], value);
+		break;
+	case 10:
+		if (value % 2 == 0)
+			wild_request(prng);
 		break;
 	default:
 		out->reads =
