@@ -4,12 +4,14 @@
 #define TRN_TRN_H
 
 #include <trn/buffer.h>
+#include <trn/builder.h>
 #include <trn/context.h>
 #include <trn/device.h>
 #include <trn/error.h>
 #include <trn/isa.h>
 #include <trn/program.h>
 #include <trn/queue.h>
+#include <trn/tile.h>
 #include <trn/timeline.h>
 #include <trn/types.h>
 
