@@ -123,6 +123,17 @@ static int firmware(struct trn_direct *d, uint64_t deadline_ns)
 	return 0;
 }
 
+/* Writes to a device that has gone vanish without a sign: READY means that it still answers. */
+static int answers(struct trn_direct *d, uint64_t deadline_ns)
+{
+	uint32_t id = 0;
+	int r = misc_read(d, TRN_MR_ROUTING_ID, deadline_ns, &id);
+
+	if (r == 0 && id != d->routing_id)
+		r = trn_hal_fail(&d->hal, -TRN_EFIRMWARE, "was 0x%x, is 0x%x", d->routing_id, id);
+	return r;
+}
+
 static int reset(struct trn_direct *d, uint64_t deadline_ns)
 {
 	return trn_direct_reset_firmware(d, TRN_HAL_RESET_DEVICE, 0, deadline_ns);
@@ -213,6 +224,7 @@ static const struct state {
 	{ "memory", 1000 * MS, memory },
 	{ "DMA engines", 30000 * MS, engines },
 	{ "copy rings", 5000 * MS, rings },
+	{ "routing id again", 1000 * MS, answers },
 };
 
 int trn_direct_bring_up(struct trn_hal_dev *dev, uint64_t deadline_ns)

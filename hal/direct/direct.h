@@ -189,7 +189,7 @@ int trn_direct_copyq_reset(struct trn_direct_queue *queue);
 /* Lets every copy queue go on; true when one of them did. */
 enum trn_direct_pump {
 	TRN_DIRECT_PUMP_TRY,  /* nothing when another thread is at it */
-	TRN_DIRECT_PUMP_IDLE, /* the same; nothing is pending, so a silent engine may have stopped */
+	TRN_DIRECT_PUMP_IDLE, /* the same; nothing is pending: a silent engine may have stopped */
 	TRN_DIRECT_PUMP_WAIT,
 };
 bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how);

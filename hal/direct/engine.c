@@ -87,7 +87,7 @@ static int steps_run(struct trn_direct *d, uint64_t block, const struct step *st
 		int r = 0;
 
 		if (steps[i].keep != 0)
-			r = trn_hal_read32(d->bus, block + steps[i].offset, &old);
+			r = trn_hal_read32_live(d->bus, block + steps[i].offset, &old);
 		if (r == 0)
 			r = trn_hal_write32(d->bus, block + steps[i].offset,
 					    (old & steps[i].keep) | steps[i].set);

@@ -309,7 +309,7 @@ int trn_direct_ring_poll(struct trn_direct_ring *ring, bool thorough)
 	bool aborted = false;
 	int r;
 
-	/* Before the marker counts: one that comes after the engine started again proves nothing. */
+	/* Before the marker: one that comes after the engine started again proves nothing. */
 	if (atomic_load(&ring->lost)) {
 		ring->broken = true;
 		return trn_hal_fail_at(&d->hal, -EIO, &where,
