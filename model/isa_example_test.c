@@ -17,22 +17,26 @@ static const struct {
 static bool parse(const char *line, enum trn_engine *ret_engine, uint32_t *ret_offset,
 		  uint8_t *ret_bytes)
 {
-	unsigned int byte[16], offset;
+	unsigned int offset;
 	char name[8];
+	int at = 0;
 
-	if (sscanf(line,
-		   "%7s %3x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x %2x", name,
-		   &offset, &byte[0], &byte[1], &byte[2], &byte[3], &byte[4], &byte[5], &byte[6],
-		   &byte[7], &byte[8], &byte[9], &byte[10], &byte[11], &byte[12], &byte[13],
-		   &byte[14], &byte[15]) != 18)
+	if (sscanf(line, "%7s %3x %n", name, &offset, &at) != 2 || at == 0)
 		return false;
+	for (int i = 0; i < 16; i++) {
+		unsigned int byte;
+		int used = 0;
+
+		if (sscanf(line + at, "%2x%n", &byte, &used) != 1)
+			return false;
+		ret_bytes[i] = (uint8_t)byte;
+		at += used;
+	}
 	for (size_t e = 0; e < sizeof(engines) / sizeof(engines[0]); e++) {
 		if (strcmp(name, engines[e].name) != 0)
 			continue;
 		*ret_engine = engines[e].engine;
 		*ret_offset = offset;
-		for (int i = 0; i < 16; i++)
-			ret_bytes[i] = (uint8_t)byte[i];
 		return true;
 	}
 	return false;

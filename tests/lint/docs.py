@@ -187,8 +187,8 @@ def check_opcodes(files, page):
     for name, engines, low, high in re.findall(
             r'\[(TRN_OP_\w+)\] = \{ " *", COMP, ([\w |]+), (\d), (\d),', code):
         want[name] = (' '.join(letters[e] for e in engines.split(' | ')), '%s..%s' % (low, high))
-    for match in re.finditer(r'^\| 0x\w+ \| `(TRN_OP_\w+)` \| ([TVSG ]+) \| (\d\.\.\d) \|', page.text,
-                             re.MULTILINE):
+    row = r'^\| 0x\w+ \| `(TRN_OP_\w+)` \| ([TVSG ]+) \| (\d\.\.\d) \|'
+    for match in re.finditer(row, page.text, re.MULTILINE):
         have[match.group(1)] = match.group(2, 3)
     for name in sorted(set(want) | set(have)):
         if want.get(name) != have.get(name):
@@ -214,7 +214,9 @@ def check_mailbox(page):
     split = re.search(r'Payload `([0-9a-f ]+)`; header bytes `([0-9a-f ]+)`', page.text)
     if split:
         found.append(split.group(2) + ' ' + split.group(1))
-    problems = [] if len(found) == 2 else ['%s: want 2 examples, found %d' % (page.path, len(found))]
+    problems = []
+    if len(found) != 2:
+        problems.append('%s: want 2 examples, found %d' % (page.path, len(found)))
     for text in found:
         data = bytes.fromhex(text)
         right = crc32c(data[:4] + bytes(4) + data[8:])
