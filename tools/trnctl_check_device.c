@@ -219,7 +219,9 @@ static int reset_and(struct trnctl_check *check, uint32_t mask,
 
 int trnctl_check_core_reset(struct trnctl_check *check)
 {
-	return reset_and(check, 1u << (check->info->cores - 1), trnctl_check_queue);
+	return reset_and(check, 1u << (check->info->cores - 1),
+			 (check->info->caps & TRN_CAP_COMPUTE) != 0 ? trnctl_check_program :
+								      trnctl_check_queue);
 }
 
 int trnctl_check_reset(struct trnctl_check *check)

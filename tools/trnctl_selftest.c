@@ -27,6 +27,8 @@ static const struct check_row {
 	{ "queue", "commands go round, more than the ring holds", trnctl_check_queue },
 	{ "timeline", "host and device signal each other", trnctl_check_timeline },
 	{ "timestamp", "device time goes forward", trnctl_check_timestamp },
+	{ "program", "a small program runs on every core", trnctl_check_program },
+	{ "matmul", "the tensor engine multiplies", trnctl_check_matmul },
 	{ "core-reset", "one core resets and runs again", trnctl_check_core_reset },
 	{ "reset", "the device resets and works again", trnctl_check_reset },
 };

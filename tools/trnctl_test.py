@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs trnctl as a user would: text and JSON of every verb, exit codes, bad command
-lines, hostile arguments. TAP on standard output. usage: trnctl_test.py TRNCTL"""
+lines, hostile arguments. TAP on standard output. usage: trnctl_test.py TRNCTL TEST_PROGRAMS"""
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -266,10 +267,66 @@ def test_run_refuses_what_is_no_program():
         fails('-d', 'mock:trn3', 'run', junk, '--core', '30', status=USAGE)
 
 
+def test_run():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([PROGRAMS, folder], check=True)
+        name = lambda base: os.path.join(folder, base)
+        with open(name('in'), 'wb') as file:
+            file.write(struct.pack('<8f', *range(8)))
+        text = Run('-d', 'mock:trn3', 'run', name('add.trnx'), '--arg', 'in=@' + name('in'),
+                   '--show', 'out:f32:10', '--save', 'out=' + name('out')).expect(OK).out
+        check('device time' in text and 'out, f32' in text, '%s', text)
+        with open(name('out'), 'rb') as file:
+            values = struct.unpack('<1024f', file.read())
+        check(values[:9] == (1, 2, 3, 4, 5, 6, 7, 8, 1), '%s', values[:9])
+        document = Run('-d', 'mock:trn3', '--json', 'run', name('add.trnx'), '--core', '7',
+                       '--repeat', '3', '--arg', 'in=8K@' + name('in'), '--arg', 'out=1M',
+                       '--show', 'out', '--show', 'in:u32:2', '--show', 'out:u8:4',
+                       '--show', 'out:bf16:2').expect(OK).json('trn.run/1')
+        check(document['device_ns'] > 0 and document['launches'] == 3, '%s', document)
+        check([a['bytes'] for a in document['arguments']] == [8192, 1 << 20], 'sizes')
+        shown = document['shown']
+        check(len(shown[0]['values']) == 16 and shown[0]['values'][2] == 3.0, '%s', shown[0])
+        check(shown[1]['values'] == [0, 0x3f800000], '%s', shown[1])
+        check(shown[2]['values'] == [0, 0, 128, 63], '%s', shown[2])
+        check(shown[3]['values'] == [0.0, 1.0], '%s', shown[3])
+        document = Run('-d', 'mock:trn3', '--json', 'run', name('number.trnx'), '--arg',
+                       'number=0xffc00001', '--show', 'out:u32', '--show', 'out:f32').json(
+                           'trn.run/1')
+        check(document['shown'][0]['values'] == [0xffc00001], '%s', document['shown'])
+        check(document['shown'][1]['values'] == [None], 'a NaN is null: %s', document['shown'])
+        for args in (['number'], ['number', '--arg', 'number=x'], ['number', '--arg', 'number='],
+                     ['number', '--arg', 'number=1', '--arg', 'nosuch=1'],
+                     ['add', '--arg', 'in=0'], ['add', '--arg', 'in=4x'], ['add', '--arg', 'in='],
+                     ['add', '--arg', 'in=99999999999999999999'], ['add', '--show', 'nosuch'],
+                     ['add', '--arg', 'in=1@' + name('in')], ['add', '--show', 'out:f99'],
+                     ['add', '--show', 'out:f32:99999999999'], ['add', '--save', 'nosuch=x']):
+            fails('-d', 'mock:trn3', 'run', name(args[0] + '.trnx'), *args[1:], status=USAGE)
+        for args in (['--arg', 'in=4'], ['--arg', 'in=@/nonexistent'], ['--arg', 'in=1024T'],
+                     ['--save', 'out=/nonexistent/x']):
+            fails('-d', 'mock:trn3', 'run', name('add.trnx'), *args, status=FAILURE)
+
+
+def test_run_that_fails():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([PROGRAMS, folder], check=True)
+        run, document = fails('-d', 'mock:trn3', 'run', os.path.join(folder, 'fault.trnx'),
+                              '--core', '2', status=FAILURE)
+        error = document['error']
+        check(error['name'] == 'TRN_EINSN' and error['core'] == 2 and error['engine'] == 1 and
+              error['pc'] is not None and error['rule'] == 10, '%s', error)
+        check('hint' in run.err and 'cause' in run.err, '%s', run.err)
+        for uri in ('mock:trn3', 'mock:trn3?threads=1'):
+            _, document = fails('-d', uri, '--timeout', '300ms', 'run',
+                                os.path.join(folder, 'endless.trnx'), status=FAILURE)
+            check(document['error']['name'] == 'ETIMEDOUT', '%s', document['error'])
+        fails('-d', 'null:', 'run', os.path.join(folder, 'add.trnx'), status=FAILURE)
+
+
 def main():
     tests = [(name, function) for name, function in globals().items()
              if name.startswith('test_')]
-    only = sys.argv[2:]
+    only = sys.argv[3:]
     failed = 0
     print('1..%d' % len(tests))
     for number, (name, function) in enumerate(tests, 1):
@@ -289,5 +346,5 @@ def main():
 
 
 if __name__ == '__main__':
-    TRNCTL = sys.argv[1]
+    TRNCTL, PROGRAMS = sys.argv[1:3]
     sys.exit(main())
