@@ -245,6 +245,22 @@ START_TEST(a_masked_error_drops_the_packet_and_goes_on)
 }
 END_TEST
 
+START_TEST(a_packet_without_end_costs_only_itself)
+{
+	/* Masked, the next FIRST begins a packet that is whole. */
+	trn_test_wr(&dma.host, SEC_A(128) + TRN_UDMA_INT_ABORT_MASK, UINT32_MAX);
+	trn_test_dma_fill(&dma, 0, 64, 8);
+	trn_test_ring_pair(&dma.ring, TRN_AXI_HBM0, HOST(64), 64, TRN_DESC_FIRST,
+			   TRN_DESC_META_COPY, 0);
+	trn_test_ring_copy(&dma.ring, TRN_AXI_HBM0 + 64, HOST(0), 64, false);
+	trn_test_ring_start(&dma.ring);
+	trn_test_host_settle(&dma.host, 50);
+	ck_assert_uint_eq(trn_test_rd(&dma.host, SEC_A(128)), TRN_M2S_ERR_LAST);
+	ck_assert_mem_eq(trn_test_dma_hbm(&dma, 0, 0), dma.data, 64);
+	ck_assert_uint_eq(trn_test_rd(&dma.host, dma.ring.m2s + TRN_UDMAQ_HEAD), 0x40000002);
+}
+END_TEST
+
 START_TEST(states_change_by_register)
 {
 	uint32_t base = trn_regs_udma_bar0(128), s2m = base + TRN_UDMA_S2M;
@@ -280,7 +296,9 @@ START_TEST(interrupt_groups)
 	ck_assert_uint_eq(trn_test_rd(&dma.host, c + TRN_UDMA_INT_CAUSE), 0x15);
 	ck_assert_uint_eq(trn_test_rd(&dma.host, c + TRN_UDMA_INT_STATUS), 0);
 	ck_assert_uint_eq(trn_test_rd(&dma.host, d + TRN_UDMA_INT_CAUSE), 0);
+	trn_test_wr(&dma.host, c + TRN_UDMA_INT_MASK_CLEAR, ~2u);
 	trn_test_wr(&dma.host, c + TRN_UDMA_INT_MASK_CLEAR, ~4u);
+	ck_assert_uint_eq(trn_test_rd(&dma.host, c + TRN_UDMA_INT_MASK), ~6u);
 	ck_assert_uint_eq(trn_test_rd(&dma.host, c + TRN_UDMA_INT_STATUS), 4);
 	ck_assert_uint_eq(trn_test_rd(&dma.host, d + TRN_UDMA_INT_CAUSE), 0x400);
 	trn_test_wr(&dma.host, c + TRN_UDMA_INT_STATUS, 0);
@@ -408,6 +426,7 @@ static Suite *udma_error_suite(void)
 	tcase_add_test(tc, ring_id_is_checked_on_host_copy_engines);
 	tcase_add_test(tc, ring_id_is_masked_on_core_engines);
 	tcase_add_test(tc, a_masked_error_drops_the_packet_and_goes_on);
+	tcase_add_test(tc, a_packet_without_end_costs_only_itself);
 	tcase_add_test(tc, states_change_by_register);
 	tcase_add_test(tc, interrupt_groups);
 	tcase_add_test(tc, rebase_while_idle_is_fine_while_busy_is_not);

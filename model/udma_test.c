@@ -154,6 +154,23 @@ START_TEST(strong_order_on_the_marker_orders_it)
 }
 END_TEST
 
+START_TEST(host_writes_stay_in_order_behind_a_strong_one)
+{
+	volatile uint32_t *words = (volatile uint32_t *)(void *)dma.data;
+
+	words[0] = 1;
+	trn_test_ring_copy(&dma.ring, TRN_AXI_HBM0, HOST(0x10000), 4096, false);
+	trn_test_ring_pair(&dma.ring, HOST(4), HOST(0), 4, TRN_DESC_FIRST | TRN_DESC_LAST,
+			   TRN_DESC_META_COPY, TRN_DESC_STRONG_ORDER);
+	trn_test_ring_copy(&dma.ring, HOST(8), HOST(0), 4, false);
+	trn_test_ring_start(&dma.ring);
+	while (words[2] != 1) {
+		ck_assert(trn_model_step(dma.host.model));
+		ck_assert(words[2] == 0 || words[1] == 1);
+	}
+}
+END_TEST
+
 START_TEST(a_dmb_orders_on_both_sides)
 {
 	ck_assert(marker_is_last(TRN_DESC_DMB, TRN_DESC_META_COPY, 0, 0));
@@ -339,6 +356,7 @@ static Suite *udma_suite(void)
 	tcase_add_test(tc, a_missing_barrier_shows);
 	tcase_add_test(tc, a_write_barrier_orders_the_marker);
 	tcase_add_test(tc, strong_order_on_the_marker_orders_it);
+	tcase_add_test(tc, host_writes_stay_in_order_behind_a_strong_one);
 	tcase_add_test(tc, a_dmb_orders_on_both_sides);
 	tcase_add_test(tc, a_dmb_does_not_pause_when_the_rate_limit_mask_forbids);
 	tcase_add_test(tc, a_chain_reads_what_the_packet_before_wrote);
