@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Conformance of the public API: the same tests over every door, each on a
+ * context and device of its own. What a door is not made for is in api_expect.c. */
+#ifndef TESTS_CTS_API_H
+#define TESTS_CTS_API_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <trn/diag.h>
+#include <trn/trn.h>
+#include "base/prng.h"
+#include "base/test_alloc.h"
+
+#define API_SECOND UINT64_C(1000000000)
+
+struct api {
+	const char *uri; /* of the table, for what is expected */
+	char opened[256];
+	struct trn_context *context;
+	struct trn_device *device;
+	struct trn_device_info info;
+	struct trn_test_alloc mem;
+	struct trn_prng prng;
+	/* How it ended. */
+	jmp_buf out;
+	int code;
+	char text[512];
+};
+
+struct api_test {
+	const char *name;
+	void (*run)(struct api *a);
+};
+
+/* Each ended by an entry without a name. */
+extern const struct api_test api_device_tests[];
+extern const struct api_test api_memory_tests[];
+extern const struct api_test api_queue_tests[];
+extern const struct api_test api_timeline_tests[];
+extern const struct api_test api_thread_tests[];
+extern const struct api_test api_program_tests[];
+
+/* Why a test cannot pass on this door: its calls answer -ENOTSUP. NULL: it must pass. */
+const char *api_never(const char *uri, const char *test);
+
+/* Each ends the test when it does not hold. A failing call must have left a record. */
+#define API_CHECK(a, condition) api_check((a), (condition), __FILE__, __LINE__, #condition)
+#define API_OK(a, call) api_code((a), (call), 0, __FILE__, __LINE__, #call)
+#define API_CODE(a, code, call) api_code((a), (call), (code), __FILE__, __LINE__, #call)
+void api_check(struct api *a, bool condition, const char *file, int line, const char *what);
+void api_code(struct api *a, int r, int wanted, const char *file, int line, const char *what);
+
+/* Common steps; each ends the test when it fails. */
+uint64_t api_soon(void);
+struct trn_buffer *api_buffer(struct api *a, enum trn_buffer_kind kind, uint64_t bytes);
+struct trn_queue *api_queue(struct api *a, uint32_t depth);
+struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max);
+struct trn_timeline *api_timeline(struct api *a, uint64_t value);
+void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,
+		uint64_t *ret_sequence);
+void api_random(struct api *a, void *bytes, size_t size);
+uint64_t api_below(struct api *a, uint64_t limit);
+/* A number out of a control verb's answer; UINT64_MAX where the door has none. */
+uint64_t api_counter(struct api *a, const char *verb, const char *key);
+bool api_has(const struct api *a, uint64_t cap);
+/* The last failure's cause holds the text. */
+bool api_cause_has(struct api *a, const char *text);
+
+#endif /* TESTS_CTS_API_H */
