@@ -173,10 +173,10 @@ struct trn_ext_status {
 /* Why a command or a core stopped. */
 enum trn_ext_error {
 	TRN_EXT_OK = 0,
-	TRN_EXT_ERR_COMMAND = 1,    /* unknown op, flags or reserved bits set */
-	TRN_EXT_ERR_ADDRESS = 2,    /* unmapped, misaligned or outside the window */
-	TRN_EXT_ERR_LAUNCH = 3,     /* descriptor or core number is wrong */
-	TRN_EXT_ERR_CORE_STATE = 4, /* core faulted or in reset */
+	TRN_EXT_ERR_COMMAND = 1,     /* unknown op, flags or reserved bits set */
+	TRN_EXT_ERR_ADDRESS = 2,     /* unmapped, misaligned or outside the window */
+	TRN_EXT_ERR_LAUNCH = 3,      /* descriptor or core number is wrong */
+	TRN_EXT_ERR_CORE_STATE = 4,  /* core faulted or in reset */
 	TRN_EXT_ERR_INSTRUCTION = 5, /* a rule of the ISA was broken: see rule */
 	TRN_EXT_ERR_DMA = 6,         /* an instruction's DMA hit an address error */
 	TRN_EXT_ERR_RESET = 7,       /* core or device was reset under the command */
