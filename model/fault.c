@@ -45,6 +45,8 @@ static const struct kind catalogue[] = {
 	  "a descriptor is fetched with the ring id of another lap" },
 	{ "hbm.ecc", TARGET_STACK, 1, 1,
 	  "a stack's ECC counters grow: VALUE is uncorrected | corrected << 16" },
+	{ "hbm.repair", TARGET_NONE, 1, 1, "the repair state becomes VALUE: 1 pending, 2 failed" },
+	{ "sram.ecc", TARGET_NONE, 1, 1, "the SRAM's ECC counters grow, VALUE as for hbm.ecc" },
 	{ "mailbox.silent", TARGET_NONE, 1, 0, "the firmware does not answer a request" },
 	{ "mailbox.error", TARGET_NONE, 1, TRN_MBOX_FAIL, "the firmware answers with error VALUE" },
 	{ "mailbox.badseq", TARGET_NONE, 1, 0,

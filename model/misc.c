@@ -113,11 +113,24 @@ static void ecc_add(uint32_t *word, uint64_t value)
 	*word = (uint32_t)(fixed << 16 | bad);
 }
 
-uint32_t trn_misc_read(struct trn_misc *misc, uint32_t offset)
+/* Faults that a read of a telemetry word brings out. */
+static void telemetry_faults(struct trn_misc *misc, uint32_t offset)
 {
 	uint32_t stack = (offset - TRN_MR_ECC_HBM0) / 4;
+	uint32_t *word = misc_word(misc, offset);
 	uint64_t value = 0;
 
+	if (stack < TRN_HBMS && trn_fault_fires(misc->chip, "hbm.ecc", stack, &value))
+		ecc_add(word, value);
+	else if (offset == TRN_MR_ECC_SRAM && trn_fault_fires(misc->chip, "sram.ecc", 0, &value))
+		ecc_add(word, value);
+	else if (offset == TRN_MR_HBM_REPAIR &&
+		 trn_fault_fires(misc->chip, "hbm.repair", 0, &value))
+		*word = (uint32_t)value & 3;
+}
+
+uint32_t trn_misc_read(struct trn_misc *misc, uint32_t offset)
+{
 	if (!area_find(offset)) {
 		trn_chip_unknown(misc->chip, TRN_MISC_RAM + offset, false, 0);
 		return 0;
@@ -127,9 +140,8 @@ uint32_t trn_misc_read(struct trn_misc *misc, uint32_t offset)
 	if (offset == 0x00c)
 		return (uint32_t)(misc->chip->model->now_ps / POWER_STEP_PS & 0xff)
 		       << HEARTBEAT_SHIFT;
-	if (stack < TRN_HBMS && misc->chip->model->faults &&
-	    trn_fault_fires(misc->chip, "hbm.ecc", stack, &value))
-		ecc_add(misc_word(misc, offset), value);
+	if (misc->chip->model->faults)
+		telemetry_faults(misc, offset);
 	return *misc_word(misc, offset);
 }
 

@@ -135,6 +135,12 @@ START_TEST(ecc_faults_show_in_their_stack)
 	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_ECC_SRAM)), 0);
 	fault("hbm.ecc@2,value=0xffff");
 	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_ECC_HBM0 + 8)), 0x0003ffff);
+	fault("sram.ecc,value=0x10000");
+	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_ECC_SRAM)), 0x00010000);
+	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_HBM_REPAIR)), 0);
+	fault("hbm.repair,value=2");
+	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_HBM_REPAIR)), 2);
+	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_HBM_REPAIR)), 2);
 }
 END_TEST
 
@@ -275,6 +281,17 @@ START_TEST(reset_never_and_reset_slow)
 	ask_reset(TRN_MR_RESET_TYPE_DEVICE, 0);
 	ck_assert(!wait_reset(480000));
 	ck_assert_uint_eq(trn_model_next(host.model), TRN_MODEL_NEVER);
+}
+END_TEST
+
+START_TEST(a_reset_that_sticks_once_works_when_asked_again)
+{
+	fault("reset.never,count=1");
+	ask_reset(TRN_MR_RESET_TYPE_DEVICE, 0);
+	ck_assert(!wait_reset(30000));
+	ask_reset(TRN_MR_RESET_TYPE_DEVICE, 0);
+	ck_assert(wait_reset(1000));
+	ck_assert_uint_eq(trn_test_rd(&host, trn_regs_udma_bar0(0) + TRN_UDMA_STATE), 0x1111);
 }
 END_TEST
 
@@ -556,6 +573,7 @@ static Suite *misc_suite(void)
 	tcase_add_test(tc, reset_stops_copies_under_way);
 	tcase_add_test(tc, a_lost_request_is_asked_again);
 	tcase_add_test(tc, reset_never_and_reset_slow);
+	tcase_add_test(tc, a_reset_that_sticks_once_works_when_asked_again);
 	tcase_add_test(tc, an_unknown_reset_type_is_a_violation);
 	tcase_add_test(tc, simulator_revision_resets_by_register);
 	tcase_add_test(tc, legacy_read_of_registers);
