@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feed-forward of the chosen experts. Inside an expert the intermediate values lie in lanes:
  * gate and up come out of the tensor engine that way, and the down projection wants them so. */
-#include "kernels/moe.h"
+#include "kernels/kit.h"
 
 #include <errno.h>
 
@@ -26,21 +26,21 @@ static void experts_tiles(struct experts *e)
 	uint32_t hidden = e->shape->hidden, block = hidden < BLOCK ? hidden : BLOCK;
 	enum trn_space sbuf = TRN_SPACE_SBUF, psum = TRN_SPACE_PSUM;
 
-	e->x = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, MOE_LANES, e->in_tiles);
-	e->x16 = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, MOE_LANES, e->in_tiles);
+	e->x = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->in_tiles);
+	e->x16 = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->in_tiles);
 	for (uint32_t i = 0; i < STAGES; i++) {
-		e->weight[i] = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, MOE_LANES,
-					      e->in_tiles * 2 * MOE_LANES);
+		e->weight[i] = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES,
+					      e->in_tiles * 2 * KIT_LANES);
 		e->down[i] =
-			trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, MOE_LANES, e->mid_tiles * block);
+			trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->mid_tiles * block);
 	}
-	e->gate_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->up_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->gate = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->up = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->gate_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->up_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, MOE_LANES, e->mid_tiles);
-	e->middle = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, MOE_LANES, e->mid_tiles);
+	e->gate_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->up_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->gate = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->up = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->gate_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->up_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
+	e->middle = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->mid_tiles);
 	e->sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, 1, block);
 	e->row = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, 1, block);
 	e->bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, 1, hidden);
@@ -65,24 +65,7 @@ static void experts_free(struct experts *e)
 	trn_tile_reg_free(e->builder, e->expert);
 }
 
-/* Lanes that hold a value of a vector: all of the whole tiles, then the rest. */
-struct part {
-	uint32_t first, tiles, lanes;
-};
-
-static uint32_t vector_parts(uint32_t rows, struct part parts[2])
-{
-	uint32_t full = rows / MOE_LANES, rest = rows % MOE_LANES;
-	uint32_t n = 0;
-
-	if (full)
-		parts[n++] = (struct part){ 0, full, MOE_LANES };
-	if (rest)
-		parts[n++] = (struct part){ full, 1, rest };
-	return n;
-}
-
-static struct trn_isa_ap part_view(const struct trn_tile *tile, const struct part *part)
+static struct trn_isa_ap part_view(const struct trn_tile *tile, const struct trn_kit_part *part)
 {
 	return trn_view_rows(trn_view(tile, part->first, part->tiles), 0, part->lanes);
 }
@@ -92,29 +75,29 @@ static struct trn_isa_ap part_view(const struct trn_tile *tile, const struct par
 static void gate_up_tile(struct experts *e, uint32_t tile)
 {
 	const struct trn_moe_shape *s = e->shape;
-	uint32_t lanes = s->intermediate - tile * MOE_LANES;
+	uint32_t lanes = s->intermediate - tile * KIT_LANES;
 	const struct trn_tile *weight = &e->weight[e->next++ % STAGES];
-	struct trn_moe_matrix m = { .arg = e->args->gate_up,
+	struct trn_kit_matrix m = { .arg = e->args->gate_up,
 				    .dtype = TRN_DTYPE_BF16,
-				    .offset = tile * 2 * MOE_LANES * (uint64_t)2,
+				    .offset = tile * 2 * KIT_LANES * (uint64_t)2,
 				    .rows = s->hidden,
 				    .row_step = (int32_t)(2 * s->intermediate),
 				    .col_step = 1,
 				    .reg = e->expert,
 				    .reg_scale = s->hidden * 2 * s->intermediate * 2 };
 
-	lanes = lanes < MOE_LANES ? lanes : MOE_LANES;
+	lanes = lanes < KIT_LANES ? lanes : KIT_LANES;
 	m.cols = 2 * lanes;
-	trn_moe_load(e->builder, weight, &m, TRN_ENGINE_SYNC);
+	trn_kit_load(e->builder, weight, &m, TRN_ENGINE_SYNC);
 	for (uint32_t odd = 0; odd < 2; odd++) {
 		const struct trn_tile *sum = odd ? &e->up_sum : &e->gate_sum;
 
 		for (uint32_t k = 0; k < e->in_tiles; k++) {
-			uint32_t rows = s->hidden - k * MOE_LANES;
+			uint32_t rows = s->hidden - k * KIT_LANES;
 			struct trn_isa_ap w = trn_view(weight, k * m.cols + odd, lanes);
 
-			rows = rows < MOE_LANES ? rows : MOE_LANES;
-			trn_moe_matmul(e->builder, trn_view_rows(trn_view(sum, tile, 1), 0, lanes),
+			rows = rows < KIT_LANES ? rows : KIT_LANES;
+			trn_kit_matmul(e->builder, trn_view_rows(trn_view(sum, tile, 1), 0, lanes),
 				       trn_view_rows(trn_view_step(w, 2), 0, rows),
 				       trn_view_rows(trn_view(&e->x16, k, 1), 0, rows), k > 0);
 		}
@@ -123,7 +106,7 @@ static void gate_up_tile(struct experts *e, uint32_t tile)
 
 static void gate_up_bias(struct experts *e)
 {
-	struct trn_moe_matrix m = { .arg = e->args->gate_up_bias,
+	struct trn_kit_matrix m = { .arg = e->args->gate_up_bias,
 				    .dtype = TRN_DTYPE_F32,
 				    .rows = e->shape->intermediate,
 				    .cols = 1,
@@ -132,34 +115,34 @@ static void gate_up_bias(struct experts *e)
 				    .reg = e->expert,
 				    .reg_scale = 2 * e->shape->intermediate * 4 };
 
-	trn_moe_load(e->builder, &e->gate_bias, &m, TRN_ENGINE_SYNC);
+	trn_kit_load(e->builder, &e->gate_bias, &m, TRN_ENGINE_SYNC);
 	m.offset = 4;
-	trn_moe_load(e->builder, &e->up_bias, &m, TRN_ENGINE_SYNC);
+	trn_kit_load(e->builder, &e->up_bias, &m, TRN_ENGINE_SYNC);
 }
 
 /* (clamp(up) + 1) * g * sigmoid(alpha * g), g = min(gate, limit) */
-static void swiglu(struct experts *e, const struct part *part)
+static void swiglu(struct experts *e, const struct trn_kit_part *part)
 {
 	float limit = e->shape->limit;
 	struct trn_isa_ap gate = part_view(&e->gate, part), up = part_view(&e->up, part);
 	/* The bias has been added: its memory takes the sigmoid. */
 	struct trn_isa_ap sigmoid = part_view(&e->gate_bias, part);
 
-	trn_moe_tensor(e->builder, gate, part_view(&e->gate_sum, part), TRN_ALU_ADD, sigmoid);
-	trn_moe_tensor(e->builder, up, part_view(&e->up_sum, part), TRN_ALU_ADD,
+	trn_kit_tensor(e->builder, gate, part_view(&e->gate_sum, part), TRN_ALU_ADD, sigmoid);
+	trn_kit_tensor(e->builder, up, part_view(&e->up_sum, part), TRN_ALU_ADD,
 		       part_view(&e->up_bias, part));
-	trn_moe_scalar(e->builder, gate, gate, TRN_ALU_MIN, limit, TRN_ALU_BYPASS, 0.0f);
-	trn_moe_scalar(e->builder, up, up, TRN_ALU_MIN, limit, TRN_ALU_MAX, -limit);
+	trn_kit_scalar(e->builder, gate, gate, TRN_ALU_MIN, limit, TRN_ALU_BYPASS, 0.0f);
+	trn_kit_scalar(e->builder, up, up, TRN_ALU_MIN, limit, TRN_ALU_MAX, -limit);
 	trn_tile_compute(e->builder,
 			 &(struct trn_tile_op){ .op = TRN_OP_ACTIVATION,
 						.engine = TRN_ENGINE_SCALAR,
 						.func = TRN_ACT_SIGMOID,
-						.imm = { trn_moe_bits(e->shape->alpha) },
+						.imm = { trn_kit_bits(e->shape->alpha) },
 						.dst = sigmoid,
 						.src0 = gate });
-	trn_moe_tensor(e->builder, gate, gate, TRN_ALU_MUL, sigmoid);
-	trn_moe_scalar(e->builder, up, up, TRN_ALU_ADD, 1.0f, TRN_ALU_BYPASS, 0.0f);
-	trn_moe_tensor(e->builder, part_view(&e->middle, part), gate, TRN_ALU_MUL, up);
+	trn_kit_tensor(e->builder, gate, gate, TRN_ALU_MUL, sigmoid);
+	trn_kit_scalar(e->builder, up, up, TRN_ALU_ADD, 1.0f, TRN_ALU_BYPASS, 0.0f);
+	trn_kit_tensor(e->builder, part_view(&e->middle, part), gate, TRN_ALU_MUL, up);
 }
 
 /* y[first..] += share * (middle * down + bias) */
@@ -168,7 +151,7 @@ static void down_block(struct experts *e, uint32_t first, uint32_t share)
 	const struct trn_moe_shape *s = e->shape;
 	uint32_t cols = s->hidden - first < BLOCK ? s->hidden - first : BLOCK;
 	const struct trn_tile *down = &e->down[e->next++ % STAGES];
-	struct trn_moe_matrix m = { .arg = e->args->down,
+	struct trn_kit_matrix m = { .arg = e->args->down,
 				    .dtype = TRN_DTYPE_BF16,
 				    .offset = first * (uint64_t)2,
 				    .rows = s->intermediate,
@@ -180,17 +163,17 @@ static void down_block(struct experts *e, uint32_t first, uint32_t share)
 	struct trn_isa_ap sum = trn_view(&e->sum, 0, cols), row = trn_view(&e->row, 0, cols);
 	struct trn_isa_ap y = trn_view(&e->y, first, cols);
 
-	trn_moe_load(e->builder, down, &m, TRN_ENGINE_SYNC);
+	trn_kit_load(e->builder, down, &m, TRN_ENGINE_SYNC);
 	for (uint32_t k = 0; k < e->mid_tiles; k++) {
-		uint32_t rows = s->intermediate - k * MOE_LANES;
+		uint32_t rows = s->intermediate - k * KIT_LANES;
 
-		rows = rows < MOE_LANES ? rows : MOE_LANES;
-		trn_moe_matmul(e->builder, sum, trn_view_rows(trn_view(&e->middle, k, 1), 0, rows),
+		rows = rows < KIT_LANES ? rows : KIT_LANES;
+		trn_kit_matmul(e->builder, sum, trn_view_rows(trn_view(&e->middle, k, 1), 0, rows),
 			       trn_view_rows(trn_view(down, k * cols, cols), 0, rows), k > 0);
 	}
-	trn_moe_tensor(e->builder, row, sum, TRN_ALU_ADD, trn_view(&e->bias, first, cols));
-	trn_moe_column(e->builder, row, row, TRN_ALU_MUL, trn_view(&e->shares, share, 1));
-	trn_moe_tensor(e->builder, y, y, TRN_ALU_ADD, row);
+	trn_kit_tensor(e->builder, row, sum, TRN_ALU_ADD, trn_view(&e->bias, first, cols));
+	trn_kit_column(e->builder, row, row, TRN_ALU_MUL, trn_view(&e->shares, share, 1));
+	trn_kit_tensor(e->builder, y, y, TRN_ALU_ADD, row);
 }
 
 static void one_expert(struct experts *e, uint32_t token, uint32_t choice)
@@ -199,11 +182,11 @@ static void one_expert(struct experts *e, uint32_t token, uint32_t choice)
 	uint64_t at = (token * s->top_k + choice) * (uint64_t)4;
 	struct trn_isa_mem index = trn_dram(e->args->indices, TRN_DTYPE_U32, at, 1);
 	struct trn_isa_mem bias = trn_dram(e->args->down_bias, TRN_DTYPE_F32, 0, s->hidden);
-	struct part parts[2];
-	uint32_t n = vector_parts(s->intermediate, parts);
+	struct trn_kit_part parts[2];
+	uint32_t n = trn_kit_parts(s->intermediate, parts);
 
 	trn_tile_reg_load(e->builder, TRN_TILE_ENGINE(TRN_ENGINE_SYNC), e->expert, &index);
-	trn_moe_copy(e->builder, trn_chip(trn_view(&e->bias, 0, s->hidden)),
+	trn_kit_copy(e->builder, trn_chip(trn_view(&e->bias, 0, s->hidden)),
 		     trn_dram_reg(bias, e->expert, s->hidden * 4), TRN_ENGINE_SYNC);
 	gate_up_bias(e);
 	for (uint32_t tile = 0; tile < e->mid_tiles; tile++)
@@ -218,7 +201,7 @@ static void one_token(struct experts *e, uint32_t token)
 {
 	const struct trn_moe_shape *s = e->shape;
 	uint64_t row = (uint64_t)token * s->hidden * 4;
-	struct trn_moe_matrix x = { .arg = e->args->x,
+	struct trn_kit_matrix x = { .arg = e->args->x,
 				    .dtype = TRN_DTYPE_F32,
 				    .offset = row,
 				    .rows = s->hidden,
@@ -226,26 +209,23 @@ static void one_token(struct experts *e, uint32_t token)
 				    .row_step = 1,
 				    .col_step = 1,
 				    .reg = -1 };
-	struct part parts[2];
-	uint32_t n = vector_parts(s->hidden, parts);
+	struct trn_kit_part parts[2];
+	uint32_t n = trn_kit_parts(s->hidden, parts);
 	struct trn_isa_mem y = trn_dram(e->args->y, TRN_DTYPE_F32, row, s->hidden);
 	struct trn_isa_mem y_tile = trn_chip(trn_view(&e->y, 0, s->hidden));
 
-	trn_moe_load(e->builder, &e->x, &x, TRN_ENGINE_SYNC);
+	trn_kit_load(e->builder, &e->x, &x, TRN_ENGINE_SYNC);
 	for (uint32_t i = 0; i < n; i++)
-		trn_tile_compute(e->builder,
-				 &(struct trn_tile_op){ .op = TRN_OP_TENSOR_COPY,
-							.engine = TRN_ENGINE_VECTOR,
-							.dst = part_view(&e->x16, &parts[i]),
-							.src0 = part_view(&e->x, &parts[i]) });
-	trn_moe_copy(e->builder, trn_chip(trn_view(&e->shares, 0, s->top_k)),
+		trn_kit_cast(e->builder, part_view(&e->x16, &parts[i]),
+			     part_view(&e->x, &parts[i]));
+	trn_kit_copy(e->builder, trn_chip(trn_view(&e->shares, 0, s->top_k)),
 		     trn_dram(e->args->shares, TRN_DTYPE_F32, (uint64_t)token * s->top_k * 4,
 			      s->top_k),
 		     TRN_ENGINE_SYNC);
-	trn_moe_copy(e->builder, y_tile, y, TRN_ENGINE_SYNC);
+	trn_kit_copy(e->builder, y_tile, y, TRN_ENGINE_SYNC);
 	for (uint32_t choice = 0; choice < s->top_k; choice++)
 		one_expert(e, token, choice);
-	trn_moe_copy(e->builder, y, y_tile, TRN_ENGINE_SYNC);
+	trn_kit_copy(e->builder, y, y_tile, TRN_ENGINE_SYNC);
 }
 
 void trn_experts_emit(struct trn_builder *builder, const struct trn_moe_shape *shape,
@@ -255,8 +235,8 @@ void trn_experts_emit(struct trn_builder *builder, const struct trn_moe_shape *s
 
 	if (!trn_moe_shape_ok(builder, shape))
 		return;
-	e.in_tiles = trn_moe_tiles(shape->hidden);
-	e.mid_tiles = trn_moe_tiles(shape->intermediate);
+	e.in_tiles = trn_kit_tiles(shape->hidden);
+	e.mid_tiles = trn_kit_tiles(shape->intermediate);
 	experts_tiles(&e);
 	for (uint32_t token = 0; token < shape->tokens; token++)
 		one_token(&e, token);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Router of a mixture of experts: logits in FP32, the best k, softmax over them. Tokens lie
  * in lanes. */
-#include "kernels/moe.h"
+#include "kernels/kit.h"
 
 #include <errno.h>
 #include <float.h>
@@ -16,15 +16,43 @@ struct router {
 	uint32_t width; /* of a row of logits: MAX8 wants 8 at least */
 };
 
+bool trn_moe_shape_ok(struct trn_builder *builder, const struct trn_moe_shape *shape)
+{
+	const struct {
+		const char *name;
+		uint32_t value, most;
+	} sizes[] = {
+		{ "tokens", shape->tokens, TRN_MOE_TOKENS_MAX },
+		{ "hidden", shape->hidden, 8192 },
+		{ "experts", shape->experts, TRN_MOE_EXPERTS_MAX },
+		{ "top_k", shape->top_k, TRN_MOE_TOP_K_MAX },
+		{ "intermediate", shape->intermediate, 8192 },
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (sizes[i].value == 0 || sizes[i].value > sizes[i].most) {
+			trn_builder_fail(builder, -EINVAL, "%s is %u, must be 1 to %u",
+					 sizes[i].name, sizes[i].value, sizes[i].most);
+			return false;
+		}
+	if (shape->top_k > shape->experts || !(shape->limit > 0.0f) ||
+	    shape->alpha != shape->alpha) {
+		trn_builder_fail(builder, -EINVAL,
+				 "top_k is above experts, or limit is not above 0");
+		return false;
+	}
+	return true;
+}
+
 static void router_tiles(struct router *r)
 {
 	struct trn_builder *b = r->builder;
 	uint32_t tokens = r->shape->tokens, experts = r->shape->experts;
-	uint32_t tiles = trn_moe_tiles(r->shape->hidden);
+	uint32_t tiles = trn_kit_tiles(r->shape->hidden);
 
 	r->width = experts < CHOICES ? CHOICES : experts;
-	r->x = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, MOE_LANES, tiles * tokens);
-	r->weight = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, MOE_LANES, tiles * experts);
+	r->x = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, KIT_LANES, tiles * tokens);
+	r->weight = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, KIT_LANES, tiles * experts);
 	r->bias = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, tokens, experts);
 	r->sum = trn_tile_alloc(b, TRN_SPACE_PSUM, TRN_DTYPE_F32, tokens, experts);
 	r->logits = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, tokens, r->width);
@@ -47,9 +75,9 @@ static void router_logits(struct router *r)
 {
 	const struct trn_moe_shape *s = r->shape;
 	/* x is loaded with hidden in lanes, tokens beside each other. */
-	struct trn_moe_matrix x = { r->args->x, TRN_DTYPE_F32,      0,  s->hidden, s->tokens,
+	struct trn_kit_matrix x = { r->args->x, TRN_DTYPE_F32,      0,  s->hidden, s->tokens,
 				    1,          (int32_t)s->hidden, -1, 0 };
-	struct trn_moe_matrix w = { r->args->weight,
+	struct trn_kit_matrix w = { r->args->weight,
 				    TRN_DTYPE_BF16,
 				    0,
 				    s->hidden,
@@ -60,47 +88,27 @@ static void router_logits(struct router *r)
 				    0 };
 	struct trn_isa_ap sum = trn_view(&r->sum, 0, s->experts);
 
-	trn_moe_load(r->builder, &r->x, &x, TRN_ENGINE_SYNC);
-	trn_moe_load(r->builder, &r->weight, &w, TRN_ENGINE_GPSIMD);
+	trn_kit_load(r->builder, &r->x, &x, TRN_ENGINE_SYNC);
+	trn_kit_load(r->builder, &r->weight, &w, TRN_ENGINE_GPSIMD);
 	/* Every lane gets the whole bias. */
-	trn_moe_copy(r->builder, trn_chip(trn_view(&r->bias, 0, s->experts)),
+	trn_kit_copy(r->builder, trn_chip(trn_view(&r->bias, 0, s->experts)),
 		     trn_dram_outer(trn_dram(r->args->bias, TRN_DTYPE_F32, 0, s->experts), 0,
 				    s->tokens),
 		     TRN_ENGINE_SYNC);
-	for (uint32_t done = 0, t = 0; done < s->hidden; done += MOE_LANES, t++) {
-		uint32_t lanes = s->hidden - done < MOE_LANES ? s->hidden - done : MOE_LANES;
+	for (uint32_t done = 0, t = 0; done < s->hidden; done += KIT_LANES, t++) {
+		uint32_t lanes = s->hidden - done < KIT_LANES ? s->hidden - done : KIT_LANES;
 
-		trn_moe_matmul(r->builder, sum,
+		trn_kit_matmul(r->builder, sum,
 			       trn_view_rows(trn_view(&r->x, t * s->tokens, s->tokens), 0, lanes),
 			       trn_view_rows(trn_view(&r->weight, t * s->experts, s->experts), 0,
 					     lanes),
 			       t > 0);
 	}
 	if (r->width > s->experts)
-		trn_tile_compute(r->builder,
-				 &(struct trn_tile_op){ .op = TRN_OP_MEMSET,
-							.engine = TRN_ENGINE_VECTOR,
-							.imm = { trn_moe_bits(-FLT_MAX) },
-							.dst = trn_view(&r->logits, s->experts,
-									r->width - s->experts) });
-	trn_moe_tensor(r->builder, trn_view(&r->logits, 0, s->experts), sum, TRN_ALU_ADD,
+		trn_kit_fill(r->builder, trn_view(&r->logits, s->experts, r->width - s->experts),
+			     -FLT_MAX);
+	trn_kit_tensor(r->builder, trn_view(&r->logits, 0, s->experts), sum, TRN_ALU_ADD,
 		       trn_view(&r->bias, 0, s->experts));
-}
-
-static void router_choose(struct router *r)
-{
-	struct trn_isa_ap logits = trn_view(&r->logits, 0, r->width);
-	struct trn_isa_ap best = trn_view(&r->best, 0, CHOICES);
-
-	trn_tile_compute(r->builder, &(struct trn_tile_op){ .op = TRN_OP_MAX8,
-							    .engine = TRN_ENGINE_VECTOR,
-							    .dst = best,
-							    .src0 = logits });
-	trn_tile_compute(r->builder, &(struct trn_tile_op){ .op = TRN_OP_FIND_INDEX8,
-							    .engine = TRN_ENGINE_VECTOR,
-							    .dst = trn_view(&r->index, 0, CHOICES),
-							    .src0 = logits,
-							    .src1 = best });
 }
 
 /* exp(best - best[0]) and its sum, then the quotient. */
@@ -110,14 +118,14 @@ static void router_shares(struct router *r)
 	struct trn_isa_ap negative = trn_view(&r->scale, 0, 1), sum = trn_view(&r->scale, 1, 1);
 	struct trn_isa_ap shares = trn_view(&r->shares, 0, k);
 
-	trn_moe_scalar(r->builder, negative, trn_view(&r->best, 0, 1), TRN_ALU_MUL, -1.0f,
+	trn_kit_scalar(r->builder, negative, trn_view(&r->best, 0, 1), TRN_ALU_MUL, -1.0f,
 		       TRN_ALU_BYPASS, 0.0f);
 	trn_tile_compute(r->builder, &(struct trn_tile_op){ .op = TRN_OP_ACTIVATION,
 							    .engine = TRN_ENGINE_SCALAR,
 							    .flags = TRN_SCALAR_COLUMN1,
 							    .func = TRN_ACT_EXP,
 							    .mode = TRN_REDUCE_RESET_REDUCE,
-							    .imm = { trn_moe_bits(1.0f) },
+							    .imm = { trn_kit_bits(1.0f) },
 							    .dst = shares,
 							    .src0 = trn_view(&r->best, 0, k),
 							    .src2 = negative,
@@ -126,7 +134,7 @@ static void router_shares(struct router *r)
 							    .engine = TRN_ENGINE_VECTOR,
 							    .dst = sum,
 							    .src0 = sum });
-	trn_moe_column(r->builder, shares, shares, TRN_ALU_MUL, sum);
+	trn_kit_column(r->builder, shares, shares, TRN_ALU_MUL, sum);
 }
 
 void trn_router_emit(struct trn_builder *builder, const struct trn_moe_shape *shape,
@@ -139,13 +147,13 @@ void trn_router_emit(struct trn_builder *builder, const struct trn_moe_shape *sh
 		return;
 	router_tiles(&r);
 	router_logits(&r);
-	router_choose(&r);
+	trn_kit_top8(builder, &r.logits, r.width, &r.best, &r.index);
 	router_shares(&r);
-	trn_moe_copy(builder,
+	trn_kit_copy(builder,
 		     trn_dram_outer(trn_dram(args->indices, TRN_DTYPE_U32, 0, k), (int32_t)k,
 				    tokens),
 		     trn_chip(trn_view(&r.index, 0, k)), TRN_ENGINE_SYNC);
-	trn_moe_copy(builder,
+	trn_kit_copy(builder,
 		     trn_dram_outer(trn_dram(args->shares, TRN_DTYPE_F32, 0, k), (int32_t)k,
 				    tokens),
 		     trn_chip(trn_view(&r.shares, 0, k)), TRN_ENGINE_SYNC);
