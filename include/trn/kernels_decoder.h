@@ -8,8 +8,8 @@
 
 TRN_BEGIN_DECLS
 
-#define TRN_ROWS_MAX 64      /* tokens of a launch */
-#define TRN_WIDTH_MAX 16384  /* elements of a row */
+#define TRN_ROWS_MAX 64     /* tokens of a launch */
+#define TRN_WIDTH_MAX 16384 /* elements of a row */
 
 /**
  * struct trn_norm_args - RMSNorm: y = x / sqrt(mean(x^2) + eps) * gamma
@@ -53,8 +53,9 @@ struct trn_linear_args {
  * struct trn_embed_args - embedding: y[t] = table[token[t]]
  * @tokens: rows, 1 to 64
  * @width: elements of a row, 1 to 16384
- * @vocab: rows of the table, > 0
- * @token: argument number: [tokens] U32; one past the table stops the core with an address error
+ * @vocab: rows of the table, 1 to 16777216
+ * @token: argument number: [tokens] U32; one past what the launch gives
+ *         as @table stops the core with an address error
  * @table: argument number: [vocab][width] BF16
  * @y: argument number: out, [tokens][width] FP32
  */
