@@ -65,7 +65,8 @@ int trn_check_reg_alu(struct trn_core *core, struct trn_inst *inst, struct trn_c
 	const enum trn_alu_group group = trn_alu_group(inst->mode);
 
 	(void)core;
-	if (group == TRN_ALU_GROUP_NONE || inst->mode == TRN_ALU_POW ||
+	if (group == TRN_ALU_GROUP_NONE ||
+	    (inst->mode >= TRN_ALU_POW && inst->mode <= TRN_ALU_ABS_MIN) ||
 	    (group == TRN_ALU_GROUP_UNARY && inst->mode != TRN_ALU_ABS))
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 	if (register_ok(inst->op0, error) < 0 || register_ok(inst->op1, error) < 0)

@@ -270,6 +270,7 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
 	struct trn_nq_entry entry = {
 		.phase_type = TRN_NQ_ERROR | error->engine << 8,
 		.code = error->code,
+		.time_ps = core->chip->model->now_ps,
 		.address = error->address,
 		.pc = error->pc,
 		.aux = error->rule,

@@ -119,6 +119,7 @@ struct trn_core_engine {
 	uint64_t local_ps;     /* how far the sequencer has come */
 	uint64_t ready_ps;     /* earliest next issue of a compute instruction */
 	uint64_t dma_ready_ps; /* earliest next DMA trigger */
+	uint64_t dma_last_ps;  /* end of the DMA that was triggered last */
 	uint64_t last_retire_ps;
 	uint32_t dma_live;
 	uint8_t act_table; /* function set that is loaded, scalar engine */

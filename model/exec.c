@@ -87,6 +87,7 @@ int trn_exec_notify(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	const struct trn_nq_entry entry = {
 		.phase_type = TRN_NQ_NOTIFY | (uint32_t)inst->engine << 8,
 		.code = inst->imm[0],
+		.time_ps = core->chip->model->now_ps,
 		.pc = inst->pc,
 		.aux = inst->head.flags & TRN_REG_IMM ? inst->imm[1] : engine->reg[inst->func],
 	};

@@ -354,6 +354,11 @@ void trn_launch_written(struct trn_launch *launch)
 /* The cores themselves are reset by trn_core_reset(). */
 void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, bool device)
 {
+	/* First, or failing the runner would start the next in line on a core in reset. */
+	for (uint32_t c = 0; c < TRN_CORES; c++) {
+		if (device || (core_map >> c & 1))
+			launch->line[c] = (struct trn_core_line){ .runner = TRN_QUEUE_NONE };
+	}
 	for (uint32_t q = 0; q < TRN_EXT_QUEUES; q++) {
 		struct trn_queue *queue = &launch->queue[q];
 		const bool hit = queue->core != TRN_CORE_NONE && (core_map >> queue->core & 1);
@@ -362,10 +367,6 @@ void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, bool device)
 			trn_queue_fail_code(queue, TRN_EXT_ERR_RESET, 0);
 		if (device)
 			trn_queue_disable(queue);
-	}
-	for (uint32_t c = 0; c < TRN_CORES; c++) {
-		if (device || (core_map >> c & 1))
-			launch->line[c] = (struct trn_core_line){ .runner = TRN_QUEUE_NONE };
 	}
 	if (!device)
 		return;

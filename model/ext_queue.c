@@ -97,7 +97,7 @@ void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error
 	queue->busy = false;
 	queue->error = *error;
 	queue->error.tag = queue->cmd.tag;
-	if (queue->error.opcode == 0)
+	if (queue->error.engine == TRN_OPERAND_NONE)
 		queue->error.opcode = queue->cmd.op;
 	state_set(queue, TRN_QUEUE_ERROR);
 	status_write(queue);

@@ -45,7 +45,7 @@ static bool parse(const char *line, enum trn_engine *ret_engine, uint32_t *ret_o
 /* Streams as the page prints them; lines found. */
 static int load(struct trn_test_core *tc)
 {
-	FILE *page = fopen(DOCS_ISA, "r");
+	FILE *page = fopen(TRN_SOURCE_ROOT "/docs/isa.md", "r");
 	char line[512];
 	int found = 0;
 

@@ -250,7 +250,9 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	core->dma[slot].inst = engine->current;
 	core->dma_live++;
 	engine->dma_live++;
-	finish = trn_dma_finish_ps(core, &engine->current, now);
+	/* Programs count increments: what was triggered first must end first. */
+	finish = trn_max_u64(trn_dma_finish_ps(core, &engine->current, now), engine->dma_last_ps);
+	engine->dma_last_ps = finish;
 	engine->dma_ready_ps = now + core->chip->gen->dma_issue_ns * TRN_PS_PER_NS;
 	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	core_after(core, finish, dma_event, engine->index, slot);
@@ -447,7 +449,7 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 	engine->words = stream->words;
 	engine->pc = engine->retired = 0;
 	engine->local_ps = engine->ready_ps = core_now(core);
-	engine->dma_ready_ps = engine->last_retire_ps = core_now(core);
+	engine->dma_ready_ps = engine->dma_last_ps = engine->last_retire_ps = core_now(core);
 	engine->dma_live = engine->first = engine->count = 0;
 }
 
