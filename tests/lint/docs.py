@@ -3,8 +3,8 @@
 """Holds docs/device-spec.md and docs/isa.md and the headers together: every constant
 of base/regs.h, base/ext.h and include/trn/isa.h stands in a table of one of the pages
 with the same number, every name on the pages exists, the table of generations has the
-numbers of model/gen_*.c, the table of opcodes says what model/decode.c lets through, and
-the mailbox examples have the right CRC.
+numbers of model/gen_*.c, the table of opcodes says what model/decode.c lets through, the
+checker's rules are all listed, and the mailbox examples have the right CRC.
 
 A table row that defines a constant has its number in the first cell and its name, in
 backticks, in the second: | 0x38 | `TRN_UDMAQ_TAIL_INC` | ... A macro with an argument
@@ -199,6 +199,19 @@ def check_opcodes(files, page):
     return problems
 
 
+def check_violations(files, page):
+    """Rules that the checker reports, as the model's code names them."""
+    call = re.compile(r'(?:TRN_EV_VIOLATION,|violation\(\w+,)\s*"([a-z-]+)"')
+    want = {name: path for path, file in files.items()
+            if path.startswith('model/') and path.endswith('.c') and not file.is_test
+            for name in call.findall(file.text)}
+    section = re.search(r'^## 13\. .*?(?=^## )', page.text, re.MULTILINE | re.DOTALL)
+    have = set(re.findall(r'`([a-z]+(?:-[a-z]+)+)`', section.group(0) if section else ''))
+    problems = ['%s: section 13 has no rule %s (%s)' % (page.path, name, path)
+                for name, path in sorted(want.items()) if name not in have]
+    return problems or ([] if want else ['no violation was found in model/'])
+
+
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:
@@ -236,6 +249,7 @@ MUTATIONS = [
     ('generations', r'\| `clock_mhz\[VECTOR\]` \| 960', '| `clock_mhz[VECTOR]` | 961'),
     ('generations', r'(?m)^\| `mailbox_ns`.*\n', ''),
     ('opcodes', r'\| `TRN_OP_MATMUL` \| T ', '| `TRN_OP_MATMUL` | T V '),
+    ('violations', r'`nq-overflow`', '`nq-overrun`'),
     ('mailbox examples', r'3b 2f bd 63', '3b 2f bd 64'),
 ]
 
@@ -247,6 +261,7 @@ def check_all(files):
         'names': check_names(files, pages),
         'generations': check_generations(files, pages[0]),
         'opcodes': check_opcodes(files, pages[1]),
+        'violations': check_violations(files, pages[0]),
         'mailbox examples': check_mailbox(pages[0]),
     }
 
