@@ -228,12 +228,18 @@ static int exchange_run(struct exchange *x, const struct form *form, unsigned in
 			uint64_t deadline_ns)
 {
 	struct trn_direct *d = x->d;
+	uint32_t api = 0;
 	int r = -ETIMEDOUT;
 
 	for (unsigned int n = 0; n < tries; n++) {
 		uint64_t until = trn_direct_budget(deadline_ns, x->rule->try_ns);
 
 		x->sequence = sequence_next(d);
+		/* Is anybody there? And whatever the firmware did with the buffers of the try before
+		 * is over when this read returns. */
+		r = trn_hal_read32_live(d->bus, TRN_MISC_RAM + TRN_MR_API_VERSION, &api);
+		if (r < 0)
+			return trn_hal_fail(&d->hal, r, "mailbox: the device is gone");
 		r = form->send(x);
 		if (r == 0)
 			r = trn_direct_wait(d, form->answered, x, until, NULL);
