@@ -416,10 +416,8 @@ static int mock_make_model(struct mock *mock, const struct mock_params *params, 
 	int r;
 
 	trn_mock_gemm_open(mock->bus.alloc, &mock->gemm);
-	if (mock->gemm) {
+	if (mock->gemm)
 		config.host.gemm = trn_mock_gemm_run;
-		mock->gemm_used = true;
-	}
 	r = trn_model_create(&config, &mock->model, &field);
 	if (r < 0) {
 		snprintf(why, why_size, "the model refused it: %s",

@@ -49,12 +49,12 @@ static int verb_counters(struct mock *mock, const char *arg, char *buf, size_t s
 		 ",\"doorbells\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"mailbox_requests\":%" PRIu64
 		 ",\"violations\":%" PRIu64 ",\"busy_ps\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64
 		 ",%" PRIu64 ",%" PRIu64 "],\"unknown_registers\":%" PRIu64
-		 ",\"lost_events\":%" PRIu64 ",\"gemm\":\"%s\"}",
+		 ",\"lost_events\":%" PRIu64 ",\"gemm_kernels\":%zu}",
 		 c.dma_bytes, c.dma_packets, c.dma_errors, c.instructions, c.launches,
 		 c.matmul_macs, c.doorbells, c.resets, c.mailbox_requests, c.violations,
 		 c.busy_ps[0], c.busy_ps[1], c.busy_ps[2], c.busy_ps[3], c.busy_ps[4],
 		 mock->event_totals[TRN_EV_UNKNOWN_REG], trn_model_lost_events(mock->model),
-		 mock->gemm_used ? "libxsmm" : "model");
+		 trn_mock_gemm_kernels(mock->gemm));
 	return 0;
 }
 

@@ -28,6 +28,9 @@ struct trn_gemm {
 	bool accumulate;
 };
 
+/* The model's own loop for it: the definition that a faster one is measured by. */
+void trn_gemm_run(const struct trn_gemm *gemm);
+
 /* What happened, for the checker, the record and people. */
 enum trn_model_event_kind {
 	TRN_EV_VIOLATION = 0,   /* the checker: somebody broke a rule of the device */
