@@ -408,6 +408,7 @@ static int mock_make_model(struct mock *mock, const struct mock_params *params, 
 		.hbm_bytes = params->hbm,
 		.api_version = (uint32_t)params->api,
 		.no_extension = params->extension == 0,
+		.no_bar4 = params->bar4 == 0,
 		.pci_revision = (uint32_t)params->revision,
 		.routing_id = (uint32_t)params->routing,
 		.serial = params->serial,
@@ -461,7 +462,7 @@ static void mock_fill_info(struct mock *mock, const struct mock_params *params)
 	for (unsigned int bar = 0; bar < 6; bar++)
 		info->bar_size[bar] = trn_chip_bar_size(mock->chip, bar);
 	info->flags = TRN_BUS_SIMULATED | TRN_BUS_FAULTS | (mock->threaded ? 0 : TRN_BUS_INLINE);
-	info->hbm_bytes = params->hbm ? params->hbm : params->gen->hbm_bytes;
+	info->hbm_bytes = params->hbm; /* 0: as its generation */
 }
 
 int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus)

@@ -32,6 +32,7 @@ static const struct param params_known[] = {
 	{ "hbm", AT(hbm), 32 * TRN_MIB, 64 * TRN_GIB, "32M to 64G, whole MiB", true },
 	{ "api", AT(api), 1, 255, "1 to 255", false },
 	{ "extension", AT(extension), 0, 1, "0 or 1", false },
+	{ "bar4", AT(bar4), 0, 1, "0 or 1", false },
 	{ "revision", AT(revision), 0, 255, "0 to 255", false },
 	{ "routing", AT(routing), 0, 63, "0 to 63", false },
 	{ "serial", AT(serial), 0, UINT64_MAX, "a number", false },
@@ -136,7 +137,7 @@ static int take_param(const struct trn_uri_param *from, struct mock_params *para
 	}
 	snprintf(why, why_size,
 		 "unknown parameter '%.32s'; seed threads hbm fault api extension "
-		 "revision routing serial exist",
+		 "bar4 revision routing serial exist",
 		 from->key);
 	return -EINVAL;
 }
@@ -146,7 +147,7 @@ int trn_mock_params(const struct trn_uri *uri, struct mock_params *ret_params, c
 {
 	int r;
 
-	*ret_params = (struct mock_params){ .seed = 1, .extension = 1 };
+	*ret_params = (struct mock_params){ .seed = 1, .extension = 1, .bar4 = 1 };
 	r = take_pod(uri->path, ret_params, why, why_size);
 	for (size_t i = 0; r == 0 && i < uri->param_count; i++)
 		r = take_param(&uri->params[i], ret_params, why, why_size);

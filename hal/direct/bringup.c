@@ -49,6 +49,10 @@ static int bars(struct trn_direct *d, uint64_t deadline_ns)
 		return trn_hal_fail(&d->hal, -ENODEV, "BAR0 has 0x%llx bytes, 0x%llx are needed",
 				    (unsigned long long)d->bus->info.bar_size[TRN_BAR_REGS],
 				    (unsigned long long)BAR0_NEEDED);
+	/* Four slots; the simulator revision packs them. */
+	d->window_slot = d->bus->info.revision == TRN_PCI_REVISION_QEMU ?
+				 d->bus->info.bar_size[TRN_BAR_HBM] / TRN_HBMS :
+				 TRN_BAR4_SLOT;
 	/* The HBM window is optional: without it every access is a copy. */
 	d->map_hbm = d->bus->info.bar_size[TRN_BAR_HBM] > 0 &&
 		     d->bus->ops->map(d->bus, TRN_BAR_HBM, DIRECT_HBM_RESERVED, DIRECT_PAGE,
@@ -153,7 +157,7 @@ static int memory(struct trn_direct *d, uint64_t deadline_ns)
 
 	(void)deadline_ns;
 	if (bytes == 0 && d->bus->info.revision == TRN_PCI_REVISION_QEMU)
-		bytes = d->bus->info.bar_size[TRN_BAR_HBM] / TRN_HBMS;
+		bytes = d->window_slot;
 	if (d->bus->info.hbm_bytes != 0 && (bytes == 0 || d->bus->info.hbm_bytes < bytes))
 		bytes = d->bus->info.hbm_bytes;
 	if (bytes == 0)

@@ -235,7 +235,7 @@ static int exchange_run(struct exchange *x, const struct form *form, unsigned in
 		uint64_t until = trn_direct_budget(deadline_ns, x->rule->try_ns);
 
 		x->sequence = sequence_next(d);
-		/* Is anybody there? And whatever the firmware did with the buffers of the try before
+		/* Is anybody there? And what the firmware did with the buffers of the last try
 		 * is over when this read returns. */
 		r = trn_hal_read32_live(d->bus, TRN_MISC_RAM + TRN_MR_API_VERSION, &api);
 		if (r < 0)

@@ -356,7 +356,7 @@ int trn_direct_mem_map(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
 				    (unsigned long long)mem->address);
 	if (!d->map_hbm)
 		return trn_hal_fail(dev, -ENOTSUP, "the device has no HBM window");
-	r = d->bus->ops->map(d->bus, TRN_BAR_HBM, mem->hbm * TRN_BAR4_SLOT + offset, mem->size,
+	r = d->bus->ops->map(d->bus, TRN_BAR_HBM, mem->hbm * d->window_slot + offset, mem->size,
 			     &host);
 	if (r < 0)
 		return trn_hal_fail(dev, r, "the bus does not map that part of the HBM window");

@@ -152,9 +152,12 @@ static void unmapped_addresses(struct cts *c)
 /* More than 4 GiB in one call, over a range whose pages are mostly the same 16 MiB. */
 static void more_than_4_gib(struct cts *c)
 {
-	const uint64_t size = LARGE + 3 * TRN_MIB;
+	/* Once is enough where the driver is the same; TRN_TEST_LARGE asks for all. */
+	const bool full = strcmp(c->uri, "mock:trn3") == 0 || getenv("TRN_TEST_LARGE");
+	const uint64_t most = full ? LARGE : 160 * TRN_MIB;
+	const uint64_t size = most + 3 * TRN_MIB;
 	const uint64_t window = 16 * TRN_MIB;
-	const uint64_t own[] = { 0, LARGE / 2 - 4096, LARGE - 4096, size - 4096 };
+	const uint64_t own[] = { 0, most / 2 - 4096, most - 4096, size - 4096 };
 	struct trn_hal_mem mem[2];
 	uint8_t *base[2];
 
