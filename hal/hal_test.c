@@ -167,6 +167,7 @@ START_TEST(simulator_window_is_packed)
 	struct trn_hal_dev *dev = NULL;
 	struct trn_hal_mem hbm;
 	struct trn_hal_mem host;
+	char text[1024];
 
 	ck_assert_int_eq(open_uri("mock:trn3?revision=255&hbm=128M", NULL, &dev), 0);
 	ck_assert_int_eq(dev->ops.mem_alloc(dev, &desc, &hbm), 0);
@@ -177,6 +178,14 @@ START_TEST(simulator_window_is_packed)
 				       trn_clock_deadline(10000000000ull)),
 			 0);
 	ck_assert_int_eq(memcmp(hbm.host, host.host, 4096), 0);
+	/* Its reset register, for the device and for a core. */
+	ck_assert_int_eq(dev->ops.reset(dev, TRN_HAL_RESET_DEVICE, 0,
+					trn_clock_deadline(10000000000ull)),
+			 0);
+	ck_assert_int_eq(
+		dev->ops.reset(dev, TRN_HAL_RESET_CORES, 2, trn_clock_deadline(10000000000ull)), 0);
+	ck_assert_int_eq(dev->ops.control(dev, "counters", NULL, text, sizeof(text)), 0);
+	ck_assert_ptr_nonnull(strstr(text, "\"resets\":3"));
 	trn_hal_close(dev);
 }
 END_TEST

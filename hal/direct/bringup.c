@@ -140,7 +140,8 @@ static int answers(struct trn_direct *d, uint64_t deadline_ns)
 
 static int reset(struct trn_direct *d, uint64_t deadline_ns)
 {
-	return trn_direct_reset_firmware(d, TRN_HAL_RESET_DEVICE, 0, deadline_ns);
+	return trn_direct_reset_firmware(d, TRN_HAL_RESET_DEVICE, (1u << TRN_CORES) - 1,
+					 deadline_ns);
 }
 
 static int extension(struct trn_direct *d, uint64_t deadline_ns)

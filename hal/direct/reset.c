@@ -20,12 +20,19 @@ static const struct kind {
 	[TRN_HAL_RESET_CORES] = { TRN_MR_RESET_TYPE_TPB, 10000 * MS },
 };
 
-/* Firmware clears the type when the reset is done; not-ready values are part of a reset. */
-static int type_cleared(void *arg)
+/* The simulator revision has no firmware: a register takes the map and clears it. */
+static bool is_simulator(const struct trn_direct *d)
+{
+	return d->bus->info.revision == TRN_PCI_REVISION_QEMU;
+}
+
+/* The word is cleared when the reset is done; not-ready values are part of a reset. */
+static int request_cleared(void *arg)
 {
 	struct trn_direct *d = arg;
+	uint64_t offset = is_simulator(d) ? TRN_BAR0_QEMU_RESET : TRN_MISC_RAM + TRN_MR_RESET_TYPE;
 	uint32_t value = 0;
-	int r = trn_hal_read32_live(d->bus, TRN_MISC_RAM + TRN_MR_RESET_TYPE, &value);
+	int r = trn_hal_read32_live(d->bus, offset, &value);
 
 	if (r < 0)
 		return r;
@@ -53,6 +60,8 @@ static int request(struct trn_direct *d, const struct kind *kind, uint32_t core_
 {
 	int r = 0;
 
+	if (is_simulator(d))
+		return trn_hal_write32(d->bus, TRN_BAR0_QEMU_RESET, core_bits(core_map));
 	if (kind->type == TRN_MR_RESET_TYPE_TPB)
 		r = trn_hal_write32(d->bus, TRN_MISC_RAM + TRN_MR_RESET_MAP, core_bits(core_map));
 	if (r == 0)
@@ -76,7 +85,7 @@ int trn_direct_reset_firmware(struct trn_direct *d, enum trn_hal_reset kind_of, 
 	do {
 		r = request(d, kind, core_map);
 		if (r == 0)
-			r = trn_direct_wait(d, type_cleared, d,
+			r = trn_direct_wait(d, request_cleared, d,
 					    trn_direct_budget(deadline_ns, again_ns), &idle);
 		tries++;
 	} while (r == -ETIMEDOUT && tries < TRIES_MAX && !trn_clock_passed(deadline_ns));
