@@ -13,11 +13,11 @@
 #define TRN_TRNX_MAGIC_SIZE 8
 #define TRN_TRNX_VERSION 1
 #define TRN_TRNX_ALIGN 64 /* of contents in the file, and least alignment in memory */
-#define TRN_TRNX_NONE UINT32_MAX
+#define TRN_TRNX_NONE 0xffffffffu
 
 #define TRN_TRNX_ARGS_MAX 32 /* declared; sections that DMA reaches take 32..63 */
 #define TRN_TRNX_SECTION_ARG 32
-#define TRN_TRNX_SECTIONS_MAX (TRN_ENGINE_COUNT + TRN_ISA_ARGS_MAX - TRN_TRNX_SECTION_ARG)
+#define TRN_TRNX_SECTIONS_MAX 37 /* five streams, 32 of data */
 #define TRN_TRNX_SYMBOLS_MAX (1u << 20)
 #define TRN_TRNX_RELOCS_MAX (1u << 20)
 #define TRN_TRNX_STRINGS_MAX (1u << 24)

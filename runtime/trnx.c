@@ -16,6 +16,9 @@ _Static_assert(sizeof(struct trn_trnx_symbol) == 24, "layout");
 _Static_assert(sizeof(struct trn_trnx_reloc) == 24, "layout");
 _Static_assert(sizeof(struct trn_trnx_arg) == 24, "layout");
 
+_Static_assert(TRN_TRNX_SECTIONS_MAX == TRN_ENGINE_COUNT + TRN_ISA_ARGS_MAX - TRN_TRNX_SECTION_ARG,
+	       "a stream for each engine, an argument for each data section");
+
 /* The image while it is read. Tables are copied out entry by entry: no alignment is given. */
 struct reader {
 	const uint8_t *image;

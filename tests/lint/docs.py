@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds docs/device-spec.md and docs/isa.md and the headers together: every constant
-of base/regs.h, base/ext.h and include/trn/isa.h stands in a table of one of the pages
+"""Holds the specifications in docs/ and the headers together: every constant of
+base/regs.h, base/ext.h, base/trnx.h and include/trn/isa.h stands in a table of one of the pages
 with the same number, every name on the pages exists, the table of generations has the
 numbers of model/gen_*.c, the table of opcodes says what model/decode.c lets through, the
 checker's rules are all listed, and the mailbox examples have the right CRC.
@@ -16,10 +16,10 @@ import sys
 
 import tree
 
-HEADERS = ['base/regs.h', 'base/ext.h', 'include/trn/isa.h']
-PAGES = ['docs/device-spec.md', 'docs/isa.md']
-# Numbers of the C code alone: ends of enumerations, the size of a text.
-NOT_OF_THE_DEVICE = re.compile(r'TRN_((ENGINE|DTYPE|ACT|RULE|AP)_COUNT|REGS_NAME_MAX)$')
+HEADERS = ['base/regs.h', 'base/ext.h', 'base/trnx.h', 'include/trn/isa.h']
+PAGES = ['docs/device-spec.md', 'docs/isa.md', 'docs/program-format.md']
+# Of the C code alone: ends of enumerations, the size of a text, a text.
+NOT_OF_THE_DEVICE = re.compile(r'TRN_((ENGINE|DTYPE|ACT|RULE|AP)_COUNT|REGS_NAME_MAX|TRNX_MAGIC)$')
 GENERATIONS = ['trn2', 'trn3']
 NUMBER = re.compile(r'0x[0-9a-fA-F]+|\d+')
 ROW = re.compile(r'^\|([^|]*)\|\s*`(TRN_\w+)(\([\w,]*\))?`\s*\|')
@@ -74,7 +74,7 @@ def enums(code, names):
 
 
 def constants(files):
-    """{name: number, or (base, strides) of a macro} of the three headers."""
+    """{name: number, or (base, strides) of a macro} of the headers."""
     names, found = {}, {}
     for path in HEADERS:
         code = files[path].code
