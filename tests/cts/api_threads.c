@@ -39,11 +39,14 @@ static void start(struct api *a, struct worker *w, void *(*body)(void *arg))
 	API_CHECK(a, pthread_create(&w->thread, NULL, body, w) == 0);
 }
 
-static void finish(struct api *a, struct worker *w)
+/* All of them end before the first bad answer ends the test. */
+static void finish(struct api *a, struct worker *workers, int count)
 {
-	API_CHECK(a, pthread_join(w->thread, NULL) == 0);
-	if (w->code < 0)
-		api_code(a, w->code, 0, "api_threads.c", w->line, "thread");
+	for (int i = 0; i < count; i++)
+		API_CHECK(a, pthread_join(workers[i].thread, NULL) == 0);
+	for (int i = 0; i < count; i++)
+		if (workers[i].code < 0)
+			api_code(a, workers[i].code, 0, "api_threads.c", workers[i].line, "thread");
 }
 
 static void worker_up(struct api *a, struct worker *w)
@@ -108,8 +111,7 @@ static void threads_queues(struct api *a)
 		worker_up(a, &workers[i]);
 	for (int i = 0; i < 3; i++)
 		start(a, &workers[i], copy_loop);
-	for (int i = 0; i < 3; i++)
-		finish(a, &workers[i]);
+	finish(a, workers, 3);
 	for (int i = 0; i < 3; i++)
 		worker_down(&workers[i]);
 }
@@ -125,7 +127,8 @@ static void *ping_pong(void *arg)
 		KEEP(w, trn_batch_wait(w->batch, w->wait_for, w->seed ? i : i - 1));
 		KEEP(w, trn_batch_signal(w->batch, w->signal, i));
 		KEEP(w, trn_queue_submit(w->queue, w->batch, api_soon(), NULL));
-		KEEP(w, patient_wait(w, i));
+		if (w->code == 0)
+			KEEP(w, patient_wait(w, i));
 	}
 	if (w->code < 0)
 		atomic_store(w->stop, true); /* the other one need not wait for us */
@@ -147,8 +150,7 @@ static void threads_ping_pong(struct api *a)
 		worker_up(a, &workers[i]);
 	for (int i = 0; i < 2; i++)
 		start(a, &workers[i], ping_pong);
-	for (int i = 0; i < 2; i++)
-		finish(a, &workers[i]);
+	finish(a, workers, 2);
 	API_CHECK(a, trn_timeline_value(ping) == ROUNDS && trn_timeline_value(pong) == ROUNDS);
 	for (int i = 0; i < 2; i++)
 		worker_down(&workers[i]);
@@ -201,8 +203,7 @@ static void threads_any(struct api *a)
 	work.api = a;
 	(void)copy_loop(&work);
 	atomic_store(&stop, true);
-	for (int i = 0; i < 2; i++)
-		finish(a, &others[i]);
+	finish(a, others, 2);
 	API_CHECK(a, work.code == 0);
 	worker_down(&work);
 }
@@ -229,8 +230,7 @@ static void threads_open(struct api *a)
 
 	for (int i = 0; i < 3; i++)
 		start(a, &workers[i], open_close);
-	for (int i = 0; i < 3; i++)
-		finish(a, &workers[i]);
+	finish(a, workers, 3);
 }
 
 const struct api_test api_thread_tests[] = {
