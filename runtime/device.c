@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/regs.h"
 
 /* ---- what the HAL logs ---- */
 
@@ -138,12 +139,26 @@ int trn_device_verdict(struct trn_device *device, int code)
 	int r;
 
 	if (!atomic_load(&device->lost) && trn_lock_try(&device->lock)) {
-		r = device->hal->ops.sem_read(device->hal, 0, 0, &ignored);
+		/* A register that every vendor device has and that is never held in reset. */
+		r = device->hal->ops.reg_read32(device->hal, TRN_BAR_REGS,
+						TRN_MISC_RAM + TRN_MR_ROUTING_ID, &ignored);
 		trn_lock_give(&device->lock);
 		if (r == -TRN_EDEVLOST)
 			atomic_store(&device->lost, true);
 	}
 	return atomic_load(&device->lost) ? -TRN_EDEVLOST : code;
+}
+
+void trn_device_blame(struct trn_device *device, struct trn_error *error)
+{
+	struct trn_error lost;
+
+	if (trn_device_verdict(device, error->code) != -TRN_EDEVLOST)
+		return;
+	trn_error_init(&lost, -TRN_EDEVLOST, error->operation);
+	trn_text_copy(error->cause, sizeof(error->cause), "the device is lost");
+	trn_text_copy(error->hint, sizeof(error->hint), lost.hint);
+	error->code = lost.code;
 }
 
 /* ---- list ---- */

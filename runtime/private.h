@@ -208,6 +208,8 @@ uint64_t trn_device_stack_free(struct trn_device *device, uint32_t stack);
 int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t deadline_ns);
 /* A wait ran out: asks the device whether it is still there. code, or -TRN_EDEVLOST. */
 int trn_device_verdict(struct trn_device *device, int code);
+/* A command failed: says so in its record when the reason is that the device is gone. */
+void trn_device_blame(struct trn_device *device, struct trn_error *error);
 
 /* ---- buffer ---- */
 

@@ -403,6 +403,7 @@ static void queue_reap(struct trn_queue *queue)
 	}
 	if (state == TRN_QUEUE_ERROR) {
 		trn_queue_describe(queue, submitted(queue), &error);
+		trn_device_blame(queue->device, &error);
 		if (error.command >= 0)
 			release_to(queue, (uint64_t)error.command);
 		queue_stop(queue, &error);

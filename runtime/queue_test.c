@@ -463,7 +463,7 @@ START_TEST(device_lost_while_waiting)
 	ck_assert_int_eq(trn_queue_drain(s.queue, SOON), -EIO);
 	trn_test_hal.fail[TRN_TEST_PROGRESS] = 0;
 	trn_test_hal.dead = true;
-	trn_test_hal.fail[TRN_TEST_SEM_READ] = -TRN_EDEVLOST;
+	trn_test_hal.fail[TRN_TEST_REG] = -TRN_EDEVLOST;
 	ck_assert_int_eq(trn_queue_drain(s.queue, trn_deadline_in(1000000)), -TRN_EDEVLOST);
 	trn_rig_expect(&s.rig, -TRN_EDEVLOST, "device is lost");
 	down(&s);

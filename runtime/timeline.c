@@ -196,7 +196,10 @@ static int promise_broken(struct trn_timeline *timeline, uint64_t value,
 		if (trn_queue_owes(queue, timeline, value, ret_error))
 			break;
 	trn_lock_give(&device->list_lock);
-	return queue ? ret_error->code : 0;
+	if (!queue)
+		return 0;
+	trn_device_blame(device, ret_error);
+	return ret_error->code;
 }
 
 /* The value did not come. A word that was raised at the last moment still counts. */

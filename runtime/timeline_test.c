@@ -107,7 +107,7 @@ START_TEST(deadline_passes)
 	timeline = timeline_of(&rig, 0);
 	ck_assert_int_eq(trn_timeline_wait(timeline, 1, TRN_DEADLINE_NOW), -ETIMEDOUT);
 	ck_assert_uint_eq(trn_test_hal.calls[TRN_TEST_PROGRESS], 0); /* only looks */
-	ck_assert_uint_eq(trn_test_hal.calls[TRN_TEST_SEM_READ], 0);
+	ck_assert_uint_eq(trn_test_hal.calls[TRN_TEST_REG], 0);
 	ck_assert_int_eq(trn_timeline_wait(timeline, 1, trn_deadline_in(1000000)), -ETIMEDOUT);
 	trn_rig_expect(&rig, -ETIMEDOUT, "value is 0, wanted 1");
 	trn_timeline_unref(timeline);
@@ -124,7 +124,7 @@ START_TEST(device_that_is_gone)
 	timeline = timeline_of(&rig, 0);
 	/* The wait ran out because the device is not there any more. */
 	trn_test_hal.dead = true;
-	trn_test_hal.fail[TRN_TEST_SEM_READ] = -TRN_EDEVLOST;
+	trn_test_hal.fail[TRN_TEST_REG] = -TRN_EDEVLOST;
 	ck_assert_int_eq(trn_timeline_wait(timeline, 1, trn_deadline_in(1000000)), -TRN_EDEVLOST);
 	trn_rig_expect(&rig, -TRN_EDEVLOST, "device is lost");
 	ck_assert(atomic_load(&rig.device->lost));
