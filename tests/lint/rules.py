@@ -22,6 +22,8 @@ FLOORS = [
     (r'hal/.*drm', ['base/', 'hal/', 'kmod-shim/'], None),
     (r'hal/', ['base/', 'hal/'], None),
     (r'runtime/', ['base/', 'hal/hal.h', 'runtime/'], None),
+    # Their tests run programs on the mock and compare: numbers and seeds come from base/.
+    (r'kernels/(.*_test|test_\w+)\.[ch]$', ['base/', 'kernels/'], None),
     (r'kernels/', ['kernels/'], None),
     (r'compat/', ['compat/'], None),
     (r'samples/', [], None),
@@ -35,7 +37,7 @@ FLOORS = [
 NOT_IN_MODEL = {'base/clock.h', 'base/lock.h', 'base/log.h'}
 # The test main and its helpers are base/'s, and every floor's tests use them.
 FOR_TESTS = re.compile(r'base/test_\w+\.h$')
-DIAG_USERS = re.compile(r'(include|runtime|tools|bench|tests)/')
+DIAG_USERS = re.compile(r'(include|runtime|tools|bench|tests)/|kernels/test_')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 
 

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wall time of a GEMM through the device path (queue, launch, mock), beside one-thread
+ * OpenBLAS of the same shape in the same run. The mock works on this thread. */
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <trn/kernels_gemm.h>
+#include <trn/trn.h>
+#include <unistd.h>
+#ifdef TRN_HAVE_OPENBLAS
+#include <cblas.h>
+void openblas_set_num_threads(int threads);
+char *openblas_get_corename(void);
+#endif
+
+#define RUNS_MAX 101
+#define LIMIT_NS UINT64_C(60000000000)
+#define GOAL 0.5 /* of the reference's speed */
+
+struct args {
+	const char *uri;
+	uint32_t size, runs;
+	bool json;
+};
+
+struct series { /* nanoseconds */
+	double value[RUNS_MAX];
+	uint32_t count;
+};
+
+struct bench {
+	struct args args;
+	struct trn_context *context;
+	struct trn_device *device;
+	struct trn_queue *queue;
+	struct trn_batch *batch;
+	struct trn_program *program;
+	struct trn_buffer *a, *b, *c, *times;
+	float *x, *y, *z, *got; /* A, B, the reference's C, the device's */
+	uint16_t *packed;
+	struct series device_wall, reference_wall;
+	double virtual_ns, worst;
+};
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(struct series *series)
+{
+	qsort(series->value, series->count, sizeof(series->value[0]), by_value);
+	return series->value[series->count / 2];
+}
+
+static int fail(struct bench *bench, int r, const char *what)
+{
+	struct trn_error error = { .size = sizeof(error) };
+
+	if (bench->context && trn_error_get(bench->context, &error) == 0)
+		fprintf(stderr, "gemm: %s: %s: %s\n", what, trn_strerror(r), error.cause);
+	else
+		fprintf(stderr, "gemm: %s: %s\n", what, trn_strerror(r));
+	return r;
+}
+
+/* ---- the device's side ---- */
+
+static int make_buffer(struct bench *bench, uint64_t bytes, struct trn_buffer **ret_buffer)
+{
+	struct trn_buffer_opts opts = { .size = sizeof(opts), .bytes = bytes };
+
+	return trn_buffer_create(bench->device, &opts, ret_buffer);
+}
+
+static int load_program(struct bench *bench, uint32_t arch)
+{
+	struct trn_builder_opts opts = { .size = sizeof(opts), .name = "gemm", .arch = arch };
+	struct trn_gemm_shape shape = { bench->args.size, bench->args.size, bench->args.size,
+					TRN_DTYPE_BF16, TRN_DTYPE_F32 };
+	size_t bytes = 0;
+	void *image = NULL;
+	int r = trn_kernel_gemm(&opts, &shape, &image, &bytes);
+
+	if (r == 0)
+		r = trn_program_load(bench->device, image, bytes, 0, trn_deadline_in(LIMIT_NS),
+				     &bench->program);
+	trn_image_free(NULL, image);
+	return r;
+}
+
+/* Timestamp, launch, timestamp: one batch, used again for each run. */
+static int record(struct bench *bench)
+{
+	struct trn_arg arg[3] = { { .buffer = bench->a },
+				  { .buffer = bench->b },
+				  { .buffer = bench->c } };
+	int r = trn_batch_create(bench->queue, 4, &bench->batch);
+
+	if (r == 0)
+		r = trn_batch_timestamp(bench->batch, bench->times, 0);
+	if (r == 0)
+		r = trn_batch_launch(bench->batch, bench->program, 0, arg, 3);
+	if (r == 0)
+		r = trn_batch_timestamp(bench->batch, bench->times, 8);
+	return r;
+}
+
+static int set_up_device(struct bench *bench)
+{
+	uint64_t count = (uint64_t)bench->args.size * bench->args.size;
+	struct trn_device_info info = { .size = sizeof(info) };
+	int r = trn_context_create(NULL, &bench->context);
+
+	if (r == 0)
+		r = trn_device_open(bench->context, bench->args.uri, trn_deadline_in(LIMIT_NS),
+				    &bench->device);
+	if (r == 0)
+		r = trn_device_info(bench->device, &info);
+	if (r == 0)
+		r = load_program(bench, strcmp(info.arch, "trn2") == 0 ? 2 : 3);
+	if (r == 0)
+		r = trn_queue_create(bench->device, NULL, &bench->queue);
+	if (r == 0)
+		r = make_buffer(bench, count * 2, &bench->a);
+	if (r == 0)
+		r = make_buffer(bench, count * 2, &bench->b);
+	if (r == 0)
+		r = make_buffer(bench, count * 4, &bench->c);
+	if (r == 0)
+		r = make_buffer(bench, 16, &bench->times);
+	return r == 0 ? record(bench) : r;
+}
+
+static int upload(struct bench *bench, struct trn_buffer *buffer, const float *values)
+{
+	uint64_t count = (uint64_t)bench->args.size * bench->args.size;
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		bench->packed[i] = (uint16_t)(bits >> 16); /* exact: see fill() */
+	}
+	return trn_buffer_write(buffer, 0, bench->packed, count * 2, trn_deadline_in(LIMIT_NS));
+}
+
+static int run_device(struct bench *bench, double *ret_ns)
+{
+	double start = now_ns();
+	uint64_t sequence = 0;
+	int r = trn_queue_submit(bench->queue, bench->batch, trn_deadline_in(LIMIT_NS), &sequence);
+
+	if (r == 0)
+		r = trn_queue_wait(bench->queue, sequence, trn_deadline_in(LIMIT_NS));
+	*ret_ns = now_ns() - start;
+	return r;
+}
+
+/* ---- the reference ---- */
+
+#ifdef TRN_HAVE_OPENBLAS
+/* OpenBLAS takes some processors for one of 2004 and uses its kernels; the variable must
+ * stand before the library is loaded, so the program starts itself again. */
+static void choose_kernels(char **argv)
+{
+#if defined(__x86_64__)
+	const char *core = __builtin_cpu_supports("avx512f") ? "SkylakeX" :
+			   __builtin_cpu_supports("avx2")    ? "Haswell" :
+							       NULL;
+
+	if (!core || getenv("OPENBLAS_CORETYPE") || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
+		return;
+	(void)execv("/proc/self/exe", argv); /* goes on with what the library chose */
+#else
+	(void)argv;
+#endif
+}
+
+static const char *reference_name(void)
+{
+	return openblas_get_corename();
+}
+
+static bool run_reference(struct bench *bench, double *ret_ns)
+{
+	int n = (int)bench->args.size;
+	double start;
+
+	openblas_set_num_threads(1);
+	start = now_ns();
+	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, bench->x, n, bench->y,
+		    n, 0.0f, bench->z, n);
+	*ret_ns = now_ns() - start;
+	return true;
+}
+#else
+static void choose_kernels(char **argv)
+{
+	(void)argv;
+}
+
+static const char *reference_name(void)
+{
+	return NULL;
+}
+
+static bool run_reference(struct bench *bench, double *ret_ns)
+{
+	(void)bench;
+	(void)ret_ns;
+	return false;
+}
+#endif
+
+/* ---- measuring ---- */
+
+/* Multiples of 2^-7 in [-1, 1): BF16 holds them. */
+static void fill(float *values, uint64_t count, uint64_t seed)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		values[i] = (float)((int)(seed >> 56) - 128) / 128.0f;
+	}
+}
+
+static int compare(struct bench *bench)
+{
+	uint64_t count = (uint64_t)bench->args.size * bench->args.size;
+	int r = trn_buffer_read(bench->c, 0, bench->got, count * 4, trn_deadline_in(LIMIT_NS));
+
+	for (uint64_t i = 0; r == 0 && i < count; i++) {
+		double off = fabs((double)bench->got[i] - (double)bench->z[i]);
+
+		if (!(off <= bench->worst))
+			bench->worst = off;
+	}
+	return r;
+}
+
+static int measure(struct bench *bench)
+{
+	uint64_t stamp[2];
+	double ns = 0.0;
+	int r = run_device(bench, &ns); /* warms up both sides, and is compared */
+
+	if (r == 0 && run_reference(bench, &ns))
+		r = compare(bench);
+	for (uint32_t i = 0; r == 0 && i < bench->args.runs; i++) {
+		r = run_device(bench, &bench->device_wall.value[i]);
+		bench->device_wall.count++;
+		if (r == 0 && run_reference(bench, &bench->reference_wall.value[i]))
+			bench->reference_wall.count++;
+	}
+	if (r == 0)
+		r = trn_buffer_read(bench->times, 0, stamp, sizeof(stamp),
+				    trn_deadline_in(LIMIT_NS));
+	if (r == 0)
+		bench->virtual_ns = (double)(stamp[1] - stamp[0]);
+	return r;
+}
+
+static void print_series(const struct bench *bench, const char *name, struct series *series)
+{
+	double flops = 2.0 * pow(bench->args.size, 3);
+	double mid = median(series);
+	double low = series->value[0], high = series->value[series->count - 1];
+
+	if (bench->args.json)
+		printf("\"%s\":{\"wall_ms\":%.4f,\"min_ms\":%.4f,\"max_ms\":%.4f,\"gflops\":%.2f},",
+		       name, mid / 1e6, low / 1e6, high / 1e6, flops / mid);
+	else
+		printf("%-9s  wall %8.3f ms median (%.3f to %.3f), %7.2f GFLOP/s\n", name,
+		       mid / 1e6, low / 1e6, high / 1e6, flops / mid);
+}
+
+static void report(struct bench *bench)
+{
+	bool reference = bench->reference_wall.count > 0;
+	const struct args *args = &bench->args;
+	double ratio = 0.0;
+
+	if (args->json)
+		printf("{\"schema\":\"trn.bench.gemm/1\",\"device\":\"%s\",\"size\":%u,\"runs\":%u,",
+		       args->uri, args->size, args->runs);
+	else
+		printf("gemm %u^3 BF16 on %s, %u runs\n", args->size, args->uri, args->runs);
+	print_series(bench, "device", &bench->device_wall);
+	if (reference) {
+		print_series(bench, "openblas", &bench->reference_wall);
+		ratio = median(&bench->reference_wall) / median(&bench->device_wall);
+	}
+	if (args->json) {
+		printf("\"device_virtual_us\":%.3f,", bench->virtual_ns / 1e3);
+		if (reference)
+			printf("\"openblas_core\":\"%s\",\"ratio\":%.4f,\"goal\":%.2f,"
+			       "\"worst_difference\":%.3g}\n",
+			       reference_name(), ratio, GOAL, bench->worst);
+		else
+			printf("\"openblas_core\":null,\"ratio\":null,\"goal\":%.2f}\n", GOAL);
+		return;
+	}
+	printf("device     time %8.3f us in virtual time\n", bench->virtual_ns / 1e3);
+	if (reference)
+		printf("ratio %.3f of one-thread OpenBLAS (%s), goal %.2f; worst difference %.3g\n",
+		       ratio, reference_name(), GOAL, bench->worst);
+	else
+		printf("no reference: built without OpenBLAS\n");
+}
+
+static int parse(int argc, char **argv, struct args *args)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : "";
+		char *end = NULL;
+
+		if (strcmp(argv[i], "--json") == 0) {
+			args->json = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--device") == 0)
+			args->uri = value;
+		else if (strcmp(argv[i], "--size") == 0)
+			args->size = (uint32_t)strtoul(value, &end, 10);
+		else if (strcmp(argv[i], "--runs") == 0)
+			args->runs = (uint32_t)strtoul(value, &end, 10);
+		else
+			return -EINVAL;
+		if (!*value || (end && *end))
+			return -EINVAL;
+		i++;
+	}
+	return args->size && args->size <= 8192 && args->runs && args->runs <= RUNS_MAX ? 0 :
+											  -EINVAL;
+}
+
+static bool allocate(struct bench *bench)
+{
+	size_t count = (size_t)bench->args.size * bench->args.size;
+
+	bench->x = malloc(count * sizeof(float));
+	bench->y = malloc(count * sizeof(float));
+	bench->z = calloc(count, sizeof(float));
+	bench->got = malloc(count * sizeof(float));
+	bench->packed = malloc(count * sizeof(uint16_t));
+	if (!bench->x || !bench->y || !bench->z || !bench->got || !bench->packed)
+		return false;
+	fill(bench->x, count, 1);
+	fill(bench->y, count, 2);
+	return true;
+}
+
+static void release(struct bench *bench)
+{
+	trn_batch_destroy(bench->batch);
+	trn_queue_unref(bench->queue);
+	trn_program_unref(bench->program);
+	trn_buffer_unref(bench->a);
+	trn_buffer_unref(bench->b);
+	trn_buffer_unref(bench->c);
+	trn_buffer_unref(bench->times);
+	trn_device_unref(bench->device);
+	trn_context_unref(bench->context);
+	free(bench->x);
+	free(bench->y);
+	free(bench->z);
+	free(bench->got);
+	free(bench->packed);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = { .args = { "mock:trn3", 1024, 9, false } };
+	int r;
+
+	if (parse(argc, argv, &bench.args) < 0) {
+		fprintf(stderr, "usage: gemm [--size N] [--runs N] [--device URI] [--json]\n");
+		return 2;
+	}
+	choose_kernels(argv);
+	if (!allocate(&bench)) {
+		release(&bench);
+		fprintf(stderr, "gemm: out of memory\n");
+		return 1;
+	}
+	r = set_up_device(&bench);
+	if (r == 0)
+		r = upload(&bench, bench.a, bench.x);
+	if (r == 0)
+		r = upload(&bench, bench.b, bench.y);
+	if (r == 0)
+		r = measure(&bench);
+	if (r == 0)
+		report(&bench);
+	else
+		(void)fail(&bench, r, bench.args.uri);
+	release(&bench);
+	return r == 0 ? 0 : 1;
+}
