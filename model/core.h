@@ -271,6 +271,9 @@ float trn_alu_reduce(uint32_t op, const float *x, size_t count);
 uint32_t trn_alu_bits(uint32_t op, uint32_t a, uint32_t b);
 uint32_t trn_alu_register(uint32_t op, uint32_t a, uint32_t b);
 
+/* gemm.c: trn_gemm_run() of model.h without the host's own unit. */
+void trn_gemm_plain(const struct trn_gemm *gemm);
+
 /* seq.c */
 /* Starts a checked launch; -ENOMEM when there is no storage. It may end before this returns. */
 int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,

@@ -68,7 +68,8 @@ bool trn_queue_doorbell(struct trn_queue *queue, uint32_t reg, uint32_t value);
 /* The command under way is done: the next one. */
 void trn_queue_finish(struct trn_queue *queue);
 /* Stops the queue at the command under way. The caller fills code, address and what it
- * knows of the core; tag and opcode come from the command unless opcode is set. */
+ * knows of the core; tag comes from the command, and the
+ * opcode too when no engine is to blame. */
 void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error);
 void trn_queue_fail_code(struct trn_queue *queue, enum trn_ext_error code, uint64_t address);
 void trn_queue_disable(struct trn_queue *queue);

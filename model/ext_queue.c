@@ -53,10 +53,10 @@ static void status_write(struct trn_queue *queue)
 	struct trn_ext_status *status;
 	uint64_t bad = 0;
 
-	if (queue->status == 0)
-		return;
+	if (queue->status == 0 || queue->status % sizeof(*status) != 0)
+		return; /* none, or refused: the registers say why */
 	status = trn_chip_memory(chip, queue->status, sizeof(*status), true);
-	if (status) {
+	if (status && (uintptr_t)status % sizeof(uint64_t) == 0) {
 		status_fill(status, queue);
 		__atomic_store_n(&status->state, queue->state, __ATOMIC_RELEASE);
 		__atomic_store_n(&status->head, queue->head, __ATOMIC_RELEASE);

@@ -61,7 +61,7 @@ BODY void gemm_body(const struct trn_gemm *g)
 		row_part(g, m, m < m_full ? n_full : 0, g->n);
 }
 
-static void gemm_plain(const struct trn_gemm *g)
+void trn_gemm_plain(const struct trn_gemm *g)
 {
 	gemm_body(g);
 }
@@ -78,11 +78,11 @@ void trn_gemm_run(const struct trn_gemm *gemm)
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 		gemm_fma(gemm);
 	else
-		gemm_plain(gemm);
+		trn_gemm_plain(gemm);
 }
 #else
 void trn_gemm_run(const struct trn_gemm *gemm)
 {
-	gemm_plain(gemm);
+	trn_gemm_plain(gemm);
 }
 #endif

@@ -250,7 +250,8 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	core->dma[slot].inst = engine->current;
 	core->dma_live++;
 	engine->dma_live++;
-	/* Programs count increments: what was triggered first must end first. */
+	/* One queue on all 16 engines, each in order and each counting, payload or not: a
+	 * transfer cannot be done before the one its trigger engine started before it. */
 	finish = trn_max_u64(trn_dma_finish_ps(core, &engine->current, now), engine->dma_last_ps);
 	engine->dma_last_ps = finish;
 	engine->dma_ready_ps = now + core->chip->gen->dma_issue_ns * TRN_PS_PER_NS;

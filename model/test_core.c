@@ -219,3 +219,185 @@ void trn_test_fill(struct trn_test_core *tc, enum trn_dtype dtype, void *dst, ui
 			      dtype <= TRN_DTYPE_S32 ? 10.0f * value : value);
 	}
 }
+
+uint32_t trn_test_below(struct trn_test_core *tc, uint32_t n)
+{
+	return (uint32_t)trn_prng_below(&tc->prng, n);
+}
+
+/* Values of a view, element by element as the pattern says: the reference's own loads. */
+uint32_t trn_test_view_count(const struct trn_isa_ap *ap)
+{
+	uint32_t count = 1;
+
+	for (uint32_t d = 0; d < ap->ndims; d++)
+		count *= ap->dims[d].num;
+	return count;
+}
+
+static uint32_t element_at(const struct trn_isa_ap *ap, uint32_t n)
+{
+	int64_t at = 0;
+
+	for (uint32_t d = ap->ndims; d-- > 0;) {
+		at += (int64_t)(n % ap->dims[d].num) * ap->dims[d].step;
+		n /= ap->dims[d].num;
+	}
+	return (uint32_t)(ap->offset + at * (int64_t)trn_dtype_size(ap->dtype));
+}
+
+void trn_test_raw_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n,
+		      void *dst)
+{
+	trn_test_peek(tc, ap->space, ap->start + p, 1, element_at(ap, n), dst,
+		      (uint32_t)trn_dtype_size(ap->dtype));
+}
+
+float trn_test_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n)
+{
+	uint8_t raw[4];
+
+	trn_test_raw_get(tc, ap, p, n, raw);
+	return trn_load_f32(raw, ap->dtype);
+}
+
+/* Fills everything a pattern may reach, gaps too. */
+void trn_test_fill_view(struct trn_test_core *tc, const struct trn_isa_ap *ap)
+{
+	uint8_t row[TRN_TEST_COUNT_MAX * 4 * 4];
+	const uint32_t size = (uint32_t)trn_dtype_size(ap->dtype);
+
+	for (uint32_t p = 0; p < ap->partitions; p++) {
+		trn_test_fill(tc, ap->dtype, row, TRN_TEST_COUNT_MAX * 4);
+		trn_test_poke(tc, ap->space, ap->start + p, 1, ap->offset, row,
+			      TRN_TEST_COUNT_MAX * 4 * size);
+	}
+}
+
+/* count elements in one to three loops, sometimes with gaps. */
+static struct trn_isa_ap shaped(struct trn_test_core *tc, enum trn_space space,
+				enum trn_dtype dtype, uint32_t start, uint32_t partitions,
+				uint32_t offset, uint32_t count)
+{
+	struct trn_isa_ap ap = trn_test_ap(space, dtype, start, partitions, offset, count);
+	const uint32_t step = 1 + trn_test_below(tc, 2);
+
+	if (trn_test_below(tc, 2) == 0)
+		return ap;
+	if (count % 4 == 0) {
+		ap.ndims = 2;
+		ap.dims[0] = (struct trn_isa_dim){ (int16_t)(step * (count / 4) + 3), 4 };
+		ap.dims[1] = (struct trn_isa_dim){ (int16_t)step, (uint16_t)(count / 4) };
+	} else {
+		ap.dims[0].step = 2;
+	}
+	return ap;
+}
+
+static const enum trn_dtype floats[] = {
+	TRN_DTYPE_F32, TRN_DTYPE_BF16, TRN_DTYPE_F16, TRN_DTYPE_F8E4M3, TRN_DTYPE_F8E5M2,
+};
+
+enum trn_dtype trn_test_any_float(struct trn_test_core *tc)
+{
+	return floats[trn_test_below(tc, TRN_ARRAY_LEN(floats))];
+}
+
+enum trn_dtype trn_test_any_dtype(struct trn_test_core *tc)
+{
+	return (enum trn_dtype)(1 + trn_test_below(tc, TRN_DTYPE_COUNT - 1));
+}
+
+struct trn_test_place trn_test_any_place(struct trn_test_core *tc)
+{
+	static const uint32_t sizes[] = { 1, 7, 32, 48, 64, 100, 128 };
+	struct trn_test_place place = {
+		.partitions = sizes[trn_test_below(tc, TRN_ARRAY_LEN(sizes))],
+		.count = 1 + trn_test_below(tc, TRN_TEST_COUNT_MAX),
+	};
+
+	if (place.partitions <= 32)
+		place.start = 32 * trn_test_below(tc, 4);
+	else if (place.partitions <= 64)
+		place.start = 64 * trn_test_below(tc, 2);
+	return place;
+}
+
+struct trn_isa_ap trn_test_operand(struct trn_test_core *tc, const struct trn_test_place *place,
+				   enum trn_space space, enum trn_dtype dtype, uint32_t offset)
+{
+	return shaped(tc, space, dtype, place->start, place->partitions, offset, place->count);
+}
+
+void trn_test_expect(struct trn_test_core *tc, const struct trn_isa_ap *dst, uint32_t p, uint32_t n,
+		     float want)
+{
+	uint8_t raw[4], have[4] = { 0 };
+
+	memset(raw, 0, sizeof(raw));
+	trn_store_f32(raw, dst->dtype, want);
+	trn_test_raw_get(tc, dst, p, n, have);
+	if (want != want) {
+		ck_assert(trn_test_get(tc, dst, p, n) != trn_test_get(tc, dst, p, n));
+		return;
+	}
+	ck_assert_msg(memcmp(raw, have, trn_dtype_size(dst->dtype)) == 0,
+		      "partition %u element %u of %u: want %g, have %g as %s", p, n,
+		      trn_test_view_count(dst), (double)want, (double)trn_test_get(tc, dst, p, n),
+		      trn_dtype_name(dst->dtype));
+}
+
+void trn_test_cmd(struct trn_test_core *tc, enum trn_ext_op op, uint64_t a0, uint64_t a1,
+		  uint64_t a2)
+{
+	const struct trn_ext_cmd cmd = { .op = (uint8_t)op, .tag = 77, .a = { a0, a1, a2 } };
+
+	trn_test_command(tc, &cmd);
+}
+
+void trn_test_settle(struct trn_test_core *tc)
+{
+	trn_test_host_settle(&tc->host, 1000000);
+}
+
+/* Rings of other queues, found by address. */
+static void *test_region(struct trn_test_core *tc, uint64_t iova)
+{
+	for (uint32_t i = 0; i < tc->host.region_count; i++) {
+		if (tc->host.regions[i].iova == iova)
+			return tc->host.regions[i].ptr;
+	}
+	ck_abort_msg("no region");
+	return NULL;
+}
+
+void trn_test_command_on(struct trn_test_core *tc, uint32_t queue, const struct trn_ext_cmd *cmd)
+{
+	struct trn_ext_cmd *ring = test_region(tc, TRN_TEST_IOVA_RING + ((uint64_t)queue << 24));
+	const uint32_t tail = trn_test_ext_rd(tc, TRN_EXT_QUEUE(queue) + TRN_EXT_Q_TAIL);
+
+	ring[tail % TRN_TEST_RING] = *cmd;
+	trn_test_ext_wr(tc, TRN_EXT_DOORBELL(queue) + TRN_EXT_DB_TAIL, tail + 1);
+}
+
+const struct trn_ext_status *trn_test_status_of(struct trn_test_core *tc, uint32_t queue)
+{
+	return test_region(tc, TRN_TEST_IOVA_STATUS + ((uint64_t)queue << 24));
+}
+
+void trn_test_restart(struct trn_test_core *tc)
+{
+	trn_test_ext_wr(tc, TRN_EXT_QUEUE(0) + TRN_EXT_Q_CONTROL,
+			TRN_EXT_Q_RESET | TRN_EXT_Q_ENABLE);
+	tc->tail = 0;
+}
+
+void trn_test_window(struct trn_test_core *tc, uint32_t w, uint32_t r, uint64_t base, uint64_t size,
+		     uint32_t rights)
+{
+	trn_test_ext_wr(tc, TRN_EXT_WINDOW(w) + TRN_EXT_WIN_BASE_LO(r), trn_lo32(base));
+	trn_test_ext_wr(tc, TRN_EXT_WINDOW(w) + TRN_EXT_WIN_BASE_HI(r), trn_hi32(base));
+	trn_test_ext_wr(tc, TRN_EXT_WINDOW(w) + TRN_EXT_WIN_SIZE_LO(r), trn_lo32(size));
+	trn_test_ext_wr(tc, TRN_EXT_WINDOW(w) + TRN_EXT_WIN_SIZE_HI(r), trn_hi32(size));
+	trn_test_ext_wr(tc, TRN_EXT_WINDOW(w) + TRN_EXT_WIN_RIGHTS(r), rights);
+}

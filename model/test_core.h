@@ -77,4 +77,42 @@ void trn_test_peek(struct trn_test_core *tc, enum trn_space space, uint32_t star
 /* Random values of a dtype that a computation can stand: small, no NaN. */
 void trn_test_fill(struct trn_test_core *tc, enum trn_dtype dtype, void *dst, uint32_t count);
 
+/* Random operands of one instruction: partitions that start where the rules allow, up to
+ * TRN_TEST_COUNT_MAX elements, one or two loops with or without gaps. */
+#define TRN_TEST_COUNT_MAX 96u
+#define TRN_TEST_SRC0 0u /* usual places of operands in a partition */
+#define TRN_TEST_SRC1 8192u
+#define TRN_TEST_DST 65536u
+struct trn_test_place {
+	uint32_t start, partitions, count;
+};
+uint32_t trn_test_below(struct trn_test_core *tc, uint32_t n);
+struct trn_test_place trn_test_any_place(struct trn_test_core *tc);
+enum trn_dtype trn_test_any_float(struct trn_test_core *tc);
+enum trn_dtype trn_test_any_dtype(struct trn_test_core *tc);
+struct trn_isa_ap trn_test_operand(struct trn_test_core *tc, const struct trn_test_place *place,
+				   enum trn_space space, enum trn_dtype dtype, uint32_t offset);
+uint32_t trn_test_view_count(const struct trn_isa_ap *ap);
+/* Element n of partition p of a pattern, by the tests' own arithmetic. */
+void trn_test_raw_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n,
+		      void *dst);
+float trn_test_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n);
+/* Random values wherever the pattern may reach, its gaps too. */
+void trn_test_fill_view(struct trn_test_core *tc, const struct trn_isa_ap *ap);
+/* The element is want, rounded to the dtype, to the bit; any NaN for a NaN. */
+void trn_test_expect(struct trn_test_core *tc, const struct trn_isa_ap *dst, uint32_t p, uint32_t n,
+		     float want);
+
+/* One command with three arguments and tag 77 on queue 0; any command on another queue. */
+void trn_test_cmd(struct trn_test_core *tc, enum trn_ext_op op, uint64_t a0, uint64_t a1,
+		  uint64_t a2);
+void trn_test_command_on(struct trn_test_core *tc, uint32_t queue, const struct trn_ext_cmd *cmd);
+const struct trn_ext_status *trn_test_status_of(struct trn_test_core *tc, uint32_t queue);
+/* Steps until nothing is pending. */
+void trn_test_settle(struct trn_test_core *tc);
+/* Queue 0 anew, its core left alone. */
+void trn_test_restart(struct trn_test_core *tc);
+void trn_test_window(struct trn_test_core *tc, uint32_t w, uint32_t r, uint64_t base, uint64_t size,
+		     uint32_t rights);
+
 #endif /* MODEL_TEST_CORE_H */

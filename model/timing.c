@@ -9,6 +9,7 @@
 #define RECIPROCAL_CYCLES 8u        /* per element, 5.2 row 21 */
 #define EXPONENTIAL_PER_CYCLE 4u    /* 4.5 */
 #define WIDE_STRIDE_BYTES 16        /* beyond it half rate, 4.2 */
+#define DMA_STAGGER_NS 25u          /* one engine's start to the next: 4.6, 468 ns over 16 */
 #define SEQUENCER_CYCLES 4u         /* "few cycles", 5.2 row 48 */
 #define TRANSPOSE_LOAD_PERCENT 90u  /* of the copy rate, 4.6 */
 #define TRANSPOSE_SBUF_PERCENT 50u
@@ -220,7 +221,7 @@ uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, u
 	const uint64_t start = now_ps + gen->dma_trigger_ns * TRN_PS_PER_NS;
 	const uint64_t rate = dma_rate(gen, inst);
 	uint64_t share[TRN_ISA_DMA_ENGINES];
-	uint64_t end = start;
+	uint64_t begin = start, end = start;
 
 	dma_shares(inst, bytes, share);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
@@ -229,8 +230,9 @@ uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, u
 		if (share[e] == 0)
 			continue;
 		/* share / (rate 10^6 B/s) in ps is share * 10^6 / rate. */
-		*ready = trn_max_u64(*ready, start) + share[e] * 1000000u / rate;
+		*ready = trn_max_u64(*ready, begin) + share[e] * 1000000u / rate;
 		end = trn_max_u64(end, *ready);
+		begin += DMA_STAGGER_NS * TRN_PS_PER_NS;
 	}
 	for (uint32_t s = 0; s < 2; s++) {
 		const struct trn_side *side = s == 0 ? &inst->dst : &inst->src;

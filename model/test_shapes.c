@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The instructions of test_shapes.h. */
+#include "model/test_shapes.h"
+
+#include <string.h>
+
+const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
+	[TRN_SHAPE_COPY] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_COPY, 3 },
+	[TRN_SHAPE_COPY_G] = { TRN_ENGINE_GPSIMD, TRN_OP_TENSOR_COPY, 3 },
+	[TRN_SHAPE_ADD] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_TENSOR, 3 },
+	[TRN_SHAPE_ADD_G] = { TRN_ENGINE_GPSIMD, TRN_OP_TENSOR_TENSOR, 3 },
+	[TRN_SHAPE_SCALE] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_SCALAR, 3 },
+	[TRN_SHAPE_SCALE_S] = { TRN_ENGINE_SCALAR, TRN_OP_TENSOR_SCALAR, 3 },
+	[TRN_SHAPE_REDUCE] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_REDUCE, 3 },
+	[TRN_SHAPE_ACT] = { TRN_ENGINE_SCALAR, TRN_OP_ACTIVATION, 3 },
+	[TRN_SHAPE_EXP] = { TRN_ENGINE_VECTOR, TRN_OP_EXPONENTIAL, 3 },
+	[TRN_SHAPE_SET] = { TRN_ENGINE_GPSIMD, TRN_OP_MEMSET, 3 },
+	[TRN_SHAPE_IOTA] = { TRN_ENGINE_GPSIMD, TRN_OP_IOTA, 3 },
+	[TRN_SHAPE_AFFINE] = { TRN_ENGINE_GPSIMD, TRN_OP_AFFINE_SELECT, 3 },
+	[TRN_SHAPE_RANGE] = { TRN_ENGINE_VECTOR, TRN_OP_RANGE_SELECT, 3 },
+	[TRN_SHAPE_MAX8] = { TRN_ENGINE_VECTOR, TRN_OP_MAX8, 3 },
+	[TRN_SHAPE_FIND8] = { TRN_ENGINE_VECTOR, TRN_OP_FIND_INDEX8, 3 },
+	[TRN_SHAPE_MATMUL] = { TRN_ENGINE_TENSOR, TRN_OP_MATMUL, 3 },
+	[TRN_SHAPE_FLIP_T] = { TRN_ENGINE_TENSOR, TRN_OP_TRANSPOSE, 3 },
+	[TRN_SHAPE_FLIP_V] = { TRN_ENGINE_VECTOR, TRN_OP_TRANSPOSE, 3 },
+	[TRN_SHAPE_LOAD] = { TRN_ENGINE_SYNC, TRN_OP_DMA_COPY, 3 },
+	[TRN_SHAPE_GATHER] = { TRN_ENGINE_SYNC, TRN_OP_DMA_COPY, 3 },
+	[TRN_SHAPE_DFLIP] = { TRN_ENGINE_SYNC, TRN_OP_DMA_TRANSPOSE, 3 },
+	[TRN_SHAPE_REG_LOAD] = { TRN_ENGINE_SYNC, TRN_OP_REG_LOAD, 3 },
+	[TRN_SHAPE_REG_STORE] = { TRN_ENGINE_SYNC, TRN_OP_REG_STORE, 3 },
+	[TRN_SHAPE_MOVE] = { TRN_ENGINE_SYNC, TRN_OP_REG_MOVE, 1 },
+	[TRN_SHAPE_ALU] = { TRN_ENGINE_SYNC, TRN_OP_REG_ALU, 1 },
+	[TRN_SHAPE_BRANCH] = { TRN_ENGINE_SYNC, TRN_OP_BRANCH, 1 },
+	[TRN_SHAPE_ARG] = { TRN_ENGINE_SYNC, TRN_OP_REG_ARG, 1 },
+	[TRN_SHAPE_NOTIFY] = { TRN_ENGINE_SYNC, TRN_OP_NOTIFY, 1 },
+	[TRN_SHAPE_NOP] = { TRN_ENGINE_SYNC, TRN_OP_NOP, 1 },
+};
+
+struct trn_isa_ap trn_test_sbuf(enum trn_dtype dtype, uint32_t partitions, uint32_t at,
+				uint32_t count)
+{
+	return trn_test_ap(TRN_SPACE_SBUF, dtype, 0, partitions, at, count);
+}
+
+static void make_dma(union trn_test_inst *i, enum trn_test_shape shape)
+{
+	const struct trn_isa_ap tile = trn_test_sbuf(TRN_DTYPE_BF16, 8, 0, 16);
+	const struct trn_isa_ap cell = trn_test_sbuf(TRN_DTYPE_U32, 1, 0, 1);
+
+	i->d.src = trn_test_dram(0, TRN_DTYPE_BF16, 0, 8, 16);
+	i->d.dst = trn_test_mem(&tile);
+	if (shape == TRN_SHAPE_GATHER) {
+		i->d.head.flags = TRN_DMA_GATHER;
+		i->d.index = trn_test_sbuf(TRN_DTYPE_U32, 8, 4096, 1);
+	} else if (shape == TRN_SHAPE_DFLIP) {
+		i->d.src = trn_test_dram(0, TRN_DTYPE_BF16, 0, 16, 8);
+	} else if (shape == TRN_SHAPE_REG_LOAD) {
+		i->d.src = trn_test_dram(0, TRN_DTYPE_U32, 0, 1, 1);
+		memset(&i->d.dst, 0, sizeof(i->d.dst));
+	} else if (shape == TRN_SHAPE_REG_STORE) {
+		i->d.dst = trn_test_mem(&cell);
+		memset(&i->d.src, 0, sizeof(i->d.src));
+	}
+}
+
+static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
+{
+	struct trn_isa_compute *c = &i->c;
+
+	c->dst = trn_test_sbuf(TRN_DTYPE_F32, 64, 16384, 16);
+	if (shape != TRN_SHAPE_SET && shape != TRN_SHAPE_IOTA)
+		c->src0 = trn_test_sbuf(TRN_DTYPE_F32, 64, 0, 16);
+	switch (shape) {
+	case TRN_SHAPE_ADD:
+	case TRN_SHAPE_ADD_G:
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F32, 64, 1024, 16);
+		c->op0 = TRN_ALU_ADD;
+		break;
+	case TRN_SHAPE_SCALE:
+	case TRN_SHAPE_SCALE_S:
+		c->op0 = TRN_ALU_MUL;
+		break;
+	case TRN_SHAPE_REDUCE:
+		c->dst.dims[0].num = 1;
+		c->func = TRN_ALU_ADD;
+		c->imm[0] = 1;
+		break;
+	case TRN_SHAPE_AFFINE:
+		c->op0 = TRN_ALU_GE;
+		break;
+	case TRN_SHAPE_RANGE:
+		c->op0 = TRN_ALU_GE;
+		c->op1 = TRN_ALU_LT;
+		break;
+	case TRN_SHAPE_MAX8:
+		c->dst.dims[0].num = 8;
+		break;
+	case TRN_SHAPE_FIND8:
+		c->dst = trn_test_sbuf(TRN_DTYPE_U16, 64, 16384, 8);
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F32, 64, 1024, 8);
+		break;
+	case TRN_SHAPE_MATMUL:
+		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 16);
+		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 16);
+		c->src1 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 1024, 16);
+		break;
+	case TRN_SHAPE_FLIP_T:
+		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 64);
+		break;
+	case TRN_SHAPE_FLIP_V:
+		c->src0.partitions = 32;
+		c->dst = trn_test_sbuf(TRN_DTYPE_F32, 16, 16384, 32);
+		break;
+	default:
+		break;
+	}
+}
+
+void trn_test_shape_make(union trn_test_inst *i, enum trn_test_shape shape)
+{
+	memset(i, 0, sizeof(*i));
+	i->c.head.op = (uint8_t)trn_test_shapes[shape].op;
+	i->c.head.words = trn_test_shapes[shape].words;
+	if (shape >= TRN_SHAPE_LOAD && shape <= TRN_SHAPE_REG_STORE)
+		make_dma(i, shape);
+	else if (shape < TRN_SHAPE_LOAD)
+		make_compute(i, shape);
+}
+
+void trn_test_shape_emit(struct trn_test_core *tc, enum trn_test_shape shape,
+			 const union trn_test_inst *i, uint8_t words)
+{
+	struct trn_isa_compute *c =
+		trn_test_emit(tc, trn_test_shapes[shape].engine, trn_test_shapes[shape].op, words);
+
+	memcpy(c, i, words * TRN_ISA_WORD_SIZE);
+}
