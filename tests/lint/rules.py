@@ -13,6 +13,8 @@ PURE_C = {'stddef.h', 'stdint.h', 'stdbool.h', 'stdarg.h', 'string.h', 'limits.h
           'math.h', 'inttypes.h', 'stdalign.h', 'errno.h', 'assert.h'}
 PUBLIC_C = {'stddef.h', 'stdint.h', 'stdbool.h', 'stdarg.h'}
 
+TEST_FILE = r'(.*_test|test_\w+)\.[ch]$'
+
 FLOORS = [
     (r'include/trn/', [], PUBLIC_C),
     (r'base/', ['base/'], None),
@@ -23,7 +25,7 @@ FLOORS = [
     (r'hal/', ['base/', 'hal/'], None),
     (r'runtime/', ['base/', 'hal/hal.h', 'runtime/'], None),
     # Their tests run programs on the mock and compare: numbers and seeds come from base/.
-    (r'kernels/(.*_test|test_\w+)\.[ch]$', ['base/', 'kernels/'], None),
+    (r'(kernels|samples)/' + TEST_FILE, ['base/', 'kernels/'], None),
     (r'kernels/', ['kernels/'], None),
     (r'compat/', ['compat/'], None),
     (r'samples/', [], None),
@@ -58,7 +60,7 @@ def check_include(file, kind, target):
     if floor is None:
         return 'this folder is on no floor (tests/lint/rules.py, FLOORS)'
     quoted, system = floor
-    if target == 'trn/diag.h' and not DIAG_USERS.match(file.path):
+    if target == 'trn/diag.h' and not DIAG_USERS.match(file.path) and not file.is_test:
         return 'trn/diag.h is for tools, bench and tests'
     if kind == '<':
         if target.startswith('trn/') or system is None or file.is_test or target in system:
