@@ -140,6 +140,7 @@ START_TEST(lines_are_numbered)
 	unsigned long long expected = 0;
 	uint32_t value;
 	bool repeated = false;
+	char *rest;
 
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(dev->ops.reg_read32(dev, 0, TRN_MISC_RAM, &value), 0);
@@ -147,7 +148,7 @@ START_TEST(lines_are_numbered)
 	trn_hal_close(dev);
 	read_back();
 	ck_assert_ptr_nonnull(strstr(text, "\n# control time \n"));
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *times = strrchr(line, 'x');
 		char *end;
 

@@ -88,7 +88,7 @@ struct trn_direct {
 	uint32_t cores;
 	bool map_hbm;
 	uint64_t window_slot; /* bytes between the stacks in the HBM window */
-	uint64_t ext; /* BAR0 offset of the extension block; 0: none */
+	uint64_t ext;         /* BAR0 offset of the extension block; 0: none */
 	uint32_t ext_caps, ext_queues;
 
 	/* Memory. The lock protects maps, their count and room, and the heaps. No user function
