@@ -33,7 +33,7 @@ void trn_mock_lock(struct mock *mock)
 	atomic_fetch_sub_explicit(&mock->waiting, 1, memory_order_relaxed);
 }
 
-/* What the model reported, once the lock is gone: a log sink is the user's function. */
+/* What the model reported. A log sink is the user's function: never under a lock. */
 static void log_events(struct mock *mock, const struct trn_model_event *events, size_t count)
 {
 	static const struct {
@@ -61,6 +61,11 @@ static void log_events(struct mock *mock, const struct trn_model_event *events, 
 }
 
 void trn_mock_unlock(struct mock *mock)
+{
+	pthread_mutex_unlock(&mock->lock);
+}
+
+void trn_mock_unlock_log(struct mock *mock)
 {
 	struct trn_model_event events[MOCK_EVENTS];
 	size_t count = mock->event_count;
@@ -353,7 +358,7 @@ static int mock_progress(struct trn_bus *bus, unsigned int *round, uint64_t dead
 	trn_mock_lock(mock);
 	if (trn_model_next(mock->model) == TRN_MODEL_NEVER || !trn_model_step(mock->model))
 		r = -EAGAIN;
-	trn_mock_unlock(mock);
+	trn_mock_unlock_log(mock); /* a caller that waits holds no lock of the driver's */
 	return r;
 }
 
@@ -368,6 +373,8 @@ static void mock_close(struct trn_bus *bus)
 	struct mock *mock = mock_of(bus);
 
 	trn_mock_stop(mock);
+	trn_mock_lock(mock);
+	trn_mock_unlock_log(mock);
 	if (mock->model)
 		trn_model_destroy(mock->model);
 	trn_mock_gemm_close(mock->gemm);

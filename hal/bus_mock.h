@@ -11,7 +11,7 @@
 #include "model/model.h"
 
 #define MOCK_PAGE UINT64_C(4096)
-#define MOCK_EVENTS 16 /* reported to the log for one entry into the model */
+#define MOCK_EVENTS 64 /* kept for the log until a safe place; totals count all */
 #define MOCK_FAULTS 16
 
 struct mock_map {
@@ -21,7 +21,9 @@ struct mock_map {
 
 struct mock {
 	struct trn_bus bus; /* first */
-	/* Everything below but waiting and threaded. The model is one thread at a time. */
+	/* Everything below but waiting and threaded. The model is one thread at a time, and
+	 * allocates inside its events: an allocator that calls into the device again would
+	 * wait for itself. */
 	pthread_mutex_t lock;
 	_Atomic int waiting; /* threads that want the lock: the model's thread gives way */
 	struct trn_model *model;
@@ -57,6 +59,8 @@ int trn_mock_params(const struct trn_uri *uri, struct mock_params *ret_params, c
 
 void trn_mock_lock(struct mock *mock);
 void trn_mock_unlock(struct mock *mock);
+/* The same, then logs what the model reported: only where the caller holds no other lock. */
+void trn_mock_unlock_log(struct mock *mock);
 void trn_mock_locks_init(struct mock *mock);
 /* With threads=1 starts the model's thread; 0 at once otherwise. */
 int trn_mock_start(struct mock *mock, char *why, size_t why_size);

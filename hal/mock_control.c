@@ -108,7 +108,7 @@ int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char 
 			continue;
 		trn_mock_lock(mock);
 		r = verbs[i].run(mock, arg, buf, sizeof(buf));
-		trn_mock_unlock(mock);
+		trn_mock_unlock_log(mock);
 		break;
 	}
 	if (!ret_text || buf[0] == '\0')

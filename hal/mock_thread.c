@@ -52,13 +52,13 @@ static void *model_thread(void *arg)
 		       atomic_load_explicit(&mock->waiting, memory_order_relaxed) == 0 &&
 		       trn_model_next(mock->model) != TRN_MODEL_NEVER)
 			trn_model_step(mock->model);
-		trn_mock_unlock(mock); /* logs what was reported */
+		trn_mock_unlock_log(mock);
 		/* The mutex is not fair: callers that wait for it go first. */
 		while (atomic_load_explicit(&mock->waiting, memory_order_relaxed) > 0)
 			sched_yield();
 		pthread_mutex_lock(&mock->lock);
 	}
-	trn_mock_unlock(mock);
+	trn_mock_unlock_log(mock);
 	return NULL;
 }
 

@@ -44,7 +44,8 @@ static int copy_done(void *arg)
 }
 
 /* The batch did not end: says what is known, and stops the queue so that it cannot write later. */
-static int copy_failed(struct trn_direct_ring *ring, int r, bool hung, uint64_t dst)
+static int copy_failed(struct trn_direct_ring *ring, int r, uint64_t waited_ns, bool idle,
+		       uint64_t dst)
 {
 	struct trn_direct *d = ring->d;
 	const struct trn_hal_where where = { dst, ring->engine, ring->queue };
@@ -59,10 +60,11 @@ static int copy_failed(struct trn_direct_ring *ring, int r, bool hung, uint64_t 
 			r = why;
 		else
 			trn_hal_fail_at(&d->hal, r, &where,
-					"UDMA engine %u queue %u: the copy did not end",
-					ring->engine, ring->queue);
+					"UDMA engine %u queue %u: the copy did not end%s",
+					ring->engine, ring->queue,
+					idle ? ", and the device is idle" : "");
 	}
-	if (r == -ETIMEDOUT && hung)
+	if (r == -ETIMEDOUT && (idle || waited_ns >= HUNG_NS))
 		atomic_fetch_or(&d->suspects, 1u << (ring->engine - TRN_DMA_H2T_FIRST));
 	/* When this fails the device is worse off than the copy; the next copy finds out. */
 	(void)trn_direct_ring_init(ring);
@@ -117,7 +119,7 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 		if (r == 0)
 			r = trn_direct_wait(d, copy_done, &wait, deadline_ns, &idle);
 		if (r < 0)
-			r = copy_failed(ring, r, idle || trn_clock_ns() - start_ns >= HUNG_NS, at);
+			r = copy_failed(ring, r, trn_clock_ns() - start_ns, idle, at);
 		if (r < 0)
 			return r;
 	}

@@ -201,7 +201,7 @@ bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how)
 {
 	bool moved = false;
 
-	if (how == TRN_DIRECT_PUMP_WAIT)
+	if (how != TRN_DIRECT_PUMP_TRY)
 		pthread_mutex_lock(&d->copyq_lock);
 	else if (pthread_mutex_trylock(&d->copyq_lock) != 0)
 		return false;

@@ -189,9 +189,11 @@ int trn_direct_copyq_kick(struct trn_direct_queue *queue, uint32_t tail);
 int trn_direct_copyq_reset(struct trn_direct_queue *queue);
 /* Lets every copy queue go on; true when one of them did. */
 enum trn_direct_pump {
-	TRN_DIRECT_PUMP_TRY,  /* nothing when another thread is at it */
-	TRN_DIRECT_PUMP_IDLE, /* the same; nothing is pending: a silent engine may have stopped */
-	TRN_DIRECT_PUMP_WAIT,
+	TRN_DIRECT_PUMP_TRY, /* nothing when another thread is at it */
+	/* The device has nothing pending: a silent engine may have stopped, and what another thread
+	 * is doing decides whether there is more to come. */
+	TRN_DIRECT_PUMP_IDLE,
+	TRN_DIRECT_PUMP_NOW,
 };
 bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how);
 /* After a device or core reset: the engines of the copy queues start over, what was in

@@ -220,6 +220,6 @@ int trn_direct_signal(struct trn_hal_dev *dev)
 			break; /* a shift by 64 is undefined */
 	}
 	if (!(d->ext_caps & TRN_EXT_CAP_LAUNCH))
-		(void)trn_direct_copyq_pump(d, TRN_DIRECT_PUMP_WAIT);
+		(void)trn_direct_copyq_pump(d, TRN_DIRECT_PUMP_NOW);
 	return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conformance: in-order command queues. */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include "base/bits.h"
 #include "base/clock.h"
@@ -400,6 +401,84 @@ static void launches_need_the_block(struct cts *c)
 	queue_close(c, queue);
 }
 
+/* ---- several threads ---- */
+
+#define THREADS 4
+
+struct worker {
+	struct cts *c;
+	struct trn_hal_queue *queue;
+	pthread_t thread;
+	int answer;
+};
+
+/* No CTS_CHECK here: a test ends on the thread that began it. */
+static int work(struct worker *w)
+{
+	struct trn_hal_dev *dev = w->c->dev;
+	const struct trn_hal_mem_desc hbm_desc = { .kind = TRN_HAL_MEM_HBM, .size = 3000 };
+	const struct trn_hal_mem_desc host_desc = { .kind = TRN_HAL_MEM_HOST,
+						    .size = 8192,
+						    .numa_node = -1 };
+	struct trn_hal_mem hbm;
+	struct trn_hal_mem host;
+	uint32_t tail = w->queue->tail;
+	uint8_t *bytes;
+	int r = dev->ops.mem_alloc(dev, &hbm_desc, &hbm);
+
+	if (r == 0)
+		r = dev->ops.mem_alloc(dev, &host_desc, &host);
+	if (r < 0)
+		return r;
+	bytes = host.host;
+	memset(bytes, (int)(tail & 0xff) + 1, 3000);
+	tail = cts_put(w->queue, tail,
+		       &(struct trn_ext_cmd){ .op = TRN_CMD_COPY,
+					      .a = { hbm.address, host.address, 3000 } });
+	tail = cts_put(w->queue, tail,
+		       &(struct trn_ext_cmd){ .op = TRN_CMD_COPY,
+					      .a = { host.address + 4096, hbm.address, 3000 } });
+	r = dev->ops.queue_kick(dev, w->queue, tail);
+	if (r == 0)
+		r = dev->ops.signal(dev);
+	if (r == 0)
+		r = cts_drain(w->c, w->queue, tail);
+	if (r == 0 && memcmp(bytes, bytes + 4096, 3000) != 0)
+		r = -EILSEQ;
+	if (r == 0)
+		r = dev->ops.mem_free(dev, &host);
+	if (r == 0)
+		r = dev->ops.mem_free(dev, &hbm);
+	return r;
+}
+
+static void *work_thread(void *arg)
+{
+	struct worker *w = arg;
+
+	for (int i = 0; i < 60 && w->answer == 0; i++)
+		w->answer = work(w);
+	return NULL;
+}
+
+/* Each queue has its owner; memory, signals and progress are for all of them. */
+static void threads_with_a_queue_each(struct cts *c)
+{
+	struct worker workers[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		workers[i] = (struct worker){ .c = c, .queue = cts_queue(c, 16) };
+	for (int i = 0; i < THREADS; i++)
+		CTS_CHECK(c,
+			  pthread_create(&workers[i].thread, NULL, work_thread, &workers[i]) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CTS_CHECK(c, pthread_join(workers[i].thread, NULL) == 0);
+	for (int i = 0; i < THREADS; i++) {
+		CTS_CHECK(c, workers[i].answer == 0);
+		queue_close(c, workers[i].queue);
+	}
+}
+
 const struct cts_test cts_queue_tests[] = {
 	{ "queue.empty", empty_queue },
 	{ "queue.copy", copies },
@@ -417,6 +496,7 @@ const struct cts_test cts_queue_tests[] = {
 	{ "queue.every", every_queue },
 	{ "queue.close-in-flight", closes_with_work_in_flight },
 	{ "queue.timestamp", timestamps },
+	{ "queue.threads", threads_with_a_queue_each },
 	{ "queue.launch", launches_need_the_block },
 	{ NULL, NULL },
 };
