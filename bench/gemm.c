@@ -174,16 +174,18 @@ static int run_device(struct bench *bench, double *ret_ns)
 /* ---- the reference ---- */
 
 #ifdef TRN_HAVE_OPENBLAS
-/* OpenBLAS takes some processors for one of 2004 and uses its kernels; the variable must
- * stand before the library is loaded, so the program starts itself again. */
+/* OpenBLAS takes some processors for one of 2004, and a variable left in the environment may
+ * name another one: the best kernels are asked for. They are chosen when the library is
+ * loaded, so the program starts itself again. */
 static void choose_kernels(char **argv)
 {
 #if defined(__x86_64__)
 	const char *core = __builtin_cpu_supports("avx512f") ? "SkylakeX" :
 			   __builtin_cpu_supports("avx2")    ? "Haswell" :
 							       NULL;
+	const char *now = getenv("OPENBLAS_CORETYPE");
 
-	if (!core || getenv("OPENBLAS_CORETYPE") || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
+	if (!core || (now && strcmp(now, core) == 0) || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
 		return;
 	(void)execv("/proc/self/exe", argv); /* goes on with what the library chose */
 #else
