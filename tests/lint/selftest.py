@@ -15,7 +15,9 @@ import rules
 import tools
 import tree
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'abi'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, '..'), os.path.join(HERE, '..', 'abi')]
+import count  # noqa: E402
 import symbols  # noqa: E402
 
 TOP = '/* SPDX-License-Identifier: Apache-2.0 */\n'
@@ -164,6 +166,23 @@ def check_includes(tap):
                ['false alarm: %s %s' % row for row in right if includes.problems_of(*row)])
 
 
+def check_count(tap):
+    """Entries of testlog.json: result, output, what must be counted."""
+    rows = [('OK', '1..2\nok 1 - a\nok 2 - b # SKIP no tool\n', (1, 0, 1)),
+            ('FAIL', '1..2\nok 1 - a\n# why\nnot ok 2 - b\n', (1, 1, 0)),
+            ('ERROR', '1..1\nnot ok 1 - a\n', (0, 1, 0)),
+            ('ERROR', 'ok 1 - a\n', (1, 1, 0)), ('TIMEOUT', '', (0, 1, 0)),
+            ('OK', '1..3\nok 1 - a\n', (1, 1, 0)), ('OK', 'hello\n', (1, 0, 0)),
+            ('FAIL', '', (0, 1, 0)), ('SKIP', '1..0 # SKIP nothing\n', (0, 0, 1))]
+    problems = []
+    for result, text, wanted in rows:
+        passed, failed, skipped = count.count_entry({'result': result, 'stdout': text,
+                                                     'returncode': 1})
+        if (passed, len(failed), len(skipped)) != wanted:
+            problems.append('%s %r: %s' % (result, text, (passed, failed, skipped)))
+    tap.result('counting results', problems)
+
+
 def check_exceptions(tap):
     row = 'columns a.c 3  # a table\n'
     problems = []
@@ -259,6 +278,7 @@ def main():
     tap = tree.Tap()
     check_rules(tap)
     check_includes(tap)
+    check_count(tap)
     check_exceptions(tap)
     check_comments(tap)
     check_map(tap)
