@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <trn/builder.h>
 #include "base/bits.h"
 #include "base/test_main.h"
 #include "cts.h"
@@ -49,6 +50,56 @@ void api_code(struct api *a, int r, int wanted, const char *file, int line, cons
 	longjmp(a->out, 1);
 }
 
+/* ---- what a test made ---- */
+
+static void kept_end(struct api *a, const struct api_kept *kept)
+{
+	switch (kept->kind) {
+	case API_BUFFER:
+		trn_buffer_unref(kept->object);
+		break;
+	case API_QUEUE:
+		trn_queue_unref(kept->object);
+		break;
+	case API_BATCH:
+		trn_batch_destroy(kept->object);
+		break;
+	case API_TIMELINE:
+		trn_timeline_unref(kept->object);
+		break;
+	case API_PROGRAM:
+		trn_program_unref(kept->object);
+		break;
+	case API_IMAGE:
+		trn_image_free(&a->mem.alloc, kept->object);
+		break;
+	case API_BYTES:
+		free(kept->object);
+		break;
+	}
+}
+
+void *api_keep(struct api *a, enum api_kind kind, void *object)
+{
+	API_CHECK(a, object && a->kept_count < API_KEPT_MAX);
+	a->kept[a->kept_count++] = (struct api_kept){ kind, object };
+	return object;
+}
+
+void api_release(struct api *a, void *object)
+{
+	size_t at = a->kept_count;
+	struct api_kept kept;
+
+	while (at > 0 && a->kept[at - 1].object != object)
+		at--;
+	API_CHECK(a, at > 0);
+	kept = a->kept[at - 1];
+	a->kept_count--;
+	memmove(&a->kept[at - 1], &a->kept[at], (a->kept_count - at + 1) * sizeof(a->kept[0]));
+	kept_end(a, &kept);
+}
+
 /* ---- common steps ---- */
 
 uint64_t api_soon(void)
@@ -62,7 +113,7 @@ struct trn_buffer *api_buffer(struct api *a, enum trn_buffer_kind kind, uint64_t
 	struct trn_buffer *buffer = NULL;
 
 	API_OK(a, trn_buffer_create(a->device, &opts, &buffer));
-	return buffer;
+	return api_keep(a, API_BUFFER, buffer);
 }
 
 struct trn_queue *api_queue(struct api *a, uint32_t depth)
@@ -71,7 +122,7 @@ struct trn_queue *api_queue(struct api *a, uint32_t depth)
 	struct trn_queue *queue = NULL;
 
 	API_OK(a, trn_queue_create(a->device, &opts, &queue));
-	return queue;
+	return api_keep(a, API_QUEUE, queue);
 }
 
 struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max)
@@ -79,7 +130,7 @@ struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max
 	struct trn_batch *batch = NULL;
 
 	API_OK(a, trn_batch_create(queue, max, &batch));
-	return batch;
+	return api_keep(a, API_BATCH, batch);
 }
 
 struct trn_timeline *api_timeline(struct api *a, uint64_t value)
@@ -87,13 +138,18 @@ struct trn_timeline *api_timeline(struct api *a, uint64_t value)
 	struct trn_timeline *timeline = NULL;
 
 	API_OK(a, trn_timeline_create(a->device, value, &timeline));
-	return timeline;
+	return api_keep(a, API_TIMELINE, timeline);
 }
 
 void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,
 		uint64_t *ret_sequence)
 {
 	API_OK(a, trn_queue_submit(queue, batch, api_soon(), ret_sequence));
+}
+
+void *api_bytes(struct api *a, size_t size)
+{
+	return api_keep(a, API_BYTES, calloc(1, size));
 }
 
 void api_random(struct api *a, void *bytes, size_t size)
@@ -205,9 +261,10 @@ static void run_one(int index)
 	trn_test_alloc_init(&a.mem, -1);
 	trn_prng_seed(&a.prng, trn_test_seed() + (uint64_t)index);
 	passed = body(&a, test);
+	while (a.kept_count > 0)
+		kept_end(&a, &a.kept[--a.kept_count]);
 	trn_device_unref(a.device);
 	trn_context_unref(a.context);
-	/* A test that stopped half way keeps what it had made. */
 	if (passed && a.mem.live != 0) {
 		(void)snprintf(a.text, sizeof(a.text), "%ld blocks leaked", a.mem.live);
 		passed = false;

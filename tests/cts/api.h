@@ -13,6 +13,21 @@
 
 #define API_SECOND UINT64_C(1000000000)
 
+enum api_kind {
+	API_BUFFER,
+	API_QUEUE,
+	API_BATCH,
+	API_TIMELINE,
+	API_PROGRAM,
+	API_IMAGE,
+	API_BYTES,
+};
+struct api_kept {
+	enum api_kind kind;
+	void *object;
+};
+#define API_KEPT_MAX 512
+
 struct api {
 	const char *uri; /* of the table, for what is expected */
 	char opened[256];
@@ -21,6 +36,9 @@ struct api {
 	struct trn_device_info info;
 	struct trn_test_alloc mem;
 	struct trn_prng prng;
+	/* What the test has made and not released; the runner does, however the test ended. */
+	struct api_kept kept[API_KEPT_MAX];
+	size_t kept_count;
 	/* How it ended. */
 	jmp_buf out;
 	int code;
@@ -50,7 +68,12 @@ const char *api_never(const char *uri, const char *test);
 void api_check(struct api *a, bool condition, const char *file, int line, const char *what);
 void api_code(struct api *a, int r, int wanted, const char *file, int line, const char *what);
 
-/* Common steps; each ends the test when it fails. */
+/* The runner releases what is kept, newest first. Returns the object. */
+void *api_keep(struct api *a, enum api_kind kind, void *object);
+/* Releases one object now. */
+void api_release(struct api *a, void *object);
+
+/* Common steps; each ends the test when it fails, and keeps what it makes. */
 uint64_t api_soon(void);
 struct trn_buffer *api_buffer(struct api *a, enum trn_buffer_kind kind, uint64_t bytes);
 struct trn_queue *api_queue(struct api *a, uint32_t depth);
@@ -58,6 +81,7 @@ struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max
 struct trn_timeline *api_timeline(struct api *a, uint64_t value);
 void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,
 		uint64_t *ret_sequence);
+void *api_bytes(struct api *a, size_t size); /* zeroed */
 void api_random(struct api *a, void *bytes, size_t size);
 uint64_t api_below(struct api *a, uint64_t limit);
 /* A number out of a control verb's answer; UINT64_MAX where the door has none. */

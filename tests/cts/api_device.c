@@ -121,9 +121,6 @@ static void device_reset(struct api *a)
 	api_submit(a, queue, batch, NULL);
 	API_OK(a, trn_timeline_wait(timeline, 2, api_soon()));
 	API_OK(a, trn_queue_drain(queue, api_soon()));
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 static void device_core_reset(struct api *a)
@@ -137,7 +134,6 @@ static void device_core_reset(struct api *a)
 	API_OK(a, trn_buffer_read(buffer, 0, out, sizeof(out), api_soon()));
 	API_CHECK(a, memcmp(in, out, sizeof(in)) == 0);
 	API_CODE(a, -EINVAL, trn_device_reset(a->device, 0x100, api_soon()));
-	trn_buffer_unref(buffer);
 }
 
 static void device_registers(struct api *a)

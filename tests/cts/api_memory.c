@@ -11,9 +11,8 @@
 static void memory_round_trip(struct api *a)
 {
 	static const enum trn_buffer_kind kinds[] = { TRN_BUFFER_HBM, TRN_BUFFER_HOST };
-	uint8_t *in = malloc(70000), *out = malloc(70000);
+	uint8_t *in = api_bytes(a, 70000), *out = api_bytes(a, 70000);
 
-	API_CHECK(a, in && out);
 	for (int i = 0; i < 40; i++) {
 		uint64_t bytes = 1 + api_below(a, 65536), offset = api_below(a, 4096);
 		struct trn_buffer *buffer = api_buffer(a, kinds[i % 2], bytes + offset + 7);
@@ -22,25 +21,19 @@ static void memory_round_trip(struct api *a)
 		API_OK(a, trn_buffer_write(buffer, offset, in, bytes, api_soon()));
 		API_OK(a, trn_buffer_read(buffer, offset, out, bytes, api_soon()));
 		API_CHECK(a, memcmp(in, out, bytes) == 0);
-		trn_buffer_unref(buffer);
+		api_release(a, buffer);
 	}
-	free(in);
-	free(out);
 }
 
 static void memory_big(struct api *a)
 {
 	struct trn_buffer *buffer = api_buffer(a, TRN_BUFFER_HBM, BIG);
-	uint8_t *in = malloc(BIG), *out = calloc(1, BIG);
+	uint8_t *in = api_bytes(a, BIG), *out = api_bytes(a, BIG);
 
-	API_CHECK(a, in && out);
 	api_random(a, in, BIG);
 	API_OK(a, trn_buffer_write(buffer, 0, in, BIG, api_soon()));
 	API_OK(a, trn_buffer_read(buffer, 0, out, BIG, api_soon()));
 	API_CHECK(a, memcmp(in, out, BIG) == 0);
-	free(in);
-	free(out);
-	trn_buffer_unref(buffer);
 }
 
 static void memory_slices(struct api *a)
@@ -49,6 +42,7 @@ static void memory_slices(struct api *a)
 	uint8_t in[100], out[100];
 
 	API_OK(a, trn_buffer_slice(buffer, 1001, 5000, &slice));
+	(void)api_keep(a, API_BUFFER, slice);
 	API_CHECK(a, trn_buffer_address(slice) == trn_buffer_address(buffer) + 1001);
 	API_CHECK(a, trn_buffer_size(slice) == 5000);
 	API_CODE(a, -EINVAL, trn_buffer_slice(slice, 4999, 2, &none));
@@ -57,10 +51,9 @@ static void memory_slices(struct api *a)
 	API_OK(a, trn_buffer_write(slice, 9, in, sizeof(in), api_soon()));
 	API_OK(a, trn_buffer_read(buffer, 1010, out, sizeof(out), api_soon()));
 	API_CHECK(a, memcmp(in, out, sizeof(in)) == 0);
-	trn_buffer_unref(buffer); /* the slice keeps the memory */
+	api_release(a, buffer); /* the slice keeps the memory */
 	API_OK(a, trn_buffer_read(slice, 9, out, sizeof(out), api_soon()));
 	API_CHECK(a, memcmp(in, out, sizeof(in)) == 0);
-	trn_buffer_unref(slice);
 }
 
 static void memory_map(struct api *a)
@@ -81,8 +74,6 @@ static void memory_map(struct api *a)
 	} else {
 		API_CODE(a, -ENOTSUP, trn_buffer_map(hbm, &ptr));
 	}
-	trn_buffer_unref(hbm);
-	trn_buffer_unref(host);
 }
 
 static void memory_user(struct api *a)
@@ -94,19 +85,20 @@ static void memory_user(struct api *a)
 	char word[8] = "";
 
 	API_CHECK(a, posix_memalign(&opts.user, 65536, opts.bytes) == 0);
+	(void)api_keep(a, API_BYTES, opts.user);
 	memset(opts.user, 0, opts.bytes);
 	memcpy(opts.user, "caller's", 8);
 	API_OK(a, trn_buffer_create(a->device, &opts, &user));
+	(void)api_keep(a, API_BUFFER, user);
 	API_OK(a, trn_buffer_read(user, 0, word, 8, api_soon()));
 	API_CHECK(a, memcmp(word, "caller's", 8) == 0);
-	trn_buffer_unref(user);
+	api_release(a, user);
 	API_CHECK(a, memcmp(opts.user, "caller's", 8) == 0); /* still the caller's */
 	opts.bytes -= 1;
 	API_CODE(a, -EINVAL, trn_buffer_create(a->device, &opts, &none));
 	opts.bytes = 65536;
 	opts.user = (char *)opts.user + 8;
 	API_CODE(a, -EINVAL, trn_buffer_create(a->device, &opts, &none));
-	free((char *)opts.user - 8);
 }
 
 static void memory_limits(struct api *a)
@@ -137,15 +129,16 @@ static void memory_run_out(struct api *a)
 	int count = 0;
 
 	while (count < 8 && trn_buffer_create(a->device, &opts, &taken[count]) == 0)
-		count++;
+		(void)api_keep(a, API_BUFFER, taken[count++]);
 	API_CHECK(a, count == 3 || count == 4); /* firmware keeps some of it */
 	API_CODE(a, -ENOMEM, trn_buffer_create(a->device, &opts, &taken[count]));
 	API_OK(a, trn_device_info(a->device, &info));
 	API_CHECK(a, info.hbm_free_bytes <= a->info.hbm_free_bytes - 3 * piece);
-	trn_buffer_unref(taken[1]);
+	api_release(a, taken[1]);
 	API_OK(a, trn_buffer_create(a->device, &opts, &taken[1]));
+	(void)api_keep(a, API_BUFFER, taken[1]);
 	while (count > 0)
-		trn_buffer_unref(taken[--count]);
+		api_release(a, taken[--count]);
 	API_OK(a, trn_device_info(a->device, &info));
 	API_CHECK(a, info.hbm_free_bytes == a->info.hbm_free_bytes);
 }
@@ -160,7 +153,6 @@ static void memory_bad_transfers(struct api *a)
 	API_CODE(a, -EINVAL, trn_buffer_read(buffer, UINT64_MAX, bytes, 1, api_soon()));
 	API_CODE(a, -EINVAL, trn_buffer_read(buffer, 1, bytes, UINT64_MAX, api_soon()));
 	API_CODE(a, -EINVAL, trn_buffer_read(buffer, 0, NULL, 1, api_soon()));
-	trn_buffer_unref(buffer);
 }
 
 const struct api_test api_memory_tests[] = {

@@ -16,9 +16,10 @@ static struct trn_program *load(struct api *a, image_fn *make, uint32_t core)
 	size_t bytes = 0;
 
 	API_CHECK(a, make(&a->mem.alloc, &image, &bytes) == 0);
+	(void)api_keep(a, API_IMAGE, image);
 	API_OK(a, trn_program_load(a->device, image, bytes, core, api_soon(), &program));
-	trn_image_free(&a->mem.alloc, image); /* loaded: not needed any more */
-	return program;
+	api_release(a, image); /* loaded: not needed any more */
+	return api_keep(a, API_PROGRAM, program);
 }
 
 /* Bytes that are no program are refused with the byte and the reason. */
@@ -39,6 +40,7 @@ static void program_garbage(struct api *a)
 	API_CODE(a, -EINVAL, trn_program_load(a->device, NULL, 10, 0, api_soon(), &program));
 	API_CODE(a, -EINVAL, trn_program_load(a->device, bytes, 10, 8, api_soon(), &program));
 	API_CHECK(a, api_image_copy(&a->mem.alloc, &image, &size) == 0);
+	(void)api_keep(a, API_IMAGE, image);
 	for (size_t cut = 1; cut < size; cut += 97)
 		API_CODE(a, -TRN_EPROGRAM,
 			 trn_program_load(a->device, image, size - cut, 0, api_soon(), &program));
@@ -52,7 +54,6 @@ static void program_garbage(struct api *a)
 		*byte ^= 0x10;
 	}
 	API_CHECK(a, !program);
-	trn_image_free(&a->mem.alloc, image);
 }
 
 static void program_info(struct api *a)
@@ -74,7 +75,6 @@ static void program_info(struct api *a)
 	API_CODE(a, -EINVAL, trn_program_info(program, &(struct trn_program_info){ .size = 1 }));
 	API_CHECK(a, trn_program_ref(program) == program);
 	trn_program_unref(program);
-	trn_program_unref(program);
 }
 
 /* in to out by the copy program on a core; checks every byte. */
@@ -95,14 +95,12 @@ static void run_copy(struct api *a, struct trn_queue *queue, struct trn_program 
 		want[i] = api_table_byte(i);
 	API_OK(a, trn_batch_launch(batch, program, core, args, 2));
 	api_submit(a, queue, batch, NULL);
-	trn_buffer_unref(in); /* the commands hold it */
+	api_release(a, in); /* the commands hold it */
 	API_OK(a, trn_queue_drain(queue, api_soon()));
 	API_OK(a, trn_buffer_read(out, 0, got, sizeof(got), api_soon()));
 	API_CHECK(a, memcmp(got, want, API_COPY_BYTES - 4) == 0);
 	memcpy(&count, got + API_COPY_BYTES - 4, 4);
 	API_CHECK(a, count == run);
-	trn_buffer_unref(out);
-	trn_batch_destroy(batch);
 }
 
 static void program_run(struct api *a)
@@ -115,9 +113,6 @@ static void program_run(struct api *a)
 	second = load(a, api_image_copy, 7); /* has a counter of its own */
 	run_copy(a, queue, second, 7, 1);
 	run_copy(a, queue, program, 7, 25);
-	trn_program_unref(second);
-	trn_program_unref(program);
-	trn_queue_unref(queue);
 }
 
 static void program_bad_launch(struct api *a)
@@ -139,11 +134,6 @@ static void program_bad_launch(struct api *a)
 	args[1].buffer = good;
 	args[1].offset = 1;
 	API_CODE(a, -EINVAL, trn_batch_launch(batch, program, 0, args, 2));
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
-	trn_buffer_unref(small);
-	trn_buffer_unref(good);
-	trn_program_unref(program);
 }
 
 /* A program that breaks a rule: record, queue stops, core faulted, the others go on, a reset
@@ -176,13 +166,6 @@ static void breaks(struct api *a, image_fn *make, uint32_t arg_count, struct trn
 	API_OK(a, trn_queue_reset(queue, api_soon()));
 	API_OK(a, trn_device_reset(a->device, 1u << 2, api_soon()));
 	run_copy(a, queue, good, 2, 2);
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_buffer_unref(buffer);
-	trn_queue_unref(queue);
-	trn_queue_unref(other);
-	trn_program_unref(bad);
-	trn_program_unref(good);
 }
 
 static void program_uninit(struct api *a)
@@ -220,10 +203,6 @@ static void program_deadlock(struct api *a)
 	API_OK(a, trn_queue_reset(queue, api_soon()));
 	good = load(a, api_image_copy, 0);
 	run_copy(a, queue, good, 5, 1);
-	trn_program_unref(good);
-	trn_program_unref(program);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 /* No allocation and one doorbell with launches, too. */
@@ -250,11 +229,6 @@ static void program_no_allocation(struct api *a)
 	}
 	API_CHECK(a, a->mem.requests == before);
 	API_CHECK(a, api_counter(a, "counters", "doorbells") == doorbells + 50);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
-	trn_buffer_unref(in);
-	trn_buffer_unref(out);
-	trn_program_unref(program);
 }
 
 const struct api_test api_program_tests[] = {

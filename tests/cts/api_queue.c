@@ -24,7 +24,6 @@ static void queue_limits(struct api *a)
 	API_CODE(a, -EINVAL, trn_queue_wait(queue, 1, api_soon()));
 	API_OK(a, trn_queue_wait(queue, 0, TRN_DEADLINE_NOW));
 	API_OK(a, trn_queue_drain(queue, TRN_DEADLINE_NOW));
-	trn_queue_unref(queue);
 }
 
 /* The last command of each batch tells that all before it have run, in order. */
@@ -56,9 +55,6 @@ static void queue_order(struct api *a)
 	}
 	API_OK(a, trn_queue_drain(queue, api_soon()));
 	API_CHECK(a, trn_timeline_value(timeline) == value);
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 /* Random copies against a model of two arrays; what lies beside must not change. */
@@ -90,20 +86,15 @@ static void queue_copy(struct api *a)
 		API_OK(a, trn_buffer_read(buffers[i], 0, got, ROOM, api_soon()));
 		API_CHECK(a, memcmp(got, want[i], ROOM) == 0);
 	}
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
-	trn_buffer_unref(buffers[0]);
-	trn_buffer_unref(buffers[1]);
 }
 
 static void queue_fill(struct api *a)
 {
 	struct trn_buffer *buffer = api_buffer(a, TRN_BUFFER_HBM, 200000);
-	uint8_t *want = calloc(1, 200000), *got = malloc(200000);
+	uint8_t *want = api_bytes(a, 200000), *got = api_bytes(a, 200000);
 	struct trn_queue *queue = api_queue(a, 16);
 	struct trn_batch *batch = api_batch(a, queue, 16);
 
-	API_CHECK(a, want && got);
 	API_OK(a, trn_buffer_write(buffer, 0, want, 200000, api_soon()));
 	for (uint64_t i = 0; i < 12; i++) {
 		uint64_t n = i < 10 ? i + 1 : 66000 + i, at = i * 97 + 1;
@@ -117,11 +108,6 @@ static void queue_fill(struct api *a)
 	API_OK(a, trn_queue_drain(queue, api_soon()));
 	API_OK(a, trn_buffer_read(buffer, 0, got, 200000, api_soon()));
 	API_CHECK(a, memcmp(got, want, 200000) == 0);
-	free(want);
-	free(got);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
-	trn_buffer_unref(buffer);
 }
 
 /* Far more work than fits, through a ring that wraps many times. */
@@ -138,9 +124,6 @@ static void queue_wrap(struct api *a)
 		api_submit(a, queue, batch, &sequence);
 	API_CHECK(a, sequence == 1500);
 	API_OK(a, trn_queue_wait(queue, sequence, api_soon()));
-	trn_buffer_unref(buffer);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 static void queue_doorbells(struct api *a)
@@ -158,8 +141,6 @@ static void queue_doorbells(struct api *a)
 	}
 	if (before != UINT64_MAX && api_has(a, TRN_CAP_COMPUTE))
 		API_CHECK(a, api_counter(a, "counters", "doorbells") == before + 20);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 static void queue_no_allocation(struct api *a)
@@ -182,10 +163,6 @@ static void queue_no_allocation(struct api *a)
 	}
 	API_OK(a, trn_queue_drain(queue, api_soon()));
 	API_CHECK(a, a->mem.requests == before);
-	trn_buffer_unref(buffer);
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 static void queue_bad_commands(struct api *a)
@@ -206,10 +183,6 @@ static void queue_bad_commands(struct api *a)
 	API_CODE(a, -EINVAL, trn_queue_submit(other, batch, api_soon(), NULL));
 	api_submit(a, queue, batch, NULL);
 	API_OK(a, trn_queue_drain(queue, api_soon()));
-	trn_buffer_unref(buffer);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
-	trn_queue_unref(other);
 }
 
 /* One queue waits for what the other signals, both ways. */
@@ -239,12 +212,6 @@ static void queue_wait(struct api *a)
 	API_OK(a, trn_queue_drain(queues[1], api_soon()));
 	API_OK(a, trn_buffer_read(buffer, 0, &word, 4, api_soon()));
 	API_CHECK(a, word == 41);
-	trn_buffer_unref(buffer);
-	for (int q = 0; q < 2; q++) {
-		trn_timeline_unref(lines[q]);
-		trn_batch_destroy(batches[q]);
-		trn_queue_unref(queues[q]);
-	}
 }
 
 /* A full queue that waits: -EAGAIN at once, -ETIMEDOUT later, then room again. */
@@ -264,9 +231,6 @@ static void queue_room(struct api *a)
 	API_OK(a, trn_timeline_signal(timeline, 1));
 	api_submit(a, queue, batch, NULL);
 	API_OK(a, trn_queue_drain(queue, api_soon()));
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 /* Memory that commands in flight name stays until the queue lets go of it. */
@@ -280,13 +244,12 @@ static void queue_drop(struct api *a)
 	API_OK(a, trn_batch_wait(batch, timeline, 1));
 	API_OK(a, trn_batch_fill(batch, buffer, 0, 1 << 20, 7));
 	api_submit(a, queue, batch, NULL);
-	trn_buffer_unref(buffer);
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue); /* waits for nobody */
+	api_release(a, buffer);
+	api_release(a, timeline);
+	api_release(a, batch);
+	api_release(a, queue); /* waits for nobody */
 	queue = api_queue(a, 16);
 	API_OK(a, trn_queue_drain(queue, TRN_DEADLINE_NOW));
-	trn_queue_unref(queue);
 }
 
 static void queue_reset_healthy(struct api *a)
@@ -305,8 +268,6 @@ static void queue_reset_healthy(struct api *a)
 	}
 	API_CHECK(a, sequence == 5);
 	API_CHECK(a, trn_queue_error(queue, &error) == -ENOENT);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 static void queue_timestamp(struct api *a)
@@ -324,9 +285,6 @@ static void queue_timestamp(struct api *a)
 	API_OK(a, trn_queue_drain(queue, api_soon()));
 	API_OK(a, trn_buffer_read(buffer, 0, times, sizeof(times), api_soon()));
 	API_CHECK(a, times[1] > times[0]);
-	trn_buffer_unref(buffer);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 /* As many queues as a program may want; each keeps its own order. */
@@ -347,11 +305,6 @@ static void queue_many(struct api *a)
 	for (int i = 0; i < 6; i++)
 		API_OK(a, trn_queue_drain(queues[i], api_soon()));
 	API_CHECK(a, trn_timeline_value(timeline) == 6);
-	for (int i = 0; i < 6; i++) {
-		trn_batch_destroy(batches[i]);
-		trn_queue_unref(queues[i]);
-	}
-	trn_timeline_unref(timeline);
 }
 
 const struct api_test api_queue_tests[] = {

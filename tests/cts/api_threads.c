@@ -57,14 +57,6 @@ static void worker_up(struct api *a, struct worker *w)
 	w->dst = api_buffer(a, TRN_BUFFER_HBM, 4096);
 }
 
-static void worker_down(struct worker *w)
-{
-	trn_batch_destroy(w->batch);
-	trn_queue_unref(w->queue);
-	trn_buffer_unref(w->src);
-	trn_buffer_unref(w->dst);
-}
-
 /* On an inline device a wait says "idle" when the other thread has not come so far yet. */
 static int patient_wait(struct worker *w, uint64_t value)
 {
@@ -112,8 +104,6 @@ static void threads_queues(struct api *a)
 	for (int i = 0; i < 3; i++)
 		start(a, &workers[i], copy_loop);
 	finish(a, workers, 3);
-	for (int i = 0; i < 3; i++)
-		worker_down(&workers[i]);
 }
 
 /* ---- two threads that answer each other through the device ---- */
@@ -152,10 +142,6 @@ static void threads_ping_pong(struct api *a)
 		start(a, &workers[i], ping_pong);
 	finish(a, workers, 2);
 	API_CHECK(a, trn_timeline_value(ping) == ROUNDS && trn_timeline_value(pong) == ROUNDS);
-	for (int i = 0; i < 2; i++)
-		worker_down(&workers[i]);
-	trn_timeline_unref(ping);
-	trn_timeline_unref(pong);
 }
 
 /* ---- one thread works, another calls all that "any thread" may ---- */
@@ -205,7 +191,6 @@ static void threads_any(struct api *a)
 	atomic_store(&stop, true);
 	finish(a, others, 2);
 	API_CHECK(a, work.code == 0);
-	worker_down(&work);
 }
 
 /* ---- open and close at the same time ---- */

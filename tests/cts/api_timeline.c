@@ -15,7 +15,6 @@ static void timeline_host(struct api *a)
 	API_OK(a, trn_timeline_signal(timeline, 7));
 	API_CHECK(a, trn_timeline_value(timeline) == 9);
 	API_OK(a, trn_timeline_wait(timeline, 9, api_soon()));
-	trn_timeline_unref(timeline);
 }
 
 /* Nothing pending: an inline device says so at once, a free-running one at the deadline. */
@@ -29,7 +28,6 @@ static void timeline_idle(struct api *a)
 	} else {
 		API_CODE(a, -ETIMEDOUT, trn_timeline_wait(timeline, 1, trn_deadline_in(2000000)));
 	}
-	trn_timeline_unref(timeline);
 }
 
 static void timeline_many(struct api *a)
@@ -42,7 +40,7 @@ static void timeline_many(struct api *a)
 		API_OK(a, trn_timeline_signal(timelines[i], 1000 + i));
 	for (uint64_t i = 0; i < 200; i++) {
 		API_CHECK(a, trn_timeline_value(timelines[i]) == (i % 2 ? i : 1000 + i));
-		trn_timeline_unref(timelines[i]);
+		api_release(a, timelines[i]);
 	}
 }
 
@@ -61,9 +59,6 @@ static void timeline_device_keeps_higher(struct api *a)
 	API_OK(a, trn_batch_signal(batch, timeline, UINT64_MAX));
 	api_submit(a, queue, batch, NULL);
 	API_OK(a, trn_timeline_wait(timeline, UINT64_MAX, api_soon()));
-	trn_timeline_unref(timeline);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 /* A queue that waits starts when the host says so. */
@@ -83,10 +78,6 @@ static void timeline_host_to_queue(struct api *a)
 		API_OK(a, trn_timeline_wait(done, i, api_soon()));
 	}
 	API_OK(a, trn_queue_drain(queue, api_soon()));
-	trn_timeline_unref(go);
-	trn_timeline_unref(done);
-	trn_batch_destroy(batch);
-	trn_queue_unref(queue);
 }
 
 const struct api_test api_timeline_tests[] = {
