@@ -209,6 +209,8 @@ bool trn_direct_copyq_pump(struct trn_direct *d, enum trn_direct_pump how)
 		if (d->copyqs[i] && queue_go_on(d->copyqs[i], how == TRN_DIRECT_PUMP_IDLE))
 			moved = true;
 	}
+	if (moved)
+		atomic_fetch_add(&d->copyq_moves, 1);
 	pthread_mutex_unlock(&d->copyq_lock);
 	return moved;
 }

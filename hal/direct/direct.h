@@ -113,6 +113,7 @@ struct trn_direct {
 	/* Copy queues. The lock protects the table and everything behind it. */
 	pthread_mutex_t copyq_lock;
 	struct trn_direct_queue *copyqs[DIRECT_COPY_QUEUES];
+	_Atomic uint32_t copyq_moves; /* pumps that moved something; read without the lock */
 
 	uint8_t mailbox_sequence;
 	struct trn_hal_mem mailbox_request, mailbox_response;

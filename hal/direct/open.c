@@ -54,6 +54,7 @@ static int direct_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_
 {
 	struct trn_direct *d = trn_direct_of(dev);
 	bool block = d->ext_caps & TRN_EXT_CAP_LAUNCH;
+	uint32_t moves = atomic_load(&d->copyq_moves);
 	int r;
 
 	if (!block && trn_direct_copyq_pump(d, TRN_DIRECT_PUMP_TRY))
@@ -62,6 +63,9 @@ static int direct_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_
 	/* The event may have ended a batch that a copy queue waits for. */
 	if (!block &&
 	    trn_direct_copyq_pump(d, r == -EAGAIN ? TRN_DIRECT_PUMP_IDLE : TRN_DIRECT_PUMP_TRY))
+		r = 0;
+	/* Idle while another thread was between an event and what follows from it: it was not. */
+	if (r == -EAGAIN && !block && atomic_load(&d->copyq_moves) != moves)
 		r = 0;
 	return r;
 }
