@@ -297,7 +297,8 @@ static void report(struct bench *bench)
 	double ratio = 0.0;
 
 	if (args->json)
-		printf("{\"schema\":\"trn.bench.gemm/1\",\"device\":\"%s\",\"size\":%u,\"runs\":%u,",
+		printf("{\"schema\":\"trn.bench.gemm/1\",\"device\":\"%s\",\"size\":%u,"
+		       "\"runs\":%u,",
 		       args->uri, args->size, args->runs);
 	else
 		printf("gemm %u^3 BF16 on %s, %u runs\n", args->size, args->uri, args->runs);
