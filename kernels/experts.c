@@ -15,7 +15,7 @@ struct experts {
 	uint32_t in_tiles, mid_tiles;
 	uint8_t expert; /* register: number of the expert, on the engines that load weights */
 	uint32_t next;  /* stage */
-	struct trn_tile x, x16, weight[STAGES], down[STAGES];
+	struct trn_tile x, x_cast, weight[STAGES], down[STAGES];
 	struct trn_tile gate_sum, up_sum, gate, up, gate_bias, up_bias, middle;
 	struct trn_tile sum, row, bias, y, shares;
 };
@@ -25,14 +25,15 @@ static void experts_tiles(struct experts *e)
 	struct trn_builder *b = e->builder;
 	uint32_t hidden = e->shape->hidden, block = hidden < BLOCK ? hidden : BLOCK;
 	enum trn_space sbuf = TRN_SPACE_SBUF, psum = TRN_SPACE_PSUM;
+	bool fp32 = (e->shape->flags & TRN_MOE_FP32) != 0;
+	enum trn_dtype factor = fp32 ? TRN_DTYPE_F32 : TRN_DTYPE_BF16;
 
 	e->x = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->in_tiles);
-	e->x16 = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->in_tiles);
+	e->x_cast = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->in_tiles);
 	for (uint32_t i = 0; i < STAGES; i++) {
-		e->weight[i] = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES,
-					      e->in_tiles * 2 * KIT_LANES);
-		e->down[i] =
-			trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->mid_tiles * block);
+		e->weight[i] =
+			trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->in_tiles * 2 * KIT_LANES);
+		e->down[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->mid_tiles * block);
 	}
 	e->gate_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
 	e->up_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
@@ -40,7 +41,7 @@ static void experts_tiles(struct experts *e)
 	e->up = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
 	e->gate_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
 	e->up_bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
-	e->middle = trn_tile_alloc(b, sbuf, TRN_DTYPE_BF16, KIT_LANES, e->mid_tiles);
+	e->middle = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->mid_tiles);
 	e->sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, 1, block);
 	e->row = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, 1, block);
 	e->bias = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, 1, hidden);
@@ -51,7 +52,7 @@ static void experts_tiles(struct experts *e)
 
 static void experts_free(struct experts *e)
 {
-	const struct trn_tile *tiles[] = { &e->x,       &e->x16,    &e->gate_sum, &e->up_sum,
+	const struct trn_tile *tiles[] = { &e->x,       &e->x_cast, &e->gate_sum, &e->up_sum,
 					   &e->gate,    &e->up,     &e->sum,      &e->gate_bias,
 					   &e->up_bias, &e->middle, &e->row,      &e->bias,
 					   &e->y,       &e->shares };
@@ -99,7 +100,7 @@ static void gate_up_tile(struct experts *e, uint32_t tile)
 			rows = rows < KIT_LANES ? rows : KIT_LANES;
 			trn_kit_matmul(e->builder, trn_view_rows(trn_view(sum, tile, 1), 0, lanes),
 				       trn_view_rows(trn_view_step(w, 2), 0, rows),
-				       trn_view_rows(trn_view(&e->x16, k, 1), 0, rows), k > 0);
+				       trn_view_rows(trn_view(&e->x_cast, k, 1), 0, rows), k > 0);
 		}
 	}
 }
@@ -216,7 +217,7 @@ static void one_token(struct experts *e, uint32_t token)
 
 	trn_kit_load(e->builder, &e->x, &x, TRN_ENGINE_SYNC);
 	for (uint32_t i = 0; i < n; i++)
-		trn_kit_cast(e->builder, part_view(&e->x16, &parts[i]),
+		trn_kit_cast(e->builder, part_view(&e->x_cast, &parts[i]),
 			     part_view(&e->x, &parts[i]));
 	trn_kit_copy(e->builder, trn_chip(trn_view(&e->shares, 0, s->top_k)),
 		     trn_dram(e->args->shares, TRN_DTYPE_F32, (uint64_t)token * s->top_k * 4,

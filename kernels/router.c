@@ -35,10 +35,11 @@ bool trn_moe_shape_ok(struct trn_builder *builder, const struct trn_moe_shape *s
 					 sizes[i].name, sizes[i].value, sizes[i].most);
 			return false;
 		}
-	if (shape->top_k > shape->experts || !(shape->limit > 0.0f) ||
-	    shape->alpha != shape->alpha) {
-		trn_builder_fail(builder, -EINVAL,
-				 "top_k is above experts, or limit is not above 0");
+	if (shape->top_k > shape->experts || (shape->flags & ~(uint32_t)TRN_MOE_FP32) != 0 ||
+	    !(shape->limit > 0.0f) || shape->alpha != shape->alpha) {
+		trn_builder_fail(
+			builder, -EINVAL,
+			"top_k is above experts, limit is not above 0, or a flag is unknown");
 		return false;
 	}
 	return true;

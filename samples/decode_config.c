@@ -85,14 +85,14 @@ static const struct size_row {
 	uint32_t least, most;
 } size_rows[] = {
 	{ "vocab_size", offsetof(struct decode_config, vocab), 256, 256 }, /* a token is a byte */
-	{ "hidden_size", offsetof(struct decode_config, hidden), 1, 16384 },
+	{ "hidden_size", offsetof(struct decode_config, hidden), 1, 8192 },
 	{ "num_hidden_layers", offsetof(struct decode_config, layers), 1, 256 },
-	{ "num_attention_heads", offsetof(struct decode_config, heads), 1, 256 },
-	{ "num_key_value_heads", offsetof(struct decode_config, kv_heads), 1, 256 },
+	{ "num_attention_heads", offsetof(struct decode_config, heads), 1, 128 },
+	{ "num_key_value_heads", offsetof(struct decode_config, kv_heads), 1, 128 },
 	{ "head_dim", offsetof(struct decode_config, head_dim), 2, 128 },
 	{ "num_local_experts", offsetof(struct decode_config, experts), 1, 512 },
 	{ "num_experts_per_tok", offsetof(struct decode_config, active), 1, 8 },
-	{ "intermediate_size", offsetof(struct decode_config, intermediate), 1, 16384 },
+	{ "intermediate_size", offsetof(struct decode_config, intermediate), 1, 8192 },
 	{ "sliding_window", offsetof(struct decode_config, window), 1, 131072 },
 	{ "max_position_embeddings", offsetof(struct decode_config, positions), 1, 131072 },
 };

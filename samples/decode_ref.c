@@ -7,10 +7,13 @@
 #include <string.h>
 #include "decode.h"
 
+#define EXPERTS_MAX 512 /* as decode_config.c allows */
+#define ACTIVE_MAX 8
+
 struct decode_ref {
 	const struct decode_weights *weights;
 	uint32_t positions, position;
-	double margin;
+	struct decode_routing routing;
 	double *memory;             /* one block behind all pointers below */
 	double *keys, *values;      /* [layers][positions][kv_heads * head_dim] */
 	double *x, *normed, *delta; /* [hidden] */
@@ -51,7 +54,7 @@ int decode_ref_create(const struct decode_weights *weights, uint32_t positions,
 	}
 	ref->weights = weights;
 	ref->positions = positions;
-	ref->margin = INFINITY;
+	ref->routing.margin = INFINITY;
 	ref->keys = next;
 	ref->values = ref->keys + cache;
 	ref->x = ref->values + cache;
@@ -74,9 +77,9 @@ struct decode_ref *decode_ref_destroy(struct decode_ref *ref)
 	return NULL;
 }
 
-double decode_ref_margin(const struct decode_ref *ref)
+void decode_ref_routing(const struct decode_ref *ref, struct decode_routing *ret_routing)
 {
-	return ref->margin;
+	*ret_routing = ref->routing;
 }
 
 static void rms_norm(const double *x, const uint16_t *gain, uint32_t size, double eps, double *y)
@@ -215,48 +218,94 @@ static void expert(struct decode_ref *ref, uint32_t layer, uint32_t number, doub
 		ref->x[i] += share * ref->delta[i];
 }
 
-static void mixture(struct decode_ref *ref, uint32_t layer)
+/* The reference's own choice, best first; the least logit taken and the largest one left. */
+static void choose(const struct decode_ref *ref, uint32_t *chosen, double *ret_last,
+		   double *ret_next)
 {
 	const struct decode_config *c = &ref->weights->config;
-	uint32_t chosen[8];
-	double logit[8], sum = 0, rest = -INFINITY;
+	bool taken[EXPERTS_MAX] = { false };
+
+	for (uint32_t k = 0; k <= c->active; k++) {
+		uint32_t best = c->experts;
+
+		for (uint32_t e = 0; e < c->experts; e++) {
+			if (!taken[e] && (best == c->experts || ref->router[e] > ref->router[best]))
+				best = e;
+		}
+		*ret_next = best < c->experts ? ref->router[best] : -INFINITY;
+		if (k == c->active || best == c->experts)
+			return;
+		*ret_last = *ret_next;
+		chosen[k] = best;
+		taken[best] = true;
+	}
+}
+
+/* Takes the device's experts. Each must be there, and none twice. */
+static int follow(struct decode_ref *ref, const uint32_t *experts, double last, uint32_t *chosen)
+{
+	const struct decode_config *c = &ref->weights->config;
+	bool taken[EXPERTS_MAX] = { false };
+	double gap = 0;
+
+	for (uint32_t k = 0; k < c->active; k++) {
+		if (experts[k] >= c->experts || taken[experts[k]])
+			return -EINVAL;
+		taken[experts[k]] = true;
+		chosen[k] = experts[k];
+		gap = fmax(gap, last - ref->router[experts[k]]);
+	}
+	ref->routing.followed += gap > 0;
+	ref->routing.worst = fmax(ref->routing.worst, gap);
+	return 0;
+}
+
+static int mixture(struct decode_ref *ref, uint32_t layer, const uint32_t *experts)
+{
+	const struct decode_config *c = &ref->weights->config;
+	uint32_t chosen[ACTIVE_MAX];
+	double last = 0, next = 0, most = -INFINITY, sum = 0;
+	int r = 0;
 
 	rms_norm(ref->x, tensor_of(ref, layer, DECODE_MLP_NORM), c->hidden, c->rms_eps,
 		 ref->normed);
 	linear(tensor_of(ref, layer, DECODE_ROUTER), tensor_of(ref, layer, DECODE_ROUTER_BIAS),
 	       ref->normed, c->experts, c->hidden, ref->router);
-	for (uint32_t k = 0; k < c->active; k++) {
-		chosen[k] = 0;
-		for (uint32_t e = 1; e < c->experts; e++) {
-			if (ref->router[e] > ref->router[chosen[k]])
-				chosen[k] = e;
-		}
-		logit[k] = ref->router[chosen[k]];
-		ref->router[chosen[k]] = -INFINITY;
-		sum += exp(logit[k] - logit[0]);
-	}
-	for (uint32_t e = 0; e < c->experts; e++)
-		rest = fmax(rest, ref->router[e]);
-	ref->margin = fmin(ref->margin, logit[c->active - 1] - rest);
+	choose(ref, chosen, &last, &next);
+	ref->routing.choices++;
+	ref->routing.margin = fmin(ref->routing.margin, last - next);
+	if (experts)
+		r = follow(ref, experts, last, chosen);
+	if (r < 0)
+		return r;
 	for (uint32_t k = 0; k < c->active; k++)
-		expert(ref, layer, chosen[k], exp(logit[k] - logit[0]) / sum);
+		most = fmax(most, ref->router[chosen[k]]);
+	for (uint32_t k = 0; k < c->active; k++)
+		sum += exp(ref->router[chosen[k]] - most);
+	for (uint32_t k = 0; k < c->active; k++)
+		expert(ref, layer, chosen[k], exp(ref->router[chosen[k]] - most) / sum);
+	return 0;
 }
 
-int decode_ref_step(struct decode_ref *ref, uint32_t token, double *ret_logits)
+int decode_ref_step(struct decode_ref *ref, uint32_t token, const uint32_t *experts,
+		    double *ret_logits)
 {
 	const struct decode_config *c = &ref->weights->config;
+	int r = 0;
 
 	if (ref->position == ref->positions)
 		return -ENOSPC;
-	if (token >= c->vocab)
+	if (token >= c->vocab || c->experts > EXPERTS_MAX || c->active > ACTIVE_MAX)
 		return -EINVAL;
 	for (uint32_t i = 0; i < c->hidden; i++)
 		ref->x[i] =
 			weight_at(tensor_of(ref, 0, DECODE_EMBED), (size_t)token * c->hidden + i);
-	for (uint32_t layer = 0; layer < c->layers; layer++) {
+	for (uint32_t layer = 0; r == 0 && layer < c->layers; layer++) {
 		attention(ref, layer);
-		mixture(ref, layer);
+		r = mixture(ref, layer, experts ? experts + (size_t)layer * c->active : NULL);
 	}
+	if (r < 0)
+		return r;
 	rms_norm(ref->x, tensor_of(ref, 0, DECODE_FINAL_NORM), c->hidden, c->rms_eps, ref->normed);
 	linear(tensor_of(ref, 0, DECODE_HEAD), NULL, ref->normed, c->vocab, c->hidden, ret_logits);
 	ref->position++;

@@ -59,7 +59,7 @@ static void set(enum decode_weight which, uint64_t count, ...)
 
 static void step(uint32_t token, double *logits)
 {
-	ck_assert_int_eq(decode_ref_step(ref, token, logits), 0);
+	ck_assert_int_eq(decode_ref_step(ref, token, NULL, logits), 0);
 }
 
 static void teardown(void)
@@ -95,7 +95,6 @@ START_TEST(sink_takes_its_share)
 	ck_assert_double_eq_tol(logits[1], 0.9203579866168444, 1e-14);
 	step(0, logits); /* two keys and the sink: two thirds of v */
 	ck_assert_double_eq_tol(logits[0] / logits[1], (3 + 2.0 / 3) / (4 - 4.0 / 3), 1e-14);
-	ck_assert(!(decode_ref_margin(ref) > 0));
 }
 END_TEST
 
@@ -150,6 +149,7 @@ END_TEST
 START_TEST(expert_is_chosen_and_clamped)
 {
 	struct decode_config config = tiny();
+	struct decode_routing routing;
 	double logits[3];
 
 	plain_make(&config);
@@ -160,7 +160,9 @@ START_TEST(expert_is_chosen_and_clamped)
 	step(0, logits);
 	ck_assert_double_eq_tol(logits[0], -0.6132683164912653, 1e-14);
 	ck_assert_double_eq_tol(logits[1], -1.2743241235996317, 1e-14);
-	ck_assert_double_eq_tol(decode_ref_margin(ref), 1.5, 1e-14);
+	decode_ref_routing(ref, &routing);
+	ck_assert_double_eq_tol(routing.margin, 1.5, 1e-14);
+	ck_assert_uint_eq(routing.choices, 1);
 }
 END_TEST
 
@@ -178,16 +180,43 @@ START_TEST(two_experts_share_by_softmax)
 }
 END_TEST
 
+START_TEST(device_is_followed)
+{
+	struct decode_config config = tiny();
+	const uint32_t first = 0, second = 1, none = 2, twice[] = { 1, 1 };
+	struct decode_routing routing;
+	double logits[3];
+
+	plain_make(&config);
+	set(DECODE_ROUTER_BIAS, 2, 1.75, 2.0);
+	set(DECODE_DOWN_BIAS, 4, 1.0, 0.0, 0.0, 1.0);
+	ck_assert_int_eq(decode_ref_step(ref, 0, &second, logits), 0);
+	ck_assert_double_eq_tol(logits[0] / logits[1], 3.0 / 5, 1e-14);
+	decode_ref_routing(ref, &routing);
+	ck_assert_uint_eq(routing.followed, 0);
+	ck_assert_int_eq(decode_ref_step(ref, 0, &first, logits), 0);
+	ck_assert_double_eq_tol(logits[0] / logits[1], 4.0 / 4, 1e-14);
+	decode_ref_routing(ref, &routing);
+	ck_assert_uint_eq(routing.followed, 1);
+	ck_assert_double_eq_tol(routing.worst, 0.25, 1e-14);
+	ck_assert_int_eq(decode_ref_step(ref, 0, &none, logits), -EINVAL);
+	teardown();
+	config.active = 2;
+	plain_make(&config);
+	ck_assert_int_eq(decode_ref_step(ref, 0, twice, logits), -EINVAL);
+}
+END_TEST
+
 START_TEST(ends_are_refused)
 {
 	struct decode_config config = tiny();
 	double logits[3];
 
 	plain_make(&config);
-	ck_assert_int_eq(decode_ref_step(ref, 3, logits), -EINVAL);
+	ck_assert_int_eq(decode_ref_step(ref, 3, NULL, logits), -EINVAL);
 	for (unsigned int i = 0; i < 3; i++)
 		step(0, logits);
-	ck_assert_int_eq(decode_ref_step(ref, 0, logits), -ENOSPC);
+	ck_assert_int_eq(decode_ref_step(ref, 0, NULL, logits), -ENOSPC);
 }
 END_TEST
 
@@ -204,6 +233,7 @@ static Suite *ref_suite(void)
 	tcase_add_test(tcase, heads_share_keys_in_groups);
 	tcase_add_test(tcase, expert_is_chosen_and_clamped);
 	tcase_add_test(tcase, two_experts_share_by_softmax);
+	tcase_add_test(tcase, device_is_followed);
 	tcase_add_test(tcase, ends_are_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -12,6 +12,11 @@ TRN_BEGIN_DECLS
 #define TRN_MOE_EXPERTS_MAX 512
 #define TRN_MOE_TOP_K_MAX 8
 
+/** enum trn_moe_flags - how a mixture of experts is computed */
+enum trn_moe_flags {
+	TRN_MOE_FP32 = 1, /* experts keep activations in FP32 (four passes); else BF16 */
+};
+
 /**
  * struct trn_moe_shape - sizes of a mixture of experts
  * @tokens: rows of a launch, 1 to 64
@@ -21,10 +26,12 @@ TRN_BEGIN_DECLS
  * @intermediate: width inside an expert, 1 to 8192
  * @limit: clamp of gate (above) and up (both sides), > 0
  * @alpha: factor inside the sigmoid, 1.702 in GPT-OSS
+ * @flags: enum trn_moe_flags
  */
 struct trn_moe_shape {
 	uint32_t tokens, hidden, experts, top_k, intermediate;
 	float limit, alpha;
+	uint32_t flags;
 };
 
 /**
@@ -41,7 +48,7 @@ struct trn_router_args {
 
 /**
  * struct trn_experts_args - argument numbers of the experts
- * @x: [tokens][hidden] FP32, rounded to BF16 inside
+ * @x: [tokens][hidden] FP32, rounded to BF16 inside without TRN_MOE_FP32
  * @indices: [tokens][top_k] U32, as the router writes them
  * @shares: [tokens][top_k] FP32
  * @gate_up: [experts][hidden][2 * intermediate] BF16, gate and up interleaved
