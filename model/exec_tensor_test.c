@@ -180,6 +180,39 @@ START_TEST(double_row_is_twice_the_depth)
 }
 END_TEST
 
+/* The order of the chain is visible when the products differ in size: row pairs of one
+ * partition follow each other. */
+START_TEST(double_row_order)
+{
+	struct trn_test_core tc;
+	struct trn_isa_ap a =
+		trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E5M2, 0, 64, TRN_TEST_SRC0, 32);
+	struct trn_isa_ap b =
+		trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E5M2, 0, 64, TRN_TEST_SRC1, 32);
+	struct trn_isa_ap dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, PSUM_AT, 16);
+
+	trn_test_core_open(&tc, "trn2");
+	for (uint32_t p = 0; p < 64; p++) {
+		for (uint32_t i = 0; i < 64; i++) {
+			/* Any sign, exponents 1 to 30: finite, over 2^29. */
+			const uint8_t byte = (uint8_t)(trn_test_below(&tc, 2) << 7 |
+						       (1 + trn_test_below(&tc, 30)) << 2 |
+						       trn_test_below(&tc, 4));
+
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1,
+				      (i < 32 ? TRN_TEST_SRC0 : TRN_TEST_SRC1) + i % 32, &byte, 1);
+		}
+	}
+	product(&tc, &dst, &a, &b)->head.flags = TRN_MATMUL_DOUBLE_ROW;
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	for (uint32_t m = 0; m < 16; m++) {
+		for (uint32_t n = 0; n < 16; n++)
+			trn_test_expect(&tc, &dst, m, n, chain(&tc, &a, &b, 2, m, n, 0.0f));
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* More columns than one host tile. */
 START_TEST(wide_product_of_trn3)
 {
@@ -339,6 +372,7 @@ static Suite *exec_tensor_suite(void)
 	tcase_add_test(tcase, accumulation_on_an_overlap);
 	tcase_add_test(tcase, outputs_that_are_not_dense_fp32);
 	tcase_add_test(tcase, double_row_is_twice_the_depth);
+	tcase_add_test(tcase, double_row_order);
 	tcase_add_test(tcase, wide_product_of_trn3);
 	tcase_add_test(tcase, pass_through_keeps_bits);
 	tcase_add_test(tcase, transposes_keep_bits);

@@ -84,6 +84,7 @@ CHANGE(dims_too_many,
 CHANGE(reg_65, i->c.src0.reg = 65)
 CHANGE(offset_odd, i->c.src0.offset = 2)
 CHANGE(offset_far, i->c.dst.offset = 0x40000 - 32)
+CHANGE(one_byte_far, (i->c.dst.dtype = TRN_DTYPE_U8, i->c.dst.offset = 224 * 1024 - 15))
 CHANGE(offset_wild, i->c.dst.offset = 0xfffffffc)
 CHANGE(step_back, i->c.src0.dims[0].step = -1)
 CHANGE(psum_far, (i->c.dst.space = TRN_SPACE_PSUM, i->c.dst.offset = 16384 - 60))
@@ -297,6 +298,7 @@ static const struct broken cases[] = {
 	BREAK(TRN_SHAPE_COPY, offset_odd, TRN_RULE_ALIGN, TRN_AP_SRC0),
 	BREAK3(TRN_SHAPE_COPY, offset_far, TRN_RULE_RANGE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_COPY, offset_far, TRN_RULE_RANGE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_COPY, one_byte_far, TRN_RULE_RANGE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_COPY, offset_wild, TRN_RULE_RANGE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_COPY, step_back, TRN_RULE_RANGE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_COPY, psum_far, TRN_RULE_RANGE, TRN_AP_DST),
@@ -649,6 +651,39 @@ START_TEST(accumulate_onto_a_copy)
 }
 END_TEST
 
+/* On trn2 a copy over a product's output takes the right to accumulate away again. */
+START_TEST(copy_over_a_product)
+{
+	for (uint32_t gen = 0; gen < 2; gen++) {
+		struct trn_test_core tc;
+		union trn_test_inst i;
+
+		trn_test_core_open(&tc, gen ? "trn3" : "trn2");
+		trn_test_shape_make(&i, TRN_SHAPE_MATMUL);
+		i.c.head.inc_mode = TRN_INC_ADD;
+		i.c.head.inc_value = 1;
+		trn_test_shape_emit(&tc, TRN_SHAPE_MATMUL, &i, 3);
+		trn_test_shape_make(&i, TRN_SHAPE_COPY);
+		i.c.src0.partitions = 16;
+		i.c.dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 16);
+		i.c.head.wait_mode = TRN_WAIT_GE;
+		i.c.head.wait_value = 1;
+		i.c.head.inc_mode = TRN_INC_ADD;
+		i.c.head.inc_value = 1;
+		trn_test_shape_emit(&tc, TRN_SHAPE_COPY, &i, 3);
+		trn_test_shape_make(&i, TRN_SHAPE_MATMUL);
+		i.c.head.flags = TRN_MATMUL_ACCUMULATE;
+		i.c.head.wait_mode = TRN_WAIT_GE;
+		i.c.head.wait_value = 2;
+		trn_test_shape_emit(&tc, TRN_SHAPE_MATMUL, &i, 3);
+		ck_assert_uint_eq(trn_test_launch(&tc), gen ? 0 : TRN_EXT_ERR_INSTRUCTION);
+		if (!gen)
+			ck_assert_uint_eq(tc.status->rule, TRN_RULE_PSUM_UNINIT);
+		trn_test_core_close(&tc);
+	}
+}
+END_TEST
+
 /* One element short of what was written: not initialised. And a launch starts afresh. */
 START_TEST(psum_is_tracked_by_element_and_launch)
 {
@@ -692,6 +727,7 @@ static Suite *rules_suite(void)
 	tcase_add_test(tcase, stream_ends_inside_or_without_halt);
 	tcase_add_test(tcase, register_makes_it_wrong);
 	tcase_add_test(tcase, accumulate_onto_a_copy);
+	tcase_add_test(tcase, copy_over_a_product);
 	tcase_add_test(tcase, psum_is_tracked_by_element_and_launch);
 	suite_add_tcase(suite, tcase);
 	return suite;

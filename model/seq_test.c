@@ -325,6 +325,34 @@ START_TEST(dependent_instructions)
 }
 END_TEST
 
+/* An increment behind a long instruction comes after it, however short its carrier. */
+START_TEST(increments_stay_in_order)
+{
+	struct trn_test_core tc;
+	struct trn_isa_compute *c;
+	struct trn_core *core;
+	uint64_t from;
+
+	trn_test_core_open(&tc, "trn2");
+	c = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_MEMSET, 1);
+	c->dst = trn_test_sbuf(TRN_DTYPE_F32, 1, 0, 512);
+	c = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_NOP, 1);
+	signal_to(&c->head, 1, TRN_INC_ADD, 1);
+	(void)trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_HALT, 1);
+	trn_test_start(&tc);
+	core = trn_chip_core(tc.host.chip, 0);
+	while (core->state != TRN_CORE_RUNNING)
+		ck_assert(trn_model_step(tc.host.model));
+	from = trn_model_now(tc.host.model);
+	while (core->sync.semaphore[1] == 0)
+		ck_assert(trn_model_step(tc.host.model));
+	/* 512 cycles of 0.96 GHz and 150 ns. */
+	ck_assert_uint_ge(trn_model_now(tc.host.model) - from, 683 * TRN_PS_PER_NS);
+	trn_test_host_settle(&tc.host, 1000);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* ACTIVATION on trn2 as measured: 400 ns for 128 elements, 3707 ns for 4096. */
 START_TEST(activation_times)
 {
@@ -708,6 +736,7 @@ static Suite *seq_suite(void)
 	tcase_add_test(tcase, waits_of_all_kinds);
 	tcase_add_test(tcase, one_token_for_two);
 	tcase_add_test(tcase, dependent_instructions);
+	tcase_add_test(tcase, increments_stay_in_order);
 	tcase_add_test(tcase, activation_times);
 	tcase_add_test(tcase, endless_loops_do_not_stop_the_host);
 	tcase_add_test(tcase, many_transfers_at_once);
