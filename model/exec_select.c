@@ -83,6 +83,7 @@ int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	float *x = core->scratch->a, *low = core->scratch->b, *high = core->scratch->c;
+	float *lanes = core->acc_vector + inst->view[TRN_AP_SRC0].start;
 
 	(void)error;
 	for (uint32_t p = 0; p < dst->partitions; p++) {
@@ -94,10 +95,10 @@ int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
 		for (uint32_t i = 0; i < dst->count; i++)
 			x[i] = low[i] * high[i] != 0.0f ? x[i] : LOWEST;
-		trn_accumulate(inst, TRN_ALU_MAX, LOWEST, &core->acc_vector[p], x, dst->count);
+		trn_accumulate(inst, TRN_ALU_MAX, LOWEST, &lanes[p], x, dst->count);
 		trn_rows_store(core, dst, p, 1, x);
 	}
-	trn_accumulator_read(core, inst, core->acc_vector);
+	trn_accumulator_read(core, inst, lanes);
 	return 0;
 }
 

@@ -304,13 +304,36 @@ void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, co
 		trn_rows_store(core, out, 0, out->partitions, lanes);
 }
 
+/* The engine's polynomials hold in a range; past it their results are told, not changed.
+ * True when the instruction has been told about. */
+static bool told_range(struct trn_core *core, const struct trn_inst *inst, const float *x,
+		       size_t count)
+{
+	/* A function whose range has no end has no range. */
+	if (trn_act_in_range(inst->func, __builtin_inff()))
+		return true;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bits;
+
+		if (trn_act_in_range(inst->func, x[i]))
+			continue;
+		memcpy(&bits, &x[i], sizeof(bits));
+		trn_model_event(core->chip, TRN_EV_VIOLATION, "act-range", inst->pc, bits,
+				core->index, inst->engine);
+		return true;
+	}
+	return false;
+}
+
 int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	float *lanes = core->acc_scalar + inst->view[TRN_AP_SRC0].start;
 	const float *scale = operand_load(core, inst, 0);
 	const float *bias = operand_load(core, inst, 1);
 	float *x = core->scratch->a;
 	struct block block = { 0 };
+	bool told = false;
 
 	(void)error;
 	while (block_next(&block, dst)) {
@@ -322,19 +345,21 @@ int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn
 			for (uint32_t i = 0; i < dst->count; i++)
 				row[i] = row[i] * s + b;
 		}
+		told = told || told_range(core, inst, x, block.count);
 		trn_act_row(inst->func, x, x, block.count);
 		for (uint32_t r = 0; r < block.rows; r++)
-			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &core->acc_scalar[block.first + r],
+			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
 				       x + (size_t)r * dst->count, dst->count);
 		trn_rows_store(core, dst, block.first, block.rows, x);
 	}
-	trn_accumulator_read(core, inst, core->acc_scalar);
+	trn_accumulator_read(core, inst, lanes);
 	return 0;
 }
 
 int trn_exec_exponential(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	float *lanes = core->acc_vector + inst->view[TRN_AP_SRC0].start;
 	const float *top = operand_load(core, inst, 0);
 	float *x = core->scratch->a;
 	struct block block = { 0 };
@@ -350,11 +375,11 @@ int trn_exec_exponential(struct trn_core *core, struct trn_inst *inst, struct tr
 		}
 		trn_act_row(TRN_ACT_EXP, x, x, block.count);
 		for (uint32_t r = 0; r < block.rows; r++)
-			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &core->acc_vector[block.first + r],
+			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
 				       x + (size_t)r * dst->count, dst->count);
 		trn_rows_store(core, dst, block.first, block.rows, x);
 	}
-	trn_accumulator_read(core, inst, core->acc_vector);
+	trn_accumulator_read(core, inst, lanes);
 	return 0;
 }
 

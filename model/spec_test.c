@@ -174,6 +174,64 @@ START_TEST(registers_have_no_magnitude_operators)
 }
 END_TEST
 
+/* Row sums of two places of four partitions, each in two instructions that take turns. */
+START_TEST(accumulators_belong_to_partitions)
+{
+	static const uint8_t start[] = { 0, 32 };
+	float rows[4][8], sums[4];
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn3");
+	for (uint32_t place = 0; place < 2; place++) {
+		for (uint32_t i = 0; i < 32; i++)
+			rows[i / 8][i % 8] = place == 0 ? 1.0f : 10.0f;
+		trn_test_poke(&tc, TRN_SPACE_SBUF, start[place], 4, 0, rows, sizeof(rows[0]));
+	}
+	for (uint32_t n = 0; n < 4; n++) {
+		struct trn_isa_compute *inst =
+			trn_test_emit(&tc, TRN_ENGINE_SCALAR, TRN_OP_ACTIVATION, 3);
+
+		inst->func = TRN_ACT_COPY;
+		inst->imm[0] = 0x3f800000;
+		inst->mode = n < 2 ? TRN_REDUCE_RESET_REDUCE : TRN_REDUCE_ACCUMULATE;
+		inst->src0 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, start[n % 2], 4, 0, 8);
+		inst->dst = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, start[n % 2], 4, 64, 8);
+		inst->dst2 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, start[n % 2], 4, 128, 1);
+	}
+	ck_assert_uint_eq(trn_test_launch(&tc), TRN_EXT_OK);
+	for (uint32_t place = 0; place < 2; place++) {
+		trn_test_peek(&tc, TRN_SPACE_SBUF, start[place], 4, 128, sums, sizeof(sums[0]));
+		for (uint32_t p = 0; p < 4; p++)
+			ck_assert_float_eq(sums[p], place == 0 ? 16.0f : 160.0f);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+START_TEST(arguments_out_of_range_are_told_once)
+{
+	const float rows[2][4] = { { 1.0f, 0.0f, -1.0f, 2.0f }, { -1.0f, -2.0f, -3.0f, -4.0f } };
+	const uint8_t func[] = { TRN_ACT_SQRT, TRN_ACT_EXP };
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn2");
+	trn_test_host_expect(&tc.host, "act-range");
+	trn_test_poke(&tc, TRN_SPACE_SBUF, 0, 2, 0, rows, sizeof(rows[0]));
+	for (size_t i = 0; i < sizeof(func); i++) {
+		struct trn_isa_compute *inst =
+			trn_test_emit(&tc, TRN_ENGINE_SCALAR, TRN_OP_ACTIVATION, 2);
+
+		inst->func = func[i];
+		inst->imm[0] = 0x3f800000;
+		inst->src0 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 2, 0, 4);
+		inst->dst = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 2, 64, 4);
+	}
+	ck_assert_uint_eq(trn_test_launch(&tc), TRN_EXT_OK);
+	ck_assert_uint_eq(trn_test_host_count(&tc.host, "act-range"), 1);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 static Suite *spec_suite(void)
 {
 	Suite *suite = suite_create("spec");
@@ -185,6 +243,8 @@ static Suite *spec_suite(void)
 	tcase_add_test(tcase, notifications_carry_virtual_time);
 	tcase_add_test(tcase, reset_is_told_to_all_in_line);
 	tcase_add_test(tcase, registers_have_no_magnitude_operators);
+	tcase_add_test(tcase, accumulators_belong_to_partitions);
+	tcase_add_test(tcase, arguments_out_of_range_are_told_once);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
