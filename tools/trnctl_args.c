@@ -26,6 +26,7 @@ static const struct argp_option common_options[] = {
 	{ "timeout", KEY_TIMEOUT, "TIME", 0, "Give up after TIME: 5, 500ms, 2m", 90 },
 	{ "verbose", 'v', NULL, 0, "The library's log on standard error; twice: all of it", 90 },
 	{ "help", '?', NULL, 0, "Show this text", 91 },
+	{ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 91 },
 	{ "usage", KEY_USAGE, NULL, 0, "Show a short usage line", 91 },
 	{ 0 },
 };
@@ -146,6 +147,7 @@ static error_t common_parse(int key, char *arg, struct argp_state *state)
 		ctl->verbose++;
 		return 0;
 	case '?':
+	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return ECANCELED;
 	case KEY_USAGE:

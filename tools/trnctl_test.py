@@ -85,7 +85,8 @@ def test_help_of_every_verb():
         check('--device' in run.out and '--json' in run.out and '--timeout' in run.out, 'options')
         check(run.err == '', 'help on standard error')
         Run(verb, '--usage').expect(OK)
-        Run(verb, '-?').expect(OK)
+        check(Run(verb, '-?').expect(OK).out == run.out, '-?')
+        check(Run(verb, '-h').expect(OK).out == run.out, '-h')
 
 
 def test_list_without_device():
