@@ -209,6 +209,8 @@ def check_violations(files, page):
     have = set(re.findall(r'`([a-z]+(?:-[a-z]+)+)`', section.group(0) if section else ''))
     problems = ['%s: section 13 has no rule %s (%s)' % (page.path, name, path)
                 for name, path in sorted(want.items()) if name not in have]
+    problems += ['%s: nothing in model/ reports %s' % (page.path, name)
+                 for name in sorted(have - set(want))]
     return problems or ([] if want else ['no violation was found in model/'])
 
 
