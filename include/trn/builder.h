@@ -66,6 +66,7 @@ TRN_API struct trn_builder *trn_builder_destroy(struct trn_builder *builder);
  * @builder: a builder
  * @code: negative error
  * @format: printf format of the message
+ * @...: its values
  *
  * For code on top of the builder, so that its mistakes end in trn_builder_finish() as well.
  *

@@ -57,6 +57,8 @@ def declarations(path, text):
     """Yields (name, line, is_void, parameters or None for an object, comment or '')."""
     code = tree.C_TOKEN.sub(tree.blank, text)
     code = re.sub(r'^[ \t]*#.*$', lambda m: ' ' * len(m.group(0)), code, flags=re.MULTILINE)
+    # An attribute with numbers after the parameters is none of them.
+    code = re.sub(r'\bTRN_PRINTF\s*\([^)]*\)', lambda m: ' ' * len(m.group(0)), code)
     for match in DECLARATION.finditer(code):
         before = text[:match.start()]
         # Between the comment and the declaration: blanks, attributes, the return type's start.
