@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/number.h"
 #include "base/prng.h"
+#include "base/test_alloc.h"
 #include "base/test_main.h"
 #include "kernels/test_rig.h"
 
@@ -170,6 +171,29 @@ START_TEST(wrong_shapes)
 }
 END_TEST
 
+START_TEST(out_of_memory)
+{
+	static const struct trn_gemm_shape shape = { 300, 600, 200, TRN_DTYPE_F32, TRN_DTYPE_BF16 };
+
+	for (long n = 0;; n++) {
+		struct trn_test_alloc mem;
+		struct trn_builder_opts opts = { .size = sizeof(opts), .alloc = &mem.alloc };
+		void *image = NULL;
+		size_t bytes;
+		int r;
+
+		trn_test_alloc_init(&mem, n);
+		r = trn_kernel_gemm(&opts, &shape, &image, &bytes);
+		if (r != (mem.failed ? -ENOMEM : 0) || (r < 0) != !image)
+			ck_abort_msg("allocation %ld: %d", n, r);
+		trn_image_free(&mem.alloc, image);
+		ck_assert_int_eq(mem.live, 0);
+		if (!mem.failed)
+			break;
+	}
+}
+END_TEST
+
 /* After it the builder's memory is as before: the product is a part of a program. */
 START_TEST(leaves_nothing_behind)
 {
@@ -198,6 +222,7 @@ static Suite *gemm_suite(void)
 	tcase_add_loop_test(tcase, random_shapes, 0, 6);
 	tcase_add_loop_test(tcase, wrong_shapes, 0, (int)TRN_ARRAY_LEN(wrong));
 	tcase_add_test(tcase, leaves_nothing_behind);
+	tcase_add_test(tcase, out_of_memory);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -356,6 +356,73 @@ static void wrong_dma_opcode(struct trn_builder *b)
 	trn_tile_transfer(b, &dma);
 }
 
+static void wrong_new_alu(struct trn_builder *b)
+{
+	struct trn_tile_op op = copy_op(b);
+
+	op.op = TRN_OP_TENSOR_SCALAR;
+	op.op1 = TRN_ALU_ABS_MAX;
+	trn_tile_compute(b, &op);
+}
+
+static void wrong_label_engine(struct trn_builder *b)
+{
+	(void)trn_builder_label(b, TRN_ENGINE_COUNT, "x");
+}
+
+static void wrong_branch_register(struct trn_builder *b)
+{
+	trn_builder_branch(b, trn_builder_label(b, TRN_ENGINE_SYNC, NULL), TRN_ALU_EQ, 64, 0);
+}
+
+static void wrong_depth(struct trn_builder *b)
+{
+	for (int i = 0; i < 9; i++)
+		trn_tile_loop_begin(b, 1);
+}
+
+static void wrong_dma_overflow(struct trn_builder *b)
+{
+	struct trn_tile_dma dma = { .op = TRN_OP_DMA_COPY, .engine = TRN_ENGINE_SYNC };
+
+	dma.dst = trn_dram(0, TRN_DTYPE_F32, 0, UINT32_MAX);
+	for (int i = 0; i < 3; i++)
+		dma.dst = trn_dram_outer(dma.dst, INT32_MAX, UINT32_MAX);
+	dma.src = dma.dst;
+	trn_tile_transfer(b, &dma);
+}
+
+static void wrong_dram_deep(struct trn_builder *b)
+{
+	struct trn_tile_dma dma = { .op = TRN_OP_DMA_COPY, .engine = TRN_ENGINE_SYNC };
+
+	dma.dst = trn_dram(0, TRN_DTYPE_F32, 0, 1);
+	for (int i = 0; i < 4; i++)
+		dma.dst = trn_dram_outer(dma.dst, 1, 1);
+	dma.src = dma.dst;
+	trn_tile_transfer(b, &dma);
+}
+
+static void wrong_index(struct trn_builder *b)
+{
+	struct trn_tile tile = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_F32, 4, 8);
+	struct trn_tile_dma dma = { .op = TRN_OP_DMA_COPY,
+				    .engine = TRN_ENGINE_SYNC,
+				    .flags = TRN_DMA_GATHER };
+
+	dma.index = trn_view(&tile, 100, 1);
+	dma.dst = trn_chip(trn_view(&tile, 0, 8));
+	dma.src = trn_dram(0, TRN_DTYPE_F32, 0, 32);
+	trn_tile_transfer(b, &dma);
+}
+
+static void wrong_register_memory(struct trn_builder *b)
+{
+	struct trn_isa_mem nowhere = trn_dram(0, TRN_DTYPE_NONE, 0, 1);
+
+	trn_tile_reg_load(b, TRN_TILE_ALL, 0, &nowhere);
+}
+
 static const struct {
 	void (*make)(struct trn_builder *b);
 	int code;
@@ -389,6 +456,14 @@ static const struct {
 	{ wrong_dma, -EINVAL, "DMA destination" },
 	{ wrong_dma_before, -EINVAL, "before its argument" },
 	{ wrong_dma_opcode, -EINVAL, "0x6" },
+	{ wrong_new_alu, -ENOTSUP, "tensor_scalar: not on trn2" },
+	{ wrong_label_engine, -EINVAL, "label on engine 5" },
+	{ wrong_branch_register, -EINVAL, "register 64" },
+	{ wrong_depth, -ENOSPC, "8 nested loops" },
+	{ wrong_dma_overflow, -EINVAL, "overflow" },
+	{ wrong_dram_deep, -EINVAL, "DMA destination: memory that is none" },
+	{ wrong_index, -EINVAL, "DMA index: SBUF bytes 400 to 404" },
+	{ wrong_register_memory, -EINVAL, "register access" },
 };
 
 START_TEST(every_mistake_has_words)
@@ -466,6 +541,48 @@ START_TEST(psum_tiles_keep_to_banks)
 }
 END_TEST
 
+/* One stream with everything that takes its place in it, and what it looks like then. */
+START_TEST(registers_and_memory)
+{
+	struct trn_builder *builder = make(3);
+	struct trn_tile tile = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_U32, 4, 8);
+	uint8_t reg = trn_tile_reg(builder), other = trn_tile_reg(builder);
+	struct trn_isa_mem cell = trn_chip(trn_view_rows(trn_view(&tile, 2, 1), 0, 1));
+	struct trn_tile_dma gather = { .op = TRN_OP_DMA_COPY,
+				       .engine = TRN_ENGINE_SYNC,
+				       .flags = TRN_DMA_GATHER,
+				       .index = trn_view(&tile, 0, 1),
+				       .dst = trn_chip(trn_view(&tile, 4, 4)),
+				       .src = trn_dram_outer(trn_dram(0, TRN_DTYPE_U32, 0, 4), 4,
+							     4) };
+	const struct trn_build_stream *sync = &builder->stream[TRN_ENGINE_SYNC];
+	size_t bytes;
+	void *image;
+
+	ck_assert_uint_eq(trn_builder_arch(builder), 3);
+	ck_assert_uint_eq(reg, 0);
+	ck_assert_uint_eq(other, 1);
+	(void)trn_builder_arg(builder, "x", TRN_ARG_BUFFER, 64);
+	trn_tile_reg_load(builder, TRN_TILE_ENGINE(TRN_ENGINE_SYNC), other, &cell);
+	ck_assert_uint_eq(sync->words[0], TRN_OP_REG_LOAD);
+	ck_assert_uint_eq(sync->words[offsetof(struct trn_isa_dma, op0)], 1);
+	/* The DMA writes what the register was loaded from: it waits for its own engine. */
+	trn_tile_transfer(builder, &gather);
+	trn_tile_transfer(builder, &gather);
+	ck_assert_uint_eq(sync->count, 9);
+	ck_assert_uint_eq(sync->words[6 * 64 + offsetof(struct trn_isa_head, wait_sem)],
+			  TRN_BUILD_DMA(TRN_ENGINE_SYNC));
+	ck_assert_uint_eq(
+		trn_load32(sync->words + 6 * 64 + offsetof(struct trn_isa_head, wait_value)), 16);
+	trn_tile_barrier(builder);
+	trn_tile_reg_free(builder, reg);
+	ck_assert_uint_eq(trn_tile_reg(builder), 0);
+	ck_assert_int_eq(trn_builder_finish(builder, &image, &bytes), 0);
+	trn_image_free(NULL, image);
+	trn_builder_destroy(builder);
+}
+END_TEST
+
 static Suite *builder_suite(void)
 {
 	Suite *suite = suite_create("builder");
@@ -477,6 +594,7 @@ static Suite *builder_suite(void)
 	tcase_add_test(tcase, loader_is_asked);
 	tcase_add_loop_test(tcase, every_mistake_has_words, 0, (int)TRN_ARRAY_LEN(wrongs));
 	tcase_add_test(tcase, wrong_options);
+	tcase_add_test(tcase, registers_and_memory);
 	tcase_add_test(tcase, tiles_take_the_lowest_room);
 	tcase_add_test(tcase, psum_tiles_keep_to_banks);
 	suite_add_tcase(suite, tcase);

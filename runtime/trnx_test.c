@@ -217,6 +217,7 @@ static const struct {
 	{ 48, 4, 12, "table count out of bounds" },
 	{ 52, 4, 40, "name outside the string table" },
 	{ AT_STRING + 2, 1, 7, "name is not printable" },
+	{ AT_ARG, 4, UINT32_MAX, "name outside the string table" },
 	{ AT_STRING, 1, 'x', "string table is not closed by zeros" },
 	{ AT_STRING + 39, 1, 'x', "string table is not closed by zeros" },
 	{ AT_SECTION + 4, 1, 4, "unknown kind of section" },
@@ -330,6 +331,163 @@ START_TEST(broken_instruction)
 }
 END_TEST
 
+/* Instructions that a stream of the sync engine cannot show: what they break, by field. */
+static struct trn_isa_ap tile(uint32_t count)
+{
+	return (struct trn_isa_ap){ .space = TRN_SPACE_SBUF,
+				    .dtype = TRN_DTYPE_F32,
+				    .partitions = 32,
+				    .ndims = 1,
+				    .dims = { { 1, (uint16_t)count } } };
+}
+
+static void good_add(struct trn_isa_compute *insn)
+{
+	*insn = (struct trn_isa_compute){ .head = { .op = TRN_OP_TENSOR_TENSOR, .words = 3 },
+					  .dst = tile(16),
+					  .src0 = tile(16),
+					  .src1 = tile(16) };
+}
+
+#define WRONG(name, change)                            \
+	static void name(struct trn_isa_compute *insn) \
+	{                                              \
+		good_add(insn);                        \
+		change;                                \
+	}
+
+WRONG(add_wait_register, (insn->head.wait_mode = TRN_WAIT_GE_REG, insn->head.wait_value = 64))
+WRONG(add_no_source, memset(&insn->src1, 0, sizeof(insn->src1)))
+WRONG(add_absent_not_zero, (memset(&insn->src1, 0, sizeof(insn->src1)), insn->src1.offset = 4))
+WRONG(add_absent_third, insn->src2.dims[3].num = 1)
+WRONG(add_third_source, insn->src2 = tile(1))
+WRONG(add_tail, insn->reserved[1] = 1)
+WRONG(add_dram, insn->src0.space = TRN_SPACE_DRAM)
+WRONG(add_dtype_none, insn->src0.dtype = TRN_DTYPE_NONE)
+WRONG(add_dtype_large, insn->dst.dtype = TRN_DTYPE_COUNT)
+WRONG(add_no_partitions, insn->dst.partitions = 0)
+WRONG(add_start_16, insn->dst.start = 16)
+WRONG(add_start_32_of_33, (insn->dst.start = 32, insn->dst.partitions = 33))
+WRONG(add_past_the_end, (insn->dst.start = 96, insn->dst.partitions = 33))
+WRONG(add_register, insn->src0.reg = 65)
+WRONG(add_no_dims, insn->src0.ndims = 0)
+WRONG(add_five_dims, insn->src0.ndims = 5)
+WRONG(add_reserved, insn->src0.reserved = 1)
+WRONG(add_empty_dim, insn->src0.dims[0].num = 0)
+WRONG(add_dim_too_many, insn->src0.dims[1].num = 1)
+WRONG(add_below, insn->src0.dims[0].step = -1)
+WRONG(add_above, insn->src0.offset = 256 * 1024 - 4)
+WRONG(add_psum_above, (insn->src0.space = TRN_SPACE_PSUM, insn->src0.offset = 16 * 1024 - 4))
+
+static const struct {
+	void (*make)(struct trn_isa_compute *insn);
+	enum trn_ext_rule rule;
+} wrong_adds[] = {
+	{ good_add, TRN_RULE_NONE },
+	{ add_wait_register, TRN_RULE_REGISTER },
+	{ add_no_source, TRN_RULE_SHAPE },
+	{ add_absent_not_zero, TRN_RULE_SHAPE },
+	{ add_absent_third, TRN_RULE_RESERVED },
+	{ add_third_source, TRN_RULE_RESERVED },
+	{ add_tail, TRN_RULE_RESERVED },
+	{ add_dram, TRN_RULE_SPACE },
+	{ add_dtype_none, TRN_RULE_DTYPE },
+	{ add_dtype_large, TRN_RULE_DTYPE },
+	{ add_no_partitions, TRN_RULE_PARTITION },
+	{ add_start_16, TRN_RULE_PARTITION },
+	{ add_start_32_of_33, TRN_RULE_PARTITION },
+	{ add_past_the_end, TRN_RULE_PARTITION },
+	{ add_register, TRN_RULE_REGISTER },
+	{ add_no_dims, TRN_RULE_RESERVED },
+	{ add_five_dims, TRN_RULE_RESERVED },
+	{ add_reserved, TRN_RULE_RESERVED },
+	{ add_empty_dim, TRN_RULE_SHAPE },
+	{ add_dim_too_many, TRN_RULE_RESERVED },
+	{ add_below, TRN_RULE_RANGE },
+	{ add_above, TRN_RULE_RANGE },
+	{ add_psum_above, TRN_RULE_RANGE },
+};
+
+static int judge(const void *insn, uint32_t words, enum trn_engine engine,
+		 struct trn_trnx_fault *fault)
+{
+	const struct trn_isa_compute halt = { .head = { .op = TRN_OP_HALT, .words = 1 } };
+	uint8_t stream[4 * TRN_ISA_WORD_SIZE], starts[1] = { 0 };
+	struct trn_trnx_code code = { .words = stream,
+				      .count = words + 1,
+				      .starts = starts,
+				      .engine = engine,
+				      .arg_count = 1 };
+	int r;
+
+	memcpy(stream, insn, words * TRN_ISA_WORD_SIZE);
+	memcpy(stream + words * TRN_ISA_WORD_SIZE, &halt, TRN_ISA_WORD_SIZE);
+	r = trn_trnx_code_scan(&code, fault);
+	return r < 0 ? r : trn_trnx_code_check(&code, fault);
+}
+
+START_TEST(broken_operand)
+{
+	struct trn_trnx_fault fault = { 0 };
+	struct trn_isa_compute insn;
+	int want = wrong_adds[_i].rule == TRN_RULE_NONE ? 0 : -TRN_EPROGRAM;
+
+	wrong_adds[_i].make(&insn);
+	ck_assert_int_eq(judge(&insn, 3, TRN_ENGINE_VECTOR, &fault), want);
+	ck_assert_int_eq(fault.rule, wrong_adds[_i].rule);
+}
+END_TEST
+
+static struct trn_isa_dma good_gather(void)
+{
+	struct trn_isa_dma dma = {
+		.head = { .op = TRN_OP_DMA_COPY, .words = 3, .flags = TRN_DMA_GATHER }
+	};
+
+	dma.index = tile(1);
+	dma.index.start = 5;
+	dma.dst = (struct trn_isa_mem){ .space = TRN_SPACE_SBUF, .dtype = TRN_DTYPE_F32 };
+	dma.dst.u.chip.ap = tile(16);
+	dma.src = (struct trn_isa_mem){ .space = TRN_SPACE_DRAM, .dtype = TRN_DTYPE_F32 };
+	dma.src.u.dram.dims[0] = (struct trn_isa_dram_dim){ 16, 32 };
+	dma.src.u.dram.dims[1] = (struct trn_isa_dram_dim){ 1, 16 };
+	return dma;
+}
+
+START_TEST(broken_side)
+{
+	struct trn_trnx_fault fault = { 0 };
+	struct trn_isa_dma dma = good_gather();
+
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), 0);
+	dma.index.partitions = 0;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_PARTITION);
+	dma = good_gather();
+	dma.dst.u.chip.ap.dtype = TRN_DTYPE_S32;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_DTYPE);
+	dma = good_gather();
+	dma.dst.reg_scale = 1;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_RESERVED);
+	dma = good_gather();
+	dma.op0 = 64;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_REGISTER);
+	/* A load has no destination, a store no source. */
+	dma = good_gather();
+	dma.head.flags = 0;
+	memset(&dma.index, 0, sizeof(dma.index));
+	dma.head.op = TRN_OP_REG_LOAD;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_RESERVED);
+	dma.head.op = TRN_OP_REG_STORE;
+	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
+	ck_assert_int_eq(fault.rule, TRN_RULE_RESERVED);
+}
+END_TEST
+
 START_TEST(truncated_anywhere)
 {
 	struct trn_trnx_fault fault;
@@ -392,6 +550,8 @@ static Suite *trnx_suite(void)
 	tcase_add_test(tcase, good_image);
 	tcase_add_loop_test(tcase, broken_field, 0, (int)TRN_ARRAY_LEN(broken));
 	tcase_add_loop_test(tcase, broken_instruction, 0, (int)TRN_ARRAY_LEN(broken_code));
+	tcase_add_loop_test(tcase, broken_operand, 0, (int)TRN_ARRAY_LEN(wrong_adds));
+	tcase_add_test(tcase, broken_side);
 	tcase_add_test(tcase, truncated_anywhere);
 	tcase_add_test(tcase, any_bit_flipped);
 	tcase_add_test(tcase, out_of_memory);
