@@ -187,40 +187,62 @@ static ALWAYS_INLINE uint32_t u32_from_f32(float v)
 	X(e5m2, uint8_t, narrow_to_f32(e, NARROW_E5M2), narrow_from_f32(v, NARROW_E5M2))       \
 	X(e3m4, uint8_t, narrow_to_f32(e, NARROW_E3M4), narrow_from_f32(v, NARROW_E3M4))
 
-#define DEFINE_ROWS(name, container, to, from)                                          \
-	static void name##_row_to(float *dst, const unsigned char *src, size_t count)   \
-	{                                                                               \
-		for (size_t i = 0; i < count; i++) {                                    \
-			container e;                                                    \
-                                                                                        \
-			memcpy(&e, src + i * sizeof(e), sizeof(e));                     \
-			dst[i] = (to);                                                  \
-		}                                                                       \
-	}                                                                               \
-	static void name##_row_from(unsigned char *dst, const float *src, size_t count) \
-	{                                                                               \
-		for (size_t i = 0; i < count; i++) {                                    \
-			float v = src[i];                                               \
-			container e = (container)(from);                                \
-                                                                                        \
-			memcpy(dst + i * sizeof(e), &e, sizeof(e));                     \
-		}                                                                       \
+#define DEFINE_ROWS_FOR(target, name, container, to, from)                                 \
+	target static void name##_to(float *dst, const unsigned char *src, size_t count)   \
+	{                                                                                  \
+		for (size_t i = 0; i < count; i++) {                                       \
+			container e;                                                       \
+                                                                                           \
+			memcpy(&e, src + i * sizeof(e), sizeof(e));                        \
+			dst[i] = (to);                                                     \
+		}                                                                          \
+	}                                                                                  \
+	target static void name##_from(unsigned char *dst, const float *src, size_t count) \
+	{                                                                                  \
+		for (size_t i = 0; i < count; i++) {                                       \
+			float v = src[i];                                                  \
+			container e = (container)(from);                                   \
+                                                                                           \
+			memcpy(dst + i * sizeof(e), &e, sizeof(e));                        \
+		}                                                                          \
 	}
 
+/* The same source for every unit of the host, and no step that could round twice or be
+ * fused: which of them ran cannot be seen in the result. */
+#define DEFINE_ROWS(name, container, to, from) DEFINE_ROWS_FOR(, name##_row, container, to, from)
 FORMATS(DEFINE_ROWS)
+
+#if defined(__x86_64__)
+#define DEFINE_WIDE_ROWS(name, container, to, from) \
+	DEFINE_ROWS_FOR(__attribute__((target("avx2"))), name##_wide, container, to, from)
+FORMATS(DEFINE_WIDE_ROWS)
+#define WIDE(name)                               \
+	{                                        \
+		name##_wide_to, name##_wide_from \
+	}
+#else
+#define WIDE(name)                             \
+	{                                      \
+		name##_row_to, name##_row_from \
+	}
+#endif
+
+struct rows {
+	void (*to)(float *dst, const unsigned char *src, size_t count);
+	void (*from)(unsigned char *dst, const float *src, size_t count);
+};
 
 struct format {
 	const char *name;
 	size_t size;
-	void (*row_to)(float *dst, const unsigned char *src, size_t count);
-	void (*row_from)(unsigned char *dst, const float *src, size_t count);
+	struct rows rows, wide;
 };
 
 #define FORMAT(dtype, text, name, bytes) \
-	[TRN_DTYPE_##dtype] = { text, bytes, name##_row_to, name##_row_from }
+	[TRN_DTYPE_##dtype] = { text, bytes, { name##_row_to, name##_row_from }, WIDE(name) }
 
 static const struct format formats[TRN_DTYPE_COUNT] = {
-	[TRN_DTYPE_NONE] = { "none", 0, NULL, NULL },
+	[TRN_DTYPE_NONE] = { "none", 0, { NULL, NULL }, { NULL, NULL } },
 	FORMAT(U8, "u8", u8, 1),
 	FORMAT(S8, "s8", s8, 1),
 	FORMAT(U16, "u16", u16, 2),
@@ -236,6 +258,15 @@ static const struct format formats[TRN_DTYPE_COUNT] = {
 	FORMAT(F8E5M2, "f8e5m2", e5m2, 1),
 	FORMAT(F8E3M4, "f8e3m4", e3m4, 1),
 };
+
+static const struct rows *rows_of(const struct format *format)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		return &format->wide;
+#endif
+	return &format->rows;
+}
 
 static const struct format *format_of(enum trn_dtype type)
 {
@@ -268,7 +299,7 @@ float trn_fp8_to_f32(uint8_t v, enum trn_dtype type)
 	float ret = 0.0f;
 
 	if (type >= TRN_DTYPE_F8E4M3 && type <= TRN_DTYPE_F8E3M4)
-		formats[type].row_to(&ret, &v, 1);
+		formats[type].rows.to(&ret, &v, 1);
 	return ret;
 }
 
@@ -277,7 +308,7 @@ uint8_t trn_f32_to_fp8(float v, enum trn_dtype type)
 	uint8_t ret = 0;
 
 	if (type >= TRN_DTYPE_F8E4M3 && type <= TRN_DTYPE_F8E3M4)
-		formats[type].row_from(&ret, &v, 1);
+		formats[type].rows.from(&ret, &v, 1);
 	return ret;
 }
 
@@ -306,18 +337,18 @@ void trn_store_f32(void *p, enum trn_dtype type, float v)
 
 void trn_row_to_f32(float *dst, const void *src, enum trn_dtype type, size_t count)
 {
-	const struct format *format = format_of(type);
+	const struct rows *rows = rows_of(format_of(type));
 
-	if (format->row_to)
-		format->row_to(dst, src, count);
+	if (rows->to)
+		rows->to(dst, src, count);
 	else
 		memset(dst, 0, count * sizeof(*dst));
 }
 
 void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t count)
 {
-	const struct format *format = format_of(type);
+	const struct rows *rows = rows_of(format_of(type));
 
-	if (format->row_from)
-		format->row_from(dst, src, count);
+	if (rows->from)
+		rows->from(dst, src, count);
 }

@@ -16,7 +16,10 @@
 /* Adding it rounds a double of less than 2^51 to the nearest integer. */
 #define ROUND_MAGIC 6755399441055744.0
 
-static double from_bits(uint64_t bits)
+/* Into the row loops, where it becomes vector code. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE double from_bits(uint64_t bits)
 {
 	double v;
 
@@ -24,7 +27,7 @@ static double from_bits(uint64_t bits)
 	return v;
 }
 
-static uint64_t to_bits(double v)
+INLINE uint64_t to_bits(double v)
 {
 	uint64_t bits;
 
@@ -33,7 +36,7 @@ static uint64_t to_bits(double v)
 }
 
 /* Past the limits FP32 is 0 or infinity anyway; NaN passes both comparisons. */
-static inline double exp_d(double x)
+INLINE double exp_d(double x)
 {
 	double k, r, p;
 	uint64_t bits;
@@ -59,7 +62,7 @@ static inline double exp_d(double x)
 }
 
 /* 2 atanh(s), for |s| <= 1/3. */
-static double atanh2(double s)
+INLINE double atanh2(double s)
 {
 	double q = s * s, p = 1.0 / 23;
 
@@ -68,7 +71,7 @@ static double atanh2(double s)
 	return 2.0 * s * p;
 }
 
-static double log_d(double x)
+INLINE double log_d(double x)
 {
 	uint64_t bits;
 	double m;
@@ -88,7 +91,7 @@ static double log_d(double x)
 	return e * LN2_HI + (e * LN2_LO + atanh2((m - 1.0) / (m + 1.0)));
 }
 
-static double tanh_d(double x)
+INLINE double tanh_d(double x)
 {
 	double a = x < 0.0 ? -x : x, q = x * x, e, t;
 
@@ -148,14 +151,14 @@ static double gelu_d(double x)
 	return 0.5 * x * (1.0 + erf_d(z));
 }
 
-static double silu_d(double x)
+INLINE double silu_d(double x)
 {
 	if (x < -150.0)
 		return -0.0;
 	return x / (1.0 + exp_d(-x));
 }
 
-static double softplus_d(double x)
+INLINE double softplus_d(double x)
 {
 	double t = exp_d(x < 0.0 ? x : -x);
 
@@ -163,7 +166,7 @@ static double softplus_d(double x)
 }
 
 /* The engine reduces no range: past pi it goes on with the cubic it has there. */
-static double sin_d(double x)
+INLINE double sin_d(double x)
 {
 	double a = x < 0.0 ? -x : x, q, p, v;
 
@@ -185,7 +188,7 @@ static double sin_d(double x)
 	return x < 0.0 ? -v : v;
 }
 
-static double arctan_d(double x)
+INLINE double arctan_d(double x)
 {
 	double a = x < 0.0 ? -x : x, q, p, v, scale = 1.0, offset = 0.0;
 
@@ -209,59 +212,70 @@ static double arctan_d(double x)
 	return x < 0.0 ? -v : v;
 }
 
-static double sign_d(double x)
+INLINE double sign_d(double x)
 {
 	if (x > 0.0)
 		return 1.0;
 	return x < 0.0 ? -1.0 : x;
 }
 
-static double rsqrt_d(double x)
+INLINE double rsqrt_d(double x)
 {
 	return 1.0 / __builtin_sqrt(x);
 }
 
-static double sqrt_d(double x)
+INLINE double sqrt_d(double x)
 {
 	return __builtin_sqrt(x);
 }
 
-static double copy_d(double x)
+INLINE double copy_d(double x)
 {
 	return x;
 }
 
-static double square_d(double x)
+INLINE double square_d(double x)
 {
 	return x * x;
 }
 
-static double sigmoid_d(double x)
+INLINE double sigmoid_d(double x)
 {
 	return 1.0 / (1.0 + exp_d(-x));
 }
 
-static double relu_d(double x)
+INLINE double relu_d(double x)
 {
 	return x < 0.0 ? 0.0 : x;
 }
 
-static double reciprocal_d(double x)
+INLINE double reciprocal_d(double x)
 {
 	return 1.0 / x;
 }
 
-static double abs_d(double x)
+INLINE double abs_d(double x)
 {
 	return x < 0.0 ? -x : x + 0.0;
 }
 
-#define ROW(name)                                                          \
-	static void name##_row(float *dst, const float *src, size_t count) \
-	{                                                                  \
-		for (size_t i = 0; i < count; i++)                         \
-			dst[i] = (float)name##_d((double)src[i]);          \
+#define ROW_FOR(target, name, element)                                      \
+	target static void name(float *dst, const float *src, size_t count) \
+	{                                                                   \
+		for (size_t i = 0; i < count; i++)                          \
+			dst[i] = (float)element((double)src[i]);            \
 	}
+
+/* One source for every unit of the host: IEEE operations, nothing fused. */
+#if defined(__x86_64__)
+#define ROW(name)                       \
+	ROW_FOR(, name##_row, name##_d) \
+	ROW_FOR(__attribute__((target("avx2"))), name##_wide, name##_d)
+#define ROWS(name) name##_row, name##_wide
+#else
+#define ROW(name) ROW_FOR(, name##_row, name##_d)
+#define ROWS(name) name##_row, name##_row
+#endif
 
 ROW(copy)
 ROW(square)
@@ -285,31 +299,38 @@ ROW(abs)
 /* min and max are the documented valid range by magnitude; below min only 0 is bad. */
 static const struct act {
 	void (*row)(float *dst, const float *src, size_t count);
+	void (*wide)(float *dst, const float *src, size_t count);
 	float low, high; /* of the argument; reciprocal: of its magnitude */
 } acts[TRN_ACT_COUNT] = {
-	[TRN_ACT_COPY] = { copy_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SQUARE] = { square_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SIGMOID] = { sigmoid_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_RELU] = { relu_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_GELU] = { gelu_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SILU] = { silu_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_TANH] = { tanh_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SOFTPLUS] = { softplus_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_ERF] = { erf_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_EXP] = { exp_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_LOG] = { log_row, 0x1p-64f, 0x1p64f },
-	[TRN_ACT_SIN] = { sin_row, -(float)PI, (float)PI },
-	[TRN_ACT_ARCTAN] = { arctan_row, -(float)(PI / 2), (float)(PI / 2) },
-	[TRN_ACT_SQRT] = { sqrt_row, 0x1p-116f, 0x1p118f },
-	[TRN_ACT_RSQRT] = { rsqrt_row, 0x1p-87f, 0x1p97f },
-	[TRN_ACT_RECIPROCAL] = { reciprocal_row, 0x1p-42f, 0x1p42f },
-	[TRN_ACT_SIGN] = { sign_row, -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_ABS] = { abs_row, -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_COPY] = { ROWS(copy), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_SQUARE] = { ROWS(square), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_SIGMOID] = { ROWS(sigmoid), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_RELU] = { ROWS(relu), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_GELU] = { ROWS(gelu), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_SILU] = { ROWS(silu), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_TANH] = { ROWS(tanh), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_SOFTPLUS] = { ROWS(softplus), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_ERF] = { ROWS(erf), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_EXP] = { ROWS(exp), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_LOG] = { ROWS(log), 0x1p-64f, 0x1p64f },
+	[TRN_ACT_SIN] = { ROWS(sin), -(float)PI, (float)PI },
+	[TRN_ACT_ARCTAN] = { ROWS(arctan), -(float)(PI / 2), (float)(PI / 2) },
+	[TRN_ACT_SQRT] = { ROWS(sqrt), 0x1p-116f, 0x1p118f },
+	[TRN_ACT_RSQRT] = { ROWS(rsqrt), 0x1p-87f, 0x1p97f },
+	[TRN_ACT_RECIPROCAL] = { ROWS(reciprocal), 0x1p-42f, 0x1p42f },
+	[TRN_ACT_SIGN] = { ROWS(sign), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_ABS] = { ROWS(abs), -__builtin_inff(), __builtin_inff() },
 };
 
 void trn_act_row(enum trn_act fn, float *dst, const float *src, size_t count)
 {
 	if ((unsigned int)fn < TRN_ACT_COUNT) {
+#if defined(__x86_64__)
+		if (__builtin_cpu_supports("avx2")) {
+			acts[fn].wide(dst, src, count);
+			return;
+		}
+#endif
 		acts[fn].row(dst, src, count);
 		return;
 	}

@@ -11,13 +11,15 @@
 static void affine_row(const struct trn_view *view, const uint32_t *step, uint32_t start,
 		       uint32_t *dst)
 {
+	const uint32_t last = view->rank - 1, run = view->shape[last];
 	uint32_t i[4] = { 0 };
 	uint32_t value = start;
 
-	for (uint32_t n = 0; n < view->count; n++) {
-		uint32_t d = view->rank;
+	for (uint32_t n = 0; n < view->count; n += run) {
+		uint32_t d = last;
 
-		dst[n] = value;
+		for (uint32_t k = 0; k < run; k++)
+			dst[n + k] = value + k * step[last];
 		while (d-- > 0) {
 			value += step[d];
 			if (++i[d] < view->shape[d])

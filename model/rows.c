@@ -140,18 +140,24 @@ void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, u
 void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst)
 {
 	const size_t bytes = (size_t)view->count * view->esize;
+	const uint8_t *base = row_at(view, first) + view->offset;
 	uint8_t *out = dst;
 
-	for (uint32_t r = 0; r < rows; r++)
+	for (uint32_t r = 0; r < rows && view->dense; r++)
+		memcpy(out + r * bytes, base + r * view->pitch, bytes);
+	for (uint32_t r = 0; r < rows && !view->dense; r++)
 		trn_row_gather(view, first + r, 0, view->count, out + r * bytes);
 }
 
 void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src)
 {
 	const size_t bytes = (size_t)view->count * view->esize;
+	uint8_t *base = row_at(view, first) + view->offset;
 	const uint8_t *in = src;
 
-	for (uint32_t r = 0; r < rows; r++)
+	for (uint32_t r = 0; r < rows && view->dense; r++)
+		memcpy(base + r * view->pitch, in + r * bytes, bytes);
+	for (uint32_t r = 0; r < rows && !view->dense; r++)
 		trn_row_scatter(view, first + r, 0, view->count, in + r * bytes);
 }
 
