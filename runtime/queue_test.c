@@ -146,6 +146,7 @@ END_TEST
 START_TEST(no_room_for_ever)
 {
 	struct setup s;
+	uint32_t looks;
 
 	up(&s, 0);
 	nops(&s, DEPTH - 1);
@@ -160,7 +161,9 @@ START_TEST(no_room_for_ever)
 	ck_assert_int_eq(trn_queue_submit(s.queue, s.batch, trn_deadline_in(1000000), NULL),
 			 -ETIMEDOUT);
 	ck_assert_int_eq(trn_queue_wait(s.queue, DEPTH, trn_deadline_in(1000000)), -ETIMEDOUT);
+	looks = trn_test_hal.calls[TRN_TEST_REG];
 	ck_assert_int_eq(trn_queue_wait(s.queue, DEPTH, TRN_DEADLINE_NOW), -ETIMEDOUT);
+	ck_assert_uint_eq(trn_test_hal.calls[TRN_TEST_REG], looks); /* a poll costs no register */
 	ck_assert_int_eq(trn_timeline_signal(s.timeline, 1), 0);
 	ck_assert_int_eq(trn_queue_submit(s.queue, s.batch, SOON, NULL), 0);
 	ck_assert_int_eq(trn_queue_drain(s.queue, SOON), 0);

@@ -118,6 +118,8 @@ static int test_mem_alloc(struct trn_hal_dev *dev, const struct trn_hal_mem_desc
 		test->hbm_live[arena] += desc->size;
 	else
 		ret_mem->host = test->arena[4] + at;
+	if (desc->kind != TRN_HAL_MEM_USER) /* nobody promised zeros */
+		memset(test->arena[arena] + at, 0xa5, desc->size);
 	if (desc->kind == TRN_HAL_MEM_USER) {
 		ret_mem->host = desc->user;
 		test->users[test->user_count++] =

@@ -79,6 +79,8 @@ TRN_API int trn_device_list(struct trn_context *context, trn_device_fn fn, void 
  * @deadline_ns: CLOCK_MONOTONIC time by which the device must be ready
  * @ret_device: set on success; the caller holds one reference
  *
+ * A URI that is open in this context gives the same device, with one more reference.
+ *
  * With neither a URI, TRN_DEVICE nor hardware the call answers -ENODEV and the error record
  * names the mock URIs; a mock is never opened silently.
  *

@@ -199,7 +199,8 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
  * @ret_sequence: if not NULL, set on success: number of the batch's last command, for
  *                trn_queue_wait()
  *
- * One doorbell for the whole batch. All of it is taken, or nothing.
+ * One doorbell for the whole batch. All of it is taken, or nothing. Commands are counted from 1
+ * since the queue was made; an empty batch rings nothing.
  *
  * Context: owner thread of @queue. Does not allocate, lock or make a system call on a
  *          memory-mapped door while there is room.

@@ -74,7 +74,7 @@ TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value);
  * @deadline_ns: CLOCK_MONOTONIC time to give up; TRN_DEADLINE_NOW only looks
  *
  * Steps an inline mock. When nothing is pending there that could ever satisfy the wait the
- * answer is -ETIMEDOUT at once, with cause "idle" in the error record. When a queue of the
+ * answer is -ETIMEDOUT at once, with a cause that begins with "idle". When a queue of the
  * device that has promised a signal on this timeline stops with an error, the wait ends in
  * that error.
  *
