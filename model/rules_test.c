@@ -714,6 +714,45 @@ START_TEST(psum_is_tracked_by_element_and_launch)
 }
 END_TEST
 
+/* Right instructions with a few random bytes: an end or a record, never anything else. */
+START_TEST(random_damage)
+{
+	uint32_t ends[2] = { 0, 0 };
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn3");
+	trn_test_host_expect(&tc.host, "act-range");
+	for (uint32_t round = 0; round < 3000; round++) {
+		const enum trn_test_shape shape = trn_test_below(&tc, TRN_SHAPE_COUNT);
+		const uint8_t words = trn_test_shapes[shape].words;
+		union trn_test_inst i;
+
+		if (shape == TRN_SHAPE_BRANCH)
+			continue; /* may go round for ever */
+		trn_test_shape_make(&i, shape);
+		for (uint32_t k = 0; k < 1 + round % 3; k++) {
+			uint8_t *bytes = (uint8_t *)&i;
+
+			/* Not the wait: a program that waits for ever is a right one. */
+			bytes[16 + trn_test_below(&tc, words * 64u - 16)] =
+				(uint8_t)(1u << trn_test_below(&tc, 8));
+		}
+		two_args(&tc);
+		trn_test_shape_emit(&tc, shape, &i, words);
+		ends[trn_test_launch(&tc) != 0]++;
+		if (tc.status->error == 0)
+			ck_assert_uint_gt(tc.status->head, 0);
+		else
+			ck_assert_uint_eq(tc.status->state, TRN_QUEUE_ERROR);
+		trn_test_recover(&tc);
+	}
+	/* Both happen, or the damage is of the wrong kind. */
+	ck_assert_uint_gt(ends[0], 50);
+	ck_assert_uint_gt(ends[1], 500);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 static Suite *rules_suite(void)
 {
 	Suite *suite = suite_create("rules");
@@ -723,6 +762,7 @@ static Suite *rules_suite(void)
 	tcase_add_test(tcase, shapes_run);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(cases));
 	tcase_add_test(tcase, wrong_engine);
+	tcase_add_test(tcase, random_damage);
 	tcase_add_test(tcase, rest_of_word_zero);
 	tcase_add_test(tcase, stream_ends_inside_or_without_halt);
 	tcase_add_test(tcase, register_makes_it_wrong);
