@@ -184,6 +184,15 @@ START_TEST(not_ready_ends_by_itself)
 }
 END_TEST
 
+START_TEST(not_ready_holds_at_the_end_of_time)
+{
+	arm("notready,value=250,count=0");
+	trn_model_run(host.model, TRN_MODEL_NEVER - 10);
+	ck_assert_uint_eq(trn_test_rd(&host, TRN_MISC_RAM + TRN_MR_API_VERSION),
+			  TRN_READ_NOT_READY);
+}
+END_TEST
+
 START_TEST(the_page_has_a_line_for_each_fault)
 {
 	char *page = NULL;
@@ -218,6 +227,7 @@ static Suite *fault_suite(void)
 	tcase_add_test(tc, bad_specs_are_refused);
 	tcase_add_test(tc, a_lost_device_reads_all_ones_for_good);
 	tcase_add_test(tc, not_ready_ends_by_itself);
+	tcase_add_test(tc, not_ready_holds_at_the_end_of_time);
 	tcase_add_test(tc, the_page_has_a_line_for_each_fault);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -472,7 +472,9 @@ static bool struck(struct trn_chip *chip)
 
 		/* The event lets a host that waits see that something is coming. */
 		if (trn_model_after(model, ps, not_ready_end, chip, 0, 0) == 0)
-			chip->not_ready_ps = model->now_ps + ps;
+			chip->not_ready_ps = ps < TRN_MODEL_NEVER - model->now_ps ?
+						     model->now_ps + ps :
+						     TRN_MODEL_NEVER;
 	}
 	return chip->dead;
 }

@@ -318,7 +318,10 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 	e->queue = queue->hal->index;
 	e->command = (int64_t)(sequence - 1);
 	e->address = st->address;
-	if (is_core_error(st->error))
+	if (st->error == TRN_EXT_ERR_DMA && st->engine >= TRN_ENGINE_COUNT)
+		trn_text_copy(e->cause, sizeof(e->cause),
+			      "the DMA engine stopped with an error in the command");
+	else if (is_core_error(st->error))
 		describe_core(st, e);
 }
 

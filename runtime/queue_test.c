@@ -361,6 +361,29 @@ START_TEST(fields_a_device_left_out)
 }
 END_TEST
 
+/* A copy queue has neither program nor core to blame. */
+START_TEST(dma_error_without_an_engine)
+{
+	struct setup s;
+
+	up(&s, 0);
+	trn_test_hal.error_at = 1;
+	trn_test_hal.error = (struct trn_ext_status){
+		.error = TRN_EXT_ERR_DMA,
+		.address = 0xabc,
+		.engine = 0xff,
+		.operand = 0xff,
+	};
+	nops(&s, 1);
+	ck_assert_int_eq(trn_queue_submit(s.queue, s.batch, 0, NULL), 0);
+	ck_assert_int_eq(trn_queue_drain(s.queue, SOON), -TRN_EFAULT_DEV);
+	ck_assert_int_eq(s.queue->error.core, -1);
+	ck_assert_uint_eq(s.queue->error.address, 0xabc);
+	ck_assert_ptr_nonnull(strstr(s.queue->error.cause, "the DMA engine stopped"));
+	down(&s);
+}
+END_TEST
+
 START_TEST(tag_of_no_command_blames_the_oldest)
 {
 	struct setup s;
@@ -583,6 +606,7 @@ static Suite *queue_suite(void)
 	tcase_add_test(tc, submit_wait_reap_allocate_nothing);
 	tcase_add_loop_test(tc, every_device_error_becomes_a_record, 0, (int)TRN_ARRAY_LEN(errors));
 	tcase_add_test(tc, fields_a_device_left_out);
+	tcase_add_test(tc, dma_error_without_an_engine);
 	tcase_add_test(tc, tag_of_no_command_blames_the_oldest);
 	tcase_add_test(tc, error_without_a_command);
 	tcase_add_test(tc, device_that_counts_wrong);

@@ -2,7 +2,9 @@
 /* trnctl: probe, monitor, test and reset Trainium devices. Here: the table of verbs. */
 #include "tools/trnctl.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct trnctl_verb verbs[] = {
 	{ "list", "devices that are here, and the doors there are", trnctl_list },
@@ -63,11 +65,25 @@ static int verb_run(struct trnctl *ctl, int argc, char **argv)
 	return ctl->verb->run(ctl, argc - at, argv + at);
 }
 
+/* Standard descriptors that were closed would become files that the library opens, and what is
+ * printed would go there. Reading only: a write still fails. */
+static void standard_take(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct trnctl ctl = { 0 };
 	int status;
 
+	standard_take();
 	/* Also when the command line breaks off before --json. */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		ctl.json |= strcmp(argv[i], "--json") == 0;

@@ -181,6 +181,18 @@ def test_closed_output():
         check('cannot be written' in run.err, '%s', run.err)
 
 
+def test_output_goes_to_no_other_file():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'record')
+        command = '"$0" -d "record(file=$1)+mock:trn3" info --json >&-'
+        done = subprocess.run(['sh', '-c', command, TRNCTL, path], stderr=subprocess.PIPE,
+                              timeout=120, check=False)
+        check(done.returncode == FAILURE, 'exit status %d', done.returncode)
+        check(b'cannot be written' in done.stderr, '%s', done.stderr)
+        with open(path, 'rb') as record:
+            check(b'schema' not in record.read(), 'the document is in the record')
+
+
 def test_regs_names():
     text = Run('regs', '--names', 'misc.routing_id').expect(OK).out
     check('0x06c84024' in text, '%s', text)

@@ -190,6 +190,11 @@ static bool queue_go_on(struct trn_direct_queue *q, bool thorough)
 	while (c->status->head != c->tail && c->status->state != TRN_QUEUE_ERROR) {
 		const struct trn_ext_cmd *cmd = current(q);
 
+		/* The kick looked at it, but the ring is the user's memory. */
+		if (!runs_here(cmd)) {
+			stop(q, TRN_EXT_ERR_COMMAND, 0);
+			return true;
+		}
 		if (!run[cmd->op](q, cmd))
 			break;
 		moved = true;

@@ -437,6 +437,32 @@ START_TEST(queue_does_not_come_up)
 }
 END_TEST
 
+/* Commands that change between the kick and their turn, on a queue without a launch block. */
+START_TEST(ring_is_scribbled_after_the_kick)
+{
+	const struct trn_hal_queue_desc desc = { .depth = 16 };
+	struct trn_hal_mem word;
+	struct trn_hal_queue *queue = NULL;
+	unsigned int round = 0;
+
+	open_now();
+	word = host(65536);
+	ck_assert_int_eq(dev->ops.queue_open(dev, &desc, &queue), 0);
+	queue->ring[0] = (struct trn_ext_cmd){ .op = TRN_CMD_WAIT, .a = { word.address, 1 } };
+	queue->ring[1] = (struct trn_ext_cmd){ .op = TRN_CMD_NOP, .tag = 7 };
+	ck_assert_int_eq(dev->ops.queue_kick(dev, queue, 2), 0);
+	queue->ring[1].op = _i == 0 ? 0 : _i == 1 ? TRN_CMD_LAUNCH : 0xff;
+	*(uint64_t *)word.host = 1;
+	ck_assert_int_eq(dev->ops.signal(dev), 0);
+	(void)dev->ops.progress(dev, &round, soon());
+	ck_assert_uint_eq(queue->status->state, TRN_QUEUE_ERROR);
+	ck_assert_uint_eq(queue->status->error, TRN_EXT_ERR_COMMAND);
+	ck_assert_uint_eq(queue->status->head, 1);
+	ck_assert_uint_eq(queue->status->tag, 7);
+	ck_assert_int_eq(dev->ops.queue_close(dev, queue), 0);
+}
+END_TEST
+
 START_TEST(core_pages_are_checked)
 {
 	struct trn_hal_core_error error;
@@ -651,6 +677,7 @@ static Suite *hostile_suite(void)
 	tcase_add_test(tc, mailbox_refuses_early);
 	tcase_add_test(tc, mailbox_has_no_memory);
 	tcase_add_loop_test(tc, queue_does_not_come_up, 0, 4);
+	tcase_add_loop_test(tc, ring_is_scribbled_after_the_kick, 0, 3);
 	tcase_add_test(tc, core_pages_are_checked);
 	tcase_add_test(tc, claim_times_do_not_tear);
 	tcase_add_test(tc, device_without_claims);
