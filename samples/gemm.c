@@ -14,7 +14,6 @@
 #define M 200u
 #define N 300u
 #define K 150u
-
 #define BUFFERS 4 /* A, B, C, time stamps */
 
 struct work {
