@@ -312,45 +312,44 @@ static int open_fail(struct trn_context *context, const char *uri, int code, con
 	return trn_error_post(context, &error);
 }
 
+/* context.open_lock held, so nothing here logs or records: on failure *ret_device is what the
+ * caller has to destroy, or NULL, and fault has the words. */
 static int device_open(struct trn_context *context, const char *uri, uint64_t deadline_ns,
-		       struct trn_device **ret_device)
+		       struct trn_hal_fault *fault, struct trn_device **ret_device)
 {
-	struct trn_hal_fault fault = { 0 };
 	struct trn_device *device = device_alloc(context, uri);
 	struct trn_hal_open open = {
 		.alloc = &context->alloc,
 		.uri = uri,
 		.deadline_ns = deadline_ns,
-		.ret_fault = &fault,
+		.ret_fault = fault,
 	};
 	int r;
 
+	*ret_device = device;
 	if (!device)
-		return open_fail(context, uri, -ENOMEM, "no memory for the device");
+		return -ENOMEM;
 	open.log = &device->hal_log;
 	r = trn_hal_open(&open, &device->hal);
-	if (r == 0) {
-		r = device->hal->ops.info(device->hal, &device->info);
-		if (r < 0)
-			trn_hal_last_fault(device->hal, &fault);
-	}
+	if (r < 0)
+		return r;
+	r = device->hal->ops.info(device->hal, &device->info);
+	if (r < 0)
+		trn_hal_last_fault(device->hal, fault);
 	if (r == 0 && device->info.hbm_stacks > TRN_HBM_STACKS_MAX) {
-		(void)snprintf(fault.why, sizeof(fault.why), "device claims %u HBM stacks",
+		(void)snprintf(fault->why, sizeof(fault->why), "device claims %u HBM stacks",
 			       device->info.hbm_stacks);
 		r = -TRN_EFIRMWARE;
 	}
-	if (r < 0) {
-		device_destroy(device);
-		return open_fail(context, uri, r, fault.why[0] ? fault.why : "could not be opened");
-	}
-	device_insert(context, device);
-	*ret_device = device;
-	return 0;
+	if (r == 0)
+		device_insert(context, device);
+	return r;
 }
 
 TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64_t deadline_ns,
 			    struct trn_device **ret_device)
 {
+	struct trn_hal_fault fault = { 0 };
 	struct trn_device *device;
 	struct first first;
 	unsigned int round = 0;
@@ -372,13 +371,17 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 	}
 	device = device_by_uri(context, uri);
 	if (!device)
-		r = device_open(context, uri, deadline_ns, &device);
+		r = device_open(context, uri, deadline_ns, &fault, &device);
 	trn_lock_give(&context->open_lock);
-	if (r == 0) {
-		trn_device_flush_log(device);
-		*ret_device = device;
+	if (r < 0) {
+		if (device)
+			device_destroy(device);
+		return open_fail(context, uri, r,
+				 fault.why[0] ? fault.why : "no memory for the device");
 	}
-	return r;
+	trn_device_flush_log(device);
+	*ret_device = device;
+	return 0;
 }
 
 TRN_API struct trn_device *trn_device_ref(struct trn_device *device)

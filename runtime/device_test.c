@@ -321,6 +321,43 @@ START_TEST(sink_may_call_the_library)
 }
 END_TEST
 
+struct opener {
+	struct trn_context *context;
+	int answer;
+};
+
+static void open_other(void *user, enum trn_log_level level, const char *text)
+{
+	struct opener *opener = user;
+	struct trn_device *device = NULL;
+
+	(void)level;
+	if (strcmp(text, "open failed") != 0)
+		return;
+	opener->answer = trn_device_open(opener->context, "test:1", TRN_DEADLINE_NOW, &device);
+	trn_device_unref(device);
+}
+
+/* A failing open talks only after it has let go of its lock. */
+START_TEST(sink_may_open_devices)
+{
+	struct opener opener = { .answer = -1 };
+	const struct trn_context_opts opts = {
+		.size = sizeof(opts),
+		.log = open_other,
+		.log_user = &opener,
+		.log_level = TRN_LOG_DEBUG,
+	};
+	struct trn_device *device = NULL;
+
+	trn_test_hal_init();
+	ck_assert_int_eq(trn_context_create(&opts, &opener.context), 0);
+	ck_assert_int_eq(trn_device_open(opener.context, "bogus:", SOON, &device), -EINVAL);
+	ck_assert_int_eq(opener.answer, 0);
+	trn_context_unref(opener.context);
+}
+END_TEST
+
 START_TEST(pending_log_is_bounded_and_counts)
 {
 	struct trn_buffer *buffer;
@@ -366,6 +403,7 @@ static Suite *device_suite(void)
 	tcase_add_test(tc, reset_brings_a_lost_device_back);
 	tcase_add_test(tc, claims);
 	tcase_add_test(tc, sink_may_call_the_library);
+	tcase_add_test(tc, sink_may_open_devices);
 	tcase_add_test(tc, pending_log_is_bounded_and_counts);
 	suite_add_tcase(suite, tc);
 	return suite;
