@@ -89,7 +89,7 @@ static struct trn_mbox_response answer_header(struct request *request,
 	uint64_t value = 0;
 
 	if (trn_fault_fires(request->chip, "mailbox.error", 0, &value))
-		error = (uint32_t)value;
+		error = value & 0xff ? (uint32_t)(value & 0xff) : TRN_MBOX_FAIL;
 	if (trn_fault_fires(request->chip, "mailbox.badseq", 0, &value))
 		response.sequence = (uint8_t)(header->sequence % 255 + 1);
 	if (error != TRN_MBOX_OK)

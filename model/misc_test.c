@@ -504,6 +504,8 @@ START_TEST(mailbox_faults)
 	fault("mailbox.error,value=2");
 	ck_assert_uint_eq(legacy_call(3, TRN_MBOX_READ, read_list, 8).error, 2);
 	ck_assert_uint_eq(legacy_call(4, TRN_MBOX_READ, read_list, 8).error, 0);
+	fault("mailbox.error,value=256"); /* no way to say "ok" */
+	ck_assert_uint_eq(legacy_call(7, TRN_MBOX_READ, read_list, 8).error, TRN_MBOX_FAIL);
 	fault("mailbox.badseq");
 	ck_assert_uint_ne(legacy_call(5, TRN_MBOX_READ, read_list, 8).sequence, 5);
 	ck_assert_uint_eq(legacy_call(6, TRN_MBOX_READ, read_list, 8).sequence, 6);

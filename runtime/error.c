@@ -69,9 +69,15 @@ TRN_API const char *trn_strerror(int code)
 {
 	const struct code *found = code_find(code);
 
+	const char *text;
+
 	if (code == 0)
 		return "success";
-	return found ? found->text : "unknown error code";
+	if (found)
+		return found->text;
+	/* What a host call answered and we have no better words for. */
+	text = strerrordesc_np(code < 0 && code > INT_MIN ? -code : code);
+	return text ? text : "unknown error code";
 }
 
 void trn_error_init(struct trn_error *error, int code, const char *operation)

@@ -103,6 +103,8 @@ START_TEST(any_number_has_a_text)
 	ck_assert_str_eq(trn_strerror(EINVAL), trn_strerror(-EINVAL));
 	for (size_t i = 0; i < TRN_ARRAY_LEN(codes); i++)
 		ck_assert_str_eq(trn_strerror(codes[i]), "unknown error code");
+	/* One that only the host's calls answer keeps the host's words. */
+	ck_assert_str_eq(trn_strerror(-EISDIR), "Is a directory");
 }
 END_TEST
 
