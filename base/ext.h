@@ -182,6 +182,7 @@ enum trn_ext_error {
 	TRN_EXT_ERR_RESET = 7,       /* core or device was reset under the command */
 	TRN_EXT_ERR_INJECTED = 8,    /* a fault from the catalogue */
 	TRN_EXT_ERR_DOORBELL = 9,    /* tail beyond the ring */
+	TRN_EXT_ERR_SEMAPHORE = 10,  /* a count stopped at its limit: notification only */
 };
 
 /* Which rule of docs/isa.md an instruction broke. */

@@ -269,6 +269,7 @@ enum trn_nq_type {
 };
 /* A core's queue i: type * 16 + engine index (libtrn's choice of the two readings). */
 #define TRN_NQ_INDEX(type, engine) ((type)*16 + (engine))
+#define TRN_NQ_NO_ENGINE 15u /* where no engine is to blame (libtrn extension) */
 
 /* One notification, 32 bytes (libtrn extension; entry format is not public). */
 struct trn_nq_entry {

@@ -280,8 +280,7 @@ int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
 		    const struct trn_ext_arg *args, uint32_t window);
 
 /* sync.c */
-uint32_t trn_sync_add(uint32_t value, uint32_t by);
-uint32_t trn_sync_sub(uint32_t value, uint32_t by);
+void trn_sync_count(struct trn_sync *sync, uint32_t semaphore, bool down, uint32_t by);
 
 /* ext.c: called by the core when its launch has ended, well or badly. */
 void trn_launch_core_done(struct trn_launch *launch, uint32_t core);

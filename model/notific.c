@@ -193,6 +193,22 @@ void trn_chip_notify(struct trn_chip *chip, uint32_t core, const struct trn_nq_e
 	}
 }
 
+void trn_chip_sync_clipped(struct trn_chip *chip, uint32_t owner, uint32_t semaphore,
+			   uint32_t value)
+{
+	/* No engine of the core alone is to blame: the sixteenth queue of the type. */
+	const struct trn_nq_entry entry = {
+		.phase_type = TRN_NQ_ERROR | TRN_NQ_NO_ENGINE << 8,
+		.code = TRN_EXT_ERR_SEMAPHORE,
+		.time_ps = trn_model_now(chip->model),
+		.address = semaphore,
+		.aux = value,
+	};
+
+	trn_notific_post(chip->notific, owner, TRN_NQ_INDEX(TRN_NQ_ERROR, TRN_NQ_NO_ENGINE),
+			 &entry);
+}
+
 uint64_t trn_notific_hash(const struct trn_notific *notific, uint64_t hash)
 {
 	for (uint32_t owner = 0; owner < TRN_NQ_OWNERS; owner++) {

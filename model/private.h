@@ -31,6 +31,7 @@ struct trn_store {
 struct trn_sync {
 	uint32_t semaphore[TRN_SEMAPHORES];
 	uint32_t event[TRN_SEMAPHORES];
+	uint64_t clipped; /* counts that stopped at a limit */
 };
 
 struct trn_chip {
@@ -132,6 +133,9 @@ uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash);
 
 /* notific.c: write one notification if the queue is armed. */
 void trn_chip_notify(struct trn_chip *chip, uint32_t core, const struct trn_nq_entry *entry);
+/* A count of a core's or TOP_SP's (TRN_NQ_OWNER_) semaphore stopped at its limit. */
+void trn_chip_sync_clipped(struct trn_chip *chip, uint32_t owner, uint32_t semaphore,
+			   uint32_t value);
 
 /* fault.c: true when an armed fault of this name and target fires now; *ret_value is
  * its value. Cheap when nothing is armed. */

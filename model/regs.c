@@ -153,6 +153,17 @@ static uint32_t tpb_read(struct trn_chip *chip, uint32_t index, uint32_t offset)
 	return value;
 }
 
+static int sync_write(struct trn_chip *chip, uint32_t owner, struct trn_sync *sync, uint32_t offset,
+		      uint32_t value)
+{
+	const uint64_t clipped = sync->clipped;
+	const int changed = trn_sync_write(sync, offset, value);
+
+	if (sync->clipped != clipped)
+		trn_chip_sync_clipped(chip, owner, (uint32_t)changed, sync->semaphore[changed]);
+	return changed;
+}
+
 static void tpb_write(struct trn_chip *chip, uint32_t index, uint32_t offset, uint32_t value)
 {
 	struct trn_core *core = trn_chip_core(chip, index);
@@ -161,7 +172,8 @@ static void tpb_write(struct trn_chip *chip, uint32_t index, uint32_t offset, ui
 	if (!core)
 		return;
 	if (offset >= TRN_TPB_EVENTS && offset - TRN_TPB_EVENTS < TRN_TPB_SYNC_SIZE) {
-		changed = trn_sync_write(trn_core_sync(core), offset - TRN_TPB_EVENTS, value);
+		changed = sync_write(chip, TRN_NQ_OWNER_CORE + index, trn_core_sync(core),
+				     offset - TRN_TPB_EVENTS, value);
 		if (changed >= 0)
 			trn_core_sync_changed(core, (uint32_t)changed);
 	} else if (trn_core_window_write(core, offset, &value, sizeof(value)) < 0) {
@@ -192,7 +204,9 @@ static void topsp_write(struct trn_chip *chip, uint32_t index, uint32_t offset, 
 	uint8_t *base;
 
 	if (offset < TRN_TPB_SYNC_SIZE) {
-		(void)trn_sync_write(&chip->topsp[index], offset, value); /* no engine waits here */
+		/* No engine waits here. */
+		(void)sync_write(chip, TRN_NQ_OWNER_TOPSP + index, &chip->topsp[index], offset,
+				 value);
 		return;
 	}
 	base = trn_store_base(chip->model, store);

@@ -89,16 +89,16 @@ void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore)
 
 static void inst_signal(struct trn_core *core, const struct trn_isa_head *head, uint32_t times)
 {
-	uint32_t *semaphore = &core->sync.semaphore[head->inc_sem];
+	const bool down = head->inc_mode == TRN_INC_SUB;
+	const uint64_t clipped = core->sync.clipped;
 
 	if (head->inc_mode == TRN_INC_NONE)
 		return;
-	if (head->inc_mode == TRN_INC_SUB) {
-		*semaphore = trn_sync_sub(*semaphore, head->inc_value);
-	} else {
-		for (uint32_t i = 0; i < times; i++)
-			*semaphore = trn_sync_add(*semaphore, head->inc_value);
-	}
+	for (uint32_t i = 0; i < (down ? 1 : times); i++)
+		trn_sync_count(&core->sync, head->inc_sem, down, head->inc_value);
+	if (core->sync.clipped != clipped)
+		trn_chip_sync_clipped(core->chip, core->index, head->inc_sem,
+				      core->sync.semaphore[head->inc_sem]);
 	trn_core_sync_changed(core, head->inc_sem);
 }
 

@@ -55,39 +55,39 @@ uint32_t trn_sync_read(const struct trn_sync *sync, uint32_t offset)
 	return 0;
 }
 
-uint32_t trn_sync_add(uint32_t value, uint32_t by)
+void trn_sync_count(struct trn_sync *sync, uint32_t semaphore, bool down, uint32_t by)
 {
-	return value > UINT32_MAX - by ? UINT32_MAX : value + by;
-}
+	uint32_t value = sync->semaphore[semaphore];
+	uint32_t room = down ? value : UINT32_MAX - value;
 
-uint32_t trn_sync_sub(uint32_t value, uint32_t by)
-{
-	return value < by ? 0 : value - by;
+	if (by > room) {
+		sync->clipped++;
+		by = room;
+	}
+	sync->semaphore[semaphore] = down ? value - by : value + by;
 }
 
 int trn_sync_write(struct trn_sync *sync, uint32_t offset, uint32_t value)
 {
 	uint32_t index = 0;
-	uint32_t next;
 
 	switch (sync_find(offset, &index)) {
 	case BLOCK_EVENT:
 		sync->event[index] = value;
 		return -1;
 	case BLOCK_SET:
-		next = value;
+		sync->semaphore[index] = value;
 		break;
 	case BLOCK_INC:
-		next = trn_sync_add(sync->semaphore[index], value);
+		trn_sync_count(sync, index, false, value);
 		break;
 	case BLOCK_DEC:
-		next = trn_sync_sub(sync->semaphore[index], value);
+		trn_sync_count(sync, index, true, value);
 		break;
 	case BLOCK_READ: /* read only */
 	case BLOCK_NONE:
 	default:
 		return -1;
 	}
-	sync->semaphore[index] = next;
 	return (int)index;
 }

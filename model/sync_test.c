@@ -41,6 +41,42 @@ START_TEST(counting_saturates)
 }
 END_TEST
 
+/* A core's and a TOP_SP's: one notification for each count that was cut, none for others. */
+START_TEST(a_cut_count_is_notified)
+{
+	const uint32_t index = TRN_NQ_INDEX(TRN_NQ_ERROR, TRN_NQ_NO_ENGINE);
+	const uint32_t blocks[] = { trn_regs_nq_core_bar0(2), trn_regs_nq_topsp_bar0(9) };
+	const uint32_t inc[] = { TRN_BAR0_TPB + 2 * TRN_BAR0_TPB_STRIDE + TRN_TPB_SEM_INC,
+				 trn_regs_topsp_bar0(9) + TRN_TOPSP_SEM_INC };
+	struct trn_test_host host;
+	struct trn_nq_entry entry;
+	uint64_t bad;
+
+	trn_test_host_init(&host, "trn3");
+	trn_test_host_open(&host);
+	for (size_t i = 0; i < TRN_ARRAY_LEN(blocks); i++) {
+		const uint64_t base = 0x2000000 + i * 0x1000; /* in HBM 0 */
+
+		trn_test_wr(&host, blocks[i] + TRN_NQ_BASE_HI(index), trn_hi32(base));
+		trn_test_wr(&host, blocks[i] + TRN_NQ_BASE_LO(index), trn_lo32(base));
+		trn_test_wr(&host, blocks[i] + TRN_NQ_SIZE(index), 128);
+		trn_test_wr(&host, inc[i] + 5 * 4, UINT32_MAX);
+		ck_assert_int_eq(trn_chip_dma_read(host.chip, base, &entry, sizeof(entry), &bad),
+				 0);
+		ck_assert_uint_eq(entry.phase_type, 0);
+		trn_test_wr(&host, inc[i] + 5 * 4, 1);
+		ck_assert_int_eq(trn_chip_dma_read(host.chip, base, &entry, sizeof(entry), &bad),
+				 0);
+		ck_assert_uint_eq(entry.phase_type,
+				  1u << 31 | TRN_NQ_NO_ENGINE << 8 | TRN_NQ_ERROR);
+		ck_assert_uint_eq(entry.code, TRN_EXT_ERR_SEMAPHORE);
+		ck_assert_uint_eq(entry.address, 5);
+		ck_assert_uint_eq(entry.aux, UINT32_MAX);
+	}
+	trn_test_host_close(&host);
+}
+END_TEST
+
 START_TEST(events_and_gaps)
 {
 	struct trn_sync sync;
@@ -79,6 +115,7 @@ static Suite *sync_suite(void)
 
 	tcase_add_test(tcase, four_doors_to_one_value);
 	tcase_add_test(tcase, counting_saturates);
+	tcase_add_test(tcase, a_cut_count_is_notified);
 	tcase_add_test(tcase, events_and_gaps);
 	tcase_add_test(tcase, window_of_a_core);
 	suite_add_tcase(suite, tcase);
