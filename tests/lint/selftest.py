@@ -217,8 +217,12 @@ def check_comments(tap):
     def problems(text):
         return [what for name, _, is_void, params, comment in symbols.declarations('a.h', text)
                 for what in symbols.comment_problems(name, is_void, params, comment)]
-    tap.result('doc comments', ['missed: ' + why for text, why in plants if not problems(text)] +
-               problems(good) + ([] if list(symbols.declarations('a.h', good)) else ['not seen']))
+    printf = good.replace('@a: what', '@a: what\n * @...: more').replace(
+        'int *a)', 'int *a, ...) TRN_PRINTF(1, 2)')
+    missed = ['missed: ' + why for text, why in plants if not problems(text)]
+    seen = list(symbols.declarations('a.h', good))
+    tap.result('doc comments', missed + problems(good) + problems(printf) +
+               ([] if seen else ['not seen']))
     got = symbols.parameters('int a, void (*b)(int x, int y), const char *c, uint8_t d[4], ...')
     tap.result('parameter names', [] if got == ['a', 'b', 'c', 'd', '...'] else [str(got)])
 
