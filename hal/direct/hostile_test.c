@@ -2,6 +2,7 @@
 /* A device that is up and then answers nonsense: completion words, engine states, mailbox
  * responses, queue states. Every one ends in an error of its own, none in a hang. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/bits.h"
@@ -544,7 +545,7 @@ START_TEST(dma_addresses_past_bit_46)
 	ck_assert_int_eq(dev->ops.mem_alloc(dev, &desc, &got), -EFAULT);
 	says("past bit 46");
 	/* The pages are given back: a leak of this size would soon be the whole address space. */
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < 64 && !getenv("TRN_TEST_HBM"); i++) { /* set: little address space */
 		int r = dev->ops.mem_alloc(dev, &large, &got);
 
 		if (r == -ENOMEM && i == 0)
