@@ -67,7 +67,7 @@ struct trn_model_config {
 	const struct trn_alloc *alloc;
 	struct trn_model_host host;
 	const struct trn_gen *gen; /* trn_gen_find() */
-	uint32_t chips;            /* 1 for now */
+	uint32_t chips;            /* 1 in this version */
 	uint64_t seed;
 	uint64_t hbm_bytes;    /* of each stack; 0: the generation's */
 	uint32_t api_version;  /* of the firmware mailbox; 0: 7 */
