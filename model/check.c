@@ -219,7 +219,7 @@ static int matmul_output(const struct trn_core *core, const struct trn_inst *ins
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const uint32_t features = core->chip->gen->features;
 	const bool pass = inst->head.flags & TRN_MATMUL_TRANSPOSE;
-	const bool bf16 = dst->dtype == TRN_DTYPE_BF16 && (features & TRN_GEN_PSUM_BF16);
+	const bool bf16 = dst->dtype == TRN_DTYPE_BF16 && (features & TRN_FEATURE_PSUM_BF16);
 
 	if (pass ? dst->dtype != inst->view[TRN_AP_SRC1].dtype :
 		   dst->dtype != TRN_DTYPE_F32 && !bf16)
@@ -229,7 +229,7 @@ static int matmul_output(const struct trn_core *core, const struct trn_inst *ins
 		if (dst->step[d] == 0)
 			return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
 	}
-	if (!(features & TRN_GEN_PSUM_WHOLE) &&
+	if (!(features & TRN_FEATURE_PSUM_WHOLE) &&
 	    dst->lo / TRN_PSUM_BANK != (dst->hi - 1) / TRN_PSUM_BANK)
 		return refuse(error, TRN_AP_DST, TRN_RULE_BANK);
 	return 0;
@@ -242,7 +242,7 @@ int trn_check_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_co
 	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
 	const uint32_t flags = inst->head.flags;
 	const uint32_t rows = flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
-	uint32_t moving_max = core->chip->gen->matmul_moving_max;
+	uint32_t moving_max = (uint32_t)core->chip->gen->matmul_moving_max;
 
 	if ((flags & TRN_MATMUL_TRANSPOSE) && flags != TRN_MATMUL_TRANSPOSE)
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
@@ -333,7 +333,7 @@ static bool operator_ok(const struct trn_core *core, uint32_t engine, uint32_t o
 
 	if (trn_alu_group(op) == TRN_ALU_GROUP_NONE)
 		return false;
-	if (extra && !(core->chip->gen->features & TRN_GEN_ALU_EXTRA))
+	if (extra && !(core->chip->gen->features & TRN_FEATURE_ALU_EXTRA))
 		return false;
 	if (trn_alu_group(op) == TRN_ALU_GROUP_BIT && engine != TRN_ENGINE_VECTOR)
 		return false;
@@ -448,7 +448,7 @@ static int accumulate_ok(const struct trn_inst *inst, struct trn_core_error *err
 int trn_check_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	(void)core;
-	if (inst->func >= TRN_ACT_COUNT)
+	if (inst->func > TRN_ACT_ABS)
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0 ||
 	    scalar_ok(inst, 1, false, error) < 0)

@@ -72,7 +72,7 @@ struct window_piece {
 static int window_find(const struct trn_core *core, uint32_t offset, struct window_piece *ret_piece)
 {
 	const uint32_t sbuf_end = TRN_SBUF_PARTITION_STRIDE * TRN_ISA_PARTITIONS;
-	uint32_t limit = core->chip->gen->sbuf_partition_bytes;
+	uint32_t limit = (uint32_t)core->chip->gen->sbuf_partition_bytes;
 	uint32_t stride = TRN_SBUF_PARTITION_STRIDE;
 	uint32_t at = offset - TRN_TPB_SBUF;
 
@@ -256,7 +256,8 @@ void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_
 
 	if (view->space == TRN_SPACE_PSUM) {
 		psum_wrote(core, view,
-			   by_matmul || (core->chip->gen->features & TRN_GEN_PSUM_PRELOAD) != 0);
+			   by_matmul ||
+				   (core->chip->gen->features & TRN_FEATURE_PSUM_PRELOAD) != 0);
 		return;
 	}
 	map_set(&blocks, view->lo / TRN_SBUF_BLOCK, (view->hi - 1) / TRN_SBUF_BLOCK + 1);
@@ -324,7 +325,7 @@ void trn_core_reset(struct trn_core *core)
 
 static uint64_t hash_sbuf(const struct trn_core *core, uint64_t hash)
 {
-	const uint32_t limit = core->chip->gen->sbuf_partition_bytes;
+	const uint32_t limit = (uint32_t)core->chip->gen->sbuf_partition_bytes;
 
 	for (uint32_t p = 0; p < TRN_ISA_PARTITIONS; p++) {
 		for (uint32_t b = 0; b < 64; b++) {
@@ -366,7 +367,7 @@ uint32_t trn_core_pe_read(struct trn_core *core, uint32_t offset)
 {
 	/* Nanoseconds first: picoseconds times megahertz would overflow after two hours. */
 	uint64_t total = (core->chip->model->now_ps - core->pe_since_ps) / TRN_PS_PER_NS *
-			 core->chip->gen->clock_mhz[TRN_ENGINE_TENSOR] / 1000u;
+			 trn_gen_clock_mhz(core->chip->gen, TRN_ENGINE_TENSOR) / 1000u;
 
 	for (uint32_t row = 0; row < 4; row++) {
 		uint64_t idle = total > core->pe_busy[row] ? total - core->pe_busy[row] : 0;

@@ -5,6 +5,7 @@
 #define MODEL_CORE_H
 
 #include "base/bits.h"
+#include "base/isa_ops.h"
 #include "base/number.h"
 #include "model/private.h"
 
@@ -55,6 +56,7 @@ struct trn_op_info;
 
 /* A decoded instruction; registers are read when it is decoded, that is, at issue. */
 struct trn_inst {
+	const struct trn_isa_op *form;
 	const struct trn_op_info *info;
 	struct trn_isa_head head;
 	uint32_t pc;
@@ -75,33 +77,16 @@ struct trn_core_error {
 	uint64_t address;
 };
 
-enum trn_op_kind {
-	TRN_KIND_SEQ = 0,  /* sequencer only */
-	TRN_KIND_SYNC = 1, /* sequencer, after everything issued before has retired */
-	TRN_KIND_DMA = 2,
-	TRN_KIND_COMPUTE = 3,
-};
-
-/* decode.c: one row of the instruction table. */
+/* ops.c: what the model adds to the form of an opcode. A row without exec is an opcode
+ * that this model does not run: it traps. */
 struct trn_op_info {
-	const char *name;
-	uint8_t kind;    /* enum trn_op_kind */
-	uint8_t engines; /* bit per enum trn_engine */
-	uint8_t words_min, words_max;
-	uint8_t flags;              /* that may be set */
-	uint8_t params;             /* TRN_PARAM_: of op0, op1, func, mode that have a meaning */
-	uint8_t imms;               /* bit per immediate that has a meaning */
-	uint8_t required, optional; /* bit per slot */
-	uint32_t features;          /* generation features it needs */
+	/* Rules of this opcode, when it is decoded; NULL: none. */
 	int (*check)(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+	/* Its effect, when it retires. */
 	int (*exec)(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+	/* Cycles of its engine, before strides, starts and floors; NULL where kind says it all. */
+	uint64_t (*cycles)(const struct trn_gen *gen, const struct trn_inst *inst);
 };
-#define TRN_PARAM_OP0 0x1u
-#define TRN_PARAM_OP1 0x2u
-#define TRN_PARAM_FUNC 0x4u
-#define TRN_PARAM_MODE 0x8u
-
-#define TRN_SLOT(s) (1u << TRN_AP_##s)
 
 struct trn_core_engine {
 	struct trn_core *core;
@@ -193,9 +178,10 @@ void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_
  * with *error filled. */
 int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 		    struct trn_core_error *error);
-/* The two steps of it, for tests: the table row of an opcode, or NULL. */
-const struct trn_op_info *trn_op_info(uint32_t op);
 int trn_inst_refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule);
+
+/* ops.c: NULL when the model does not run the opcode. */
+const struct trn_op_info *trn_op_info(uint32_t op);
 
 /* check.c: rules of single instructions, named by the table. */
 typedef int trn_check_fn(struct trn_core *core, struct trn_inst *inst,
@@ -213,6 +199,10 @@ struct trn_cost {
 	uint64_t result_ps; /* until its effect is there */
 	uint64_t cycles;
 };
+typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst *inst);
+trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
+	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
+	trn_cost_exponential, trn_cost_reciprocal;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
 /* Books a transfer on the core's DMA engines; virtual time of its end. */

@@ -6,102 +6,6 @@
 
 #include <errno.h>
 
-#define E_T (1u << TRN_ENGINE_TENSOR)
-#define E_V (1u << TRN_ENGINE_VECTOR)
-#define E_S (1u << TRN_ENGINE_SCALAR)
-#define E_G (1u << TRN_ENGINE_GPSIMD)
-#define E_ALL 0x1fu
-
-#define P_D TRN_PARAM_OP0 /* rd */
-#define P_A TRN_PARAM_OP1 /* ra */
-#define P_B TRN_PARAM_FUNC
-#define P_0 TRN_PARAM_OP0
-#define P_1 TRN_PARAM_OP1
-#define P_F TRN_PARAM_FUNC
-#define P_M TRN_PARAM_MODE
-
-#define DST TRN_SLOT(DST)
-#define S0 TRN_SLOT(SRC0)
-#define S1 TRN_SLOT(SRC1)
-#define S2 TRN_SLOT(SRC2)
-#define D2 TRN_SLOT(DST2)
-
-#define SCALAR_FLAGS \
-	(TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1 | TRN_SCALAR_REVERSE0 | TRN_SCALAR_REVERSE1)
-#define COLUMNS (TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1)
-#define MATMUL_FLAGS (TRN_MATMUL_ACCUMULATE | TRN_MATMUL_TRANSPOSE | TRN_MATMUL_DOUBLE_ROW)
-#define DMA_FLAGS (TRN_DMA_GATHER | TRN_DMA_SCATTER | TRN_DMA_OOB_SKIP)
-
-#define SEQ TRN_KIND_SEQ
-#define SYNC TRN_KIND_SYNC
-#define DMA TRN_KIND_DMA
-#define COMP TRN_KIND_COMPUTE
-
-#define IMM(n) (1u << (n))
-#define IMM01 (IMM(0) | IMM(1))
-
-static const struct trn_op_info ops[] = {
-	/* name, kind, engines, words, flags, params, imms, required, optional, features */
-	[TRN_OP_NOP] = { "nop", SEQ, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, NULL, NULL },
-	[TRN_OP_HALT] = { "halt", SYNC, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, NULL, NULL },
-	[TRN_OP_BRANCH] = { "branch", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_A | P_B | P_M, IMM01, 0, 0,
-			    0, trn_check_branch, NULL },
-	[TRN_OP_REG_MOVE] = { "reg_move", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_D | P_A, IMM(0), 0, 0, 0,
-			      trn_check_move, NULL },
-	[TRN_OP_REG_ALU] = { "reg_alu", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_D | P_A | P_B | P_M,
-			     IMM(0), 0, 0, 0, trn_check_reg_alu, NULL },
-	[TRN_OP_REG_LOAD] = { "reg_load", SYNC, E_ALL, 3, 3, 0, P_D, 0, 0, 0, 0, trn_check_reg_load,
-			      trn_exec_reg_load },
-	[TRN_OP_REG_STORE] = { "reg_store", SYNC, E_ALL, 3, 3, 0, P_D, 0, 0, 0, 0,
-			       trn_check_reg_store, trn_exec_reg_store },
-	[TRN_OP_REG_ARG] = { "reg_arg", SEQ, E_ALL, 1, 1, 0, P_D, IMM01, 0, 0, 0, trn_check_reg_arg,
-			     NULL },
-	[TRN_OP_NOTIFY] = { "notify", SYNC, E_ALL, 1, 1, TRN_REG_IMM, P_B, IMM01, 0, 0, 0,
-			    trn_check_notify, trn_exec_notify },
-	[TRN_OP_DMA_COPY] = { "dma_copy", DMA, E_ALL, 3, 3, DMA_FLAGS, 0, 0, 0, 0, 0,
-			      trn_check_dma_copy, trn_exec_dma_copy },
-	[TRN_OP_DMA_TRANSPOSE] = { "dma_transpose", DMA, E_ALL, 3, 3, TRN_DMA_OOB_SKIP, 0, 0, 0, 0,
-				   0, trn_check_dma_transpose, trn_exec_dma_transpose },
-	[TRN_OP_MATMUL] = { "matmul", COMP, E_T, 2, 3, MATMUL_FLAGS, 0, 0, DST | S0 | S1, 0, 0,
-			    trn_check_matmul, trn_exec_matmul },
-	[TRN_OP_TRANSPOSE] = { "transpose", COMP, E_T | E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0,
-			       trn_check_transpose, trn_exec_transpose },
-	[TRN_OP_TENSOR_COPY] = { "tensor_copy", COMP, E_V | E_S | E_G, 2, 3, 0, 0, 0, DST | S0, 0,
-				 0, trn_check_same_shape, trn_exec_copy },
-	[TRN_OP_MEMSET] = { "memset", COMP, E_V | E_G, 1, 3, 0, 0, IMM(0), DST, 0, 0, NULL,
-			    trn_exec_memset },
-	[TRN_OP_TENSOR_TENSOR] = { "tensor_tensor", COMP, E_V | E_G, 2, 3, 0, P_0, 0, DST | S0 | S1,
-				   0, 0, trn_check_tensor_tensor, trn_exec_tensor_tensor },
-	[TRN_OP_TENSOR_SCALAR] = { "tensor_scalar", COMP, E_V | E_S | E_G, 2, 3, SCALAR_FLAGS,
-				   P_0 | P_1, IMM01, DST | S0, S1 | S2, 0, trn_check_tensor_scalar,
-				   trn_exec_tensor_scalar },
-	[TRN_OP_TENSOR_REDUCE] = { "tensor_reduce", COMP, E_V, 2, 3, TRN_REDUCE_NEGATE, P_F, IMM(0),
-				   DST | S0, 0, 0, trn_check_reduce, trn_exec_reduce },
-	[TRN_OP_ACTIVATION] = { "activation", COMP, E_S, 2, 3, COLUMNS, P_F | P_M, IMM01, DST | S0,
-				S1 | S2 | D2, 0, trn_check_activation, trn_exec_activation },
-	[TRN_OP_EXPONENTIAL] = { "exponential", COMP, E_V, 2, 3, TRN_SCALAR_COLUMN0, P_M, IMM(0),
-				 DST | S0, S1 | D2, TRN_GEN_EXPONENTIAL, trn_check_exponential,
-				 trn_exec_exponential },
-	[TRN_OP_RECIPROCAL] = { "reciprocal", COMP, E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0,
-				trn_check_same_shape, trn_exec_reciprocal },
-	[TRN_OP_IOTA] = { "iota", COMP, E_G, 2, 3, 0, 0, 0x3f, DST, 0, 0, trn_check_iota,
-			  trn_exec_iota },
-	[TRN_OP_AFFINE_SELECT] = { "affine_select", COMP, E_G, 2, 3, 0, P_0, 0x3f, DST | S0, 0, 0,
-				   trn_check_affine, trn_exec_affine },
-	[TRN_OP_RANGE_SELECT] = { "range_select", COMP, E_V, 2, 3, COLUMNS, P_0 | P_1 | P_M,
-				  IMM01 | IMM(2), DST | S0, S1 | S2 | D2, 0, trn_check_range_select,
-				  trn_exec_range_select },
-	[TRN_OP_MAX8] = { "max8", COMP, E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0, trn_check_max8,
-			  trn_exec_max8 },
-	[TRN_OP_FIND_INDEX8] = { "find_index8", COMP, E_V, 2, 3, 0, 0, 0, DST | S0 | S1, 0, 0,
-				 trn_check_find8, trn_exec_find8 },
-};
-
-const struct trn_op_info *trn_op_info(uint32_t op)
-{
-	return op < TRN_ARRAY_LEN(ops) && ops[op].name ? &ops[op] : NULL;
-}
-
 int trn_inst_refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule)
 {
 	error->code = TRN_EXT_ERR_INSTRUCTION;
@@ -144,10 +48,11 @@ static int words_fetch(const struct trn_core_engine *engine, union inst_words *w
 	return 0;
 }
 
-static int head_check(const struct trn_isa_head *head, const struct trn_op_info *info,
+static int head_check(const struct trn_isa_head *head, const struct trn_isa_op *form,
 		      struct trn_core_error *error)
 {
-	if (head->reserved != 0 || (head->flags & ~info->flags) != 0)
+	if ((head->flags & ~form->flags) != 0 ||
+	    (head->indirect != 0 && form->layout != TRN_LAYOUT_COMPUTE))
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	if (head->wait_mode > TRN_WAIT_CONSUME || head->inc_mode > TRN_INC_SUB)
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
@@ -157,17 +62,17 @@ static int head_check(const struct trn_isa_head *head, const struct trn_op_info 
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	if (head->wait_mode == TRN_WAIT_GE_REG && head->wait_value >= TRN_ISA_REGISTERS)
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_REGISTER);
-	if (head->inc_mode == TRN_INC_SUB && info->kind == TRN_KIND_DMA)
+	if (head->inc_mode == TRN_INC_SUB && form->kind == TRN_KIND_DMA)
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 	return 0;
 }
 
-static bool params_ok(const struct trn_isa_compute *c, const struct trn_op_info *info)
+static bool params_ok(const struct trn_isa_compute *c, const struct trn_isa_op *form)
 {
-	return ((info->params & TRN_PARAM_OP0) || c->op0 == 0) &&
-	       ((info->params & TRN_PARAM_OP1) || c->op1 == 0) &&
-	       ((info->params & TRN_PARAM_FUNC) || c->func == 0) &&
-	       ((info->params & TRN_PARAM_MODE) || c->mode == 0);
+	return ((form->params & TRN_PARAM_OP0) || c->op0 == 0) &&
+	       ((form->params & TRN_PARAM_OP1) || c->op1 == 0) &&
+	       ((form->params & TRN_PARAM_FUNC) || c->func == 0) &&
+	       ((form->params & TRN_PARAM_MODE) || c->mode == 0);
 }
 
 /* The address an access pattern reaches, [lo, hi) relative to its offset. */
@@ -246,9 +151,9 @@ static enum trn_ext_rule ap_shape_rule(const struct trn_isa_ap *ap)
 
 static bool dtype_ok(const struct trn_gen *gen, uint32_t dtype)
 {
-	if (dtype == TRN_DTYPE_F8E4M3FN && !(gen->features & TRN_GEN_E4M3FN))
+	if (dtype == TRN_DTYPE_F8E4M3FN && !(gen->features & TRN_FEATURE_E4M3FN))
 		return false;
-	return dtype > TRN_DTYPE_NONE && dtype < TRN_DTYPE_COUNT;
+	return dtype > TRN_DTYPE_NONE && dtype < TRN_DTYPE_F8E5M2_X4;
 }
 
 static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const struct trn_isa_ap *ap,
@@ -257,7 +162,7 @@ static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const stru
 	struct trn_core *core = engine->core;
 	const bool psum = ap->space == TRN_SPACE_PSUM;
 	const int64_t limit = psum ? TRN_PSUM_PARTITION_SIZE :
-				     core->chip->gen->sbuf_partition_bytes;
+				     (int64_t)core->chip->gen->sbuf_partition_bytes;
 	int64_t at = ap->offset, lo, hi;
 	enum trn_ext_rule rule;
 
@@ -314,41 +219,56 @@ static bool space_ok(uint32_t engine, uint32_t slot, uint32_t space)
 	return true;
 }
 
+/* An index needs an operand that it applies to, and the other way round. */
+static int indirect_check(const struct trn_core *core, const struct trn_inst *inst,
+			  struct trn_core_error *error)
+{
+	const uint32_t slot = inst->head.indirect - 1u;
+	const bool index = inst->live & TRN_SLOT(INDEX);
+
+	if (inst->head.indirect == 0)
+		return index ? trn_inst_refuse(error, TRN_AP_INDEX, TRN_RULE_RESERVED) : 0;
+	/* Operands are not read through an index by this model yet. */
+	(void)core;
+	return trn_inst_refuse(error, slot < TRN_AP_COUNT ? slot : TRN_OPERAND_NONE,
+			       TRN_RULE_RESERVED);
+}
+
 static int compute_decode(struct trn_core_engine *engine, const union inst_words *words,
 			  struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_isa_compute *c = &words->compute;
-	const struct trn_isa_ap *aps[TRN_AP_COUNT] = { &c->dst, &c->src0, &c->src1, &c->src2,
-						       &c->dst2 };
-	const uint8_t in_word[TRN_AP_COUNT] = { 1, 2, 2, 3, 3 };
-	const struct trn_op_info *info = inst->info;
+	const struct trn_isa_op *form = inst->form;
 
 	if (inst->head.words >= 2) {
 		inst->imm[4] = c->imm4;
 		inst->imm[5] = c->imm5;
 	}
-	if (inst->head.words >= 3 && !all_zero(c->reserved, sizeof(c->reserved)))
+	if ((inst->head.words >= 3 && !all_zero(c->reserved, sizeof(c->reserved))) ||
+	    (inst->head.words >= 4 && !all_zero(c->reserved3, sizeof(c->reserved3))))
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
-		const bool there = inst->head.words >= in_word[s] && aps[s]->space != 0;
+		const struct trn_isa_ap *ap = (const void *)(words->bytes + trn_isa_slot_offset[s]);
+		const bool word = inst->head.words >= trn_isa_slot_word[s];
+		const bool there = word && ap->space != 0;
 		enum trn_ext_rule rule;
 
-		if (!there && inst->head.words >= in_word[s] && !all_zero(aps[s], sizeof(*aps[s])))
+		if (!there && word && !all_zero(ap, sizeof(*ap)))
 			return trn_inst_refuse(error, s, TRN_RULE_RESERVED);
-		if (!there && (info->required >> s & 1))
+		if (!there && (form->required >> s & 1))
 			return trn_inst_refuse(error, s, TRN_RULE_SPACE);
 		if (!there)
 			continue;
-		if (!((info->required | info->optional) >> s & 1))
+		if (!((form->required | form->optional) >> s & 1))
 			return trn_inst_refuse(error, s, TRN_RULE_RESERVED);
-		if (!space_ok(engine->index, s, aps[s]->space))
+		if (!space_ok(engine->index, s, ap->space))
 			return trn_inst_refuse(error, s, TRN_RULE_SPACE);
-		rule = view_resolve(engine, aps[s], false, &inst->view[s], &inst->dynamic);
+		rule = view_resolve(engine, ap, false, &inst->view[s], &inst->dynamic);
 		if (rule != TRN_RULE_NONE)
 			return trn_inst_refuse(error, s, rule);
 		inst->live |= (uint8_t)(1u << s);
 	}
-	return 0;
+	return indirect_check(engine->core, inst, error);
 }
 
 /* Loops of a DRAM side; count, byte steps, and how far they reach. */
@@ -444,6 +364,26 @@ static enum trn_ext_rule side_resolve(struct trn_core_engine *engine, const stru
 	return rule;
 }
 
+/* Who makes the descriptors, and which class the transfer is in (H 4.6, 5.2 row 1). */
+static int dge_check(const struct trn_core_engine *engine, const struct trn_inst *inst,
+		     struct trn_core_error *error)
+{
+	const bool indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
+	const bool qos = engine->core->chip->gen->features & TRN_FEATURE_QOS;
+	bool ok = inst->op0 == TRN_DGE_AUTO;
+
+	if (inst->op0 == TRN_DGE_SOFTWARE)
+		ok = engine->index == TRN_ENGINE_GPSIMD;
+	if (inst->op0 == TRN_DGE_HARDWARE)
+		ok = !indexed &&
+		     (engine->index == TRN_ENGINE_SYNC || engine->index == TRN_ENGINE_SCALAR);
+	if (inst->op0 == TRN_DGE_STATIC)
+		ok = !indexed && !inst->dynamic;
+	if (!ok || inst->mode >= TRN_DMA_PRIORITIES || (inst->mode > 0 && !qos))
+		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	return 0;
+}
+
 static int dma_decode(struct trn_core_engine *engine, const union inst_words *words,
 		      struct trn_inst *inst, struct trn_core_error *error)
 {
@@ -474,7 +414,9 @@ static int dma_decode(struct trn_core_engine *engine, const union inst_words *wo
 	} else if (!all_zero(&d->index, sizeof(d->index))) {
 		rule = TRN_RULE_RESERVED;
 	}
-	return rule != TRN_RULE_NONE ? trn_inst_refuse(error, TRN_AP_SRC1, rule) : 0;
+	if (rule != TRN_RULE_NONE)
+		return trn_inst_refuse(error, TRN_AP_SRC1, rule);
+	return inst->form->kind == TRN_KIND_DMA ? dge_check(engine, inst, error) : 0;
 }
 
 /* What is the same in the first word of both layouts. */
@@ -482,12 +424,12 @@ static int common_decode(const union inst_words *words, struct trn_inst *inst,
 			 struct trn_core_error *error)
 {
 	const struct trn_isa_compute *c = &words->compute;
-	const struct trn_op_info *info = inst->info;
-	int r = head_check(&words->head, info, error);
+	const struct trn_isa_op *form = inst->form;
+	int r = head_check(&words->head, form, error);
 
 	if (r < 0)
 		return r;
-	if (!params_ok(c, info))
+	if (!params_ok(c, form))
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	inst->op0 = c->op0;
 	inst->op1 = c->op1;
@@ -501,7 +443,7 @@ int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 		    struct trn_core_error *error)
 {
 	union inst_words words;
-	const struct trn_op_info *info;
+	const struct trn_isa_op *form;
 	int r;
 
 	*error = (struct trn_core_error){ .engine = engine->index,
@@ -512,18 +454,20 @@ int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 	if (words_fetch(engine, &words, 0, 1, error) < 0)
 		return -EINVAL;
 	error->opcode = words.head.op;
-	info = trn_op_info(words.head.op);
-	if (!info || (info->features & ~engine->core->chip->gen->features) != 0)
+	form = trn_isa_op(words.head.op);
+	if (!form || !trn_op_info(words.head.op) ||
+	    (form->features & ~engine->core->chip->gen->features) != 0)
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPCODE);
-	if (!(info->engines >> engine->index & 1))
+	if (!(form->engines >> engine->index & 1))
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_ENGINE);
-	if (words.head.words < info->words_min || words.head.words > info->words_max ||
+	if (words.head.words < form->words_min || words.head.words > form->words_max ||
 	    words.head.words > engine->words - engine->pc)
 		return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_LENGTH);
 	if (words.head.words > 1 &&
 	    words_fetch(engine, &words, 1, words.head.words - 1u, error) < 0)
 		return -EINVAL;
-	inst->info = info;
+	inst->form = form;
+	inst->info = trn_op_info(words.head.op);
 	inst->head = words.head;
 	inst->pc = engine->pc;
 	inst->engine = engine->index;
@@ -533,15 +477,15 @@ int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 	r = common_decode(&words, inst, error);
 	if (r < 0)
 		return r;
-	if (info->words_min == 3)
+	if (form->layout == TRN_LAYOUT_DMA)
 		r = dma_decode(engine, &words, inst, error);
 	else
 		r = compute_decode(engine, &words, inst, error);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < TRN_ARRAY_LEN(inst->imm); i++) {
-		if (inst->imm[i] != 0 && !(info->imms >> i & 1))
+		if (inst->imm[i] != 0 && !(form->imms >> i & 1))
 			return trn_inst_refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	}
-	return info->check ? info->check(engine->core, inst, error) : 0;
+	return inst->info->check ? inst->info->check(engine->core, inst, error) : 0;
 }

@@ -208,7 +208,7 @@ START_TEST(activation_functions_with_scale_bias_and_sum)
 
 	trn_test_core_open(&tc, "trn2");
 	trn_test_host_expect(&tc.host, "act-range"); /* arctan beyond pi / 2 */
-	for (uint8_t func = 0; func < TRN_ACT_COUNT; func++) {
+	for (uint8_t func = 0; func <= TRN_ACT_ABS; func++) {
 		const struct trn_test_place place = trn_test_any_place(&tc);
 		struct trn_isa_ap src = trn_test_operand(&tc, &place, TRN_SPACE_SBUF,
 							 TRN_DTYPE_BF16, TRN_TEST_SRC0);

@@ -118,7 +118,7 @@ static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value
 		{ TRN_EXT_ID_ISA, TRN_ISA_VERSION },
 		{ TRN_EXT_ID_TIME_LO, trn_lo32(now_ns) },
 		{ TRN_EXT_ID_TIME_HI, launch->time_hi },
-		{ TRN_EXT_ID_SBUF_PARTITION, chip->gen->sbuf_partition_bytes },
+		{ TRN_EXT_ID_SBUF_PARTITION, (uint32_t)chip->gen->sbuf_partition_bytes },
 		{ TRN_EXT_ID_HBM_MIB, (uint32_t)(chip->hbm_bytes / TRN_MIB) },
 	};
 

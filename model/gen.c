@@ -24,3 +24,10 @@ const struct trn_gen *trn_gen_find(const char *name)
 	}
 	return NULL;
 }
+
+#define INFO(field, unit, least, most, help) { #field, unit, help, least, most },
+/* clang-format off */
+const struct trn_gen_field_info trn_gen_fields[TRN_GEN_FIELD_COUNT] = {
+	TRN_GEN_FIELDS(INFO)
+};
+/* clang-format on */

@@ -1,56 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A chip generation as one table of constants. Nothing outside the tables asks
- * which generation it is. Figures: hardware-and-isa facts, by section. */
+ * which generation it is. */
 #ifndef MODEL_GEN_H
 #define MODEL_GEN_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <trn/isa.h>
+#include "base/isa_ops.h" /* TRN_FEATURE_ */
 
-/* Which of the optional instructions and formats a generation has. */
-#define TRN_GEN_EXPONENTIAL 0x01u /* vector engine exp */
-#define TRN_GEN_ALU_EXTRA 0x02u   /* abs_max, abs_min, square, relu as ALU operators */
-#define TRN_GEN_E4M3FN 0x04u
-#define TRN_GEN_PSUM_WHOLE 0x08u   /* one matmul may span PSUM banks */
-#define TRN_GEN_PSUM_BF16 0x10u    /* BF16 destination of a matmul */
-#define TRN_GEN_PSUM_PRELOAD 0x20u /* a matmul may accumulate onto what a copy or memset wrote */
+/* Every number of a generation: name, unit, least, most, what it is. A new one is one line
+ * here, one SET() in each gen_*.c and one row in docs/device-spec.md, section 14. */
+/* clang-format off */
+#define TRN_GEN_FIELDS(X) \
+	X(pci_device, "", 1, 0xffff, "PCI device id") \
+	X(arch, "", 1, 255, "arch number of the vendor's ioctl ABI") \
+	X(ostand_wr_2, "", 0, 1, "engine init step 14") \
+	X(hbm_bytes, "B", 0x2000000, 0x1000000000, "bytes of each HBM stack") \
+	X(hbm_bytes_per_s, "B/s", 1000000000, 1000000000000000, "HBM bandwidth of the chip") \
+	X(sbuf_partition_bytes, "B", 4096, 0x40000, "usable bytes of an SBUF partition") \
+	X(clock_tensor_mhz, "MHz", 1, 100000, "clock of the tensor engine") \
+	X(clock_vector_mhz, "MHz", 1, 100000, "clock of the vector engine") \
+	X(clock_scalar_mhz, "MHz", 1, 100000, "clock of the scalar engine") \
+	X(clock_gpsimd_mhz, "MHz", 1, 100000, "clock of the gpsimd engine") \
+	X(clock_sync_mhz, "MHz", 1, 100000, "clock of the sync engine") \
+	X(min_ii_cycles, "cycles", 1, 100000, "least cycles from one instruction to the next") \
+	X(dynamic_ii_cycles, "cycles", 1, 100000, "the same with an address from a register") \
+	X(gpsimd_start_cycles, "cycles", 0, 100000, "start of a gpsimd instruction") \
+	X(latency_tensor_ns, "ns", 0, 1000000, \
+	  "issue to result of an isolated tensor instruction") \
+	X(latency_vector_ns, "ns", 0, 1000000, "the same of the vector engine") \
+	X(latency_scalar_ns, "ns", 0, 1000000, "the same of the scalar engine") \
+	X(latency_gpsimd_ns, "ns", 0, 1000000, "the same of the gpsimd engine") \
+	X(latency_sync_ns, "ns", 0, 1000000, "the same of the sync engine") \
+	X(act_table_ns, "ns", 0, 1000000, "load of another activation table") \
+	X(vector_fast_copy, "elements", 1, 64, "per cycle in the fast mode of the vector engine") \
+	X(vector_fast_tt, "elements", 1, 64, "the same of tensor_tensor") \
+	X(scalar_fast, "elements", 1, 64, "the same of the scalar engine") \
+	X(dma_load_mbps, "10^6 B/s", 1, 10000000, "of one DMA engine") \
+	X(dma_store_mbps, "10^6 B/s", 1, 10000000, "the same from SBUF") \
+	X(dma_trigger_ns, "ns", 0, 1000000, "DMA instruction to first byte") \
+	X(dma_done_ns, "ns", 0, 1000000, "last byte to semaphore") \
+	X(dma_issue_ns, "ns", 0, 1000000, "least time between DMA instructions of one engine") \
+	X(udma_fetch_ns, "ns", 0, 1000000, "doorbell to first packet") \
+	X(udma_packet_ns, "ns", 0, 1000000, "least time of a packet") \
+	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \
+	X(udma_write_host_ns, "ns", 0, 1000000, "the same elsewhere") \
+	X(matmul_fp32_passes, "passes", 1, 64, "FP32 passes through the array") \
+	X(matmul_moving_max, "elements", 1, 65536, "free size of a matmul's moving operand") \
+	X(reset_ns, "ns", 1, 4000000000, "a firmware reset") \
+	X(mailbox_ns, "ns", 1, 4000000000, "a mailbox request") \
+	X(power_mw_busy, "mW", 1, 100000000, "chip at full load")
+/* clang-format on */
+
+#define TRN_GEN_ENUM(field, unit, least, most, help) TRN_GEN_##field,
+enum trn_gen_field {
+	TRN_GEN_FIELDS(TRN_GEN_ENUM) TRN_GEN_FIELD_COUNT,
+};
+#undef TRN_GEN_ENUM
+
+/* Where a number is from. Confidence: A documented by the vendor, B derived from documented or
+ * measured points, C a guess of ours. Source: "H 4.6" is section 4.6 of the hardware-and-isa
+ * facts, "D" the driver facts, else words. */
+struct trn_gen_origin {
+	char confidence;
+	const char *source;
+};
 
 struct trn_gen {
 	const char *name;    /* "trn2" */
 	const char *product; /* "Trainium2" */
-	uint32_t number;     /* 2, 3 */
-	uint16_t pci_device;
-	uint32_t arch;      /* of the vendor's ioctl ABI: 3, 4 */
-	uint64_t hbm_bytes; /* of each of the four stacks */
-	uint32_t sbuf_partition_bytes;
-	uint32_t features;
-	bool ostand_wr_2; /* engine init writes 0x2012C (V4) */
-	/* clocks, MHz: tensor, vector, scalar, gpsimd, sync */
-	uint32_t clock_mhz[TRN_ENGINE_COUNT];
-	/* costs */
-	uint32_t min_ii_cycles;                /* 64 */
-	uint32_t dynamic_ii_cycles;            /* 600 */
-	uint32_t gpsimd_start_cycles;          /* 150 */
-	uint32_t latency_ns[TRN_ENGINE_COUNT]; /* issue to result, isolated instruction */
-	uint32_t act_table_ns;                 /* another function set */
-	uint32_t vector_fast_copy, vector_fast_tt, scalar_fast; /* elements per cycle */
-	uint32_t dma_load_mbps, dma_store_mbps;                 /* per engine, 10^6 bytes/s */
-	uint32_t dma_trigger_ns, dma_done_ns, dma_issue_ns;
-	uint32_t udma_fetch_ns;        /* doorbell to first descriptor */
-	uint32_t udma_packet_ns;       /* least time from one packet of an engine to the next */
-	uint32_t udma_write_hbm_ns;    /* packet end to bytes visible in HBM */
-	uint32_t udma_write_host_ns;   /* the same for host memory: shorter, so a barrier matters */
-	uint64_t hbm_bytes_per_s;      /* whole chip */
-	uint32_t matmul_fp32_passes;   /* 4 */
-	uint32_t matmul_moving_max;    /* free size of one matmul */
-	uint32_t reset_ns, mailbox_ns; /* of the modelled firmware */
-	uint32_t power_mw_busy;        /* chip at full load */
+	uint32_t number;     /* 2, 3, ...: arch of programs */
+	uint32_t features;   /* TRN_FEATURE_ */
+	bool preview;        /* announced, not documented: most numbers are guesses */
+	union {
+		struct {
+#define TRN_GEN_MEMBER(field, unit, least, most, help) uint64_t field;
+			TRN_GEN_FIELDS(TRN_GEN_MEMBER)
+#undef TRN_GEN_MEMBER
+		};
+		uint64_t value[TRN_GEN_FIELD_COUNT]; /* by enum trn_gen_field */
+	};
+	struct trn_gen_origin origin[TRN_GEN_FIELD_COUNT];
 };
+
+/* One number in a table. */
+#define TRN_GEN_SET(field, number, confidence, source) \
+	.value[TRN_GEN_##field] = (number), .origin[TRN_GEN_##field] = { confidence, source }
 
 /* NULL when there is none of that name. */
 const struct trn_gen *trn_gen_find(const char *name);
 /* Index from 0; NULL past the end. */
 const struct trn_gen *trn_gen_at(unsigned int index);
+
+/* What a number is. */
+struct trn_gen_field_info {
+	const char *name, *unit, *help;
+	uint64_t least, most;
+};
+extern const struct trn_gen_field_info trn_gen_fields[TRN_GEN_FIELD_COUNT];
+
+static inline uint64_t trn_gen_clock_mhz(const struct trn_gen *gen, uint32_t engine)
+{
+	return gen->value[TRN_GEN_clock_tensor_mhz + engine];
+}
+
+static inline uint64_t trn_gen_latency_ns(const struct trn_gen *gen, uint32_t engine)
+{
+	return gen->value[TRN_GEN_latency_tensor_ns + engine];
+}
 
 #endif /* MODEL_GEN_H */

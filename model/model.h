@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <trn/types.h>
+#include "base/trace.h"
 
 struct trn_model;
 struct trn_chip;
@@ -49,7 +50,7 @@ struct trn_model_event {
 	uint32_t engine, queue; /* UDMA engine and queue, or core and engine */
 };
 
-/* The model's way out. Every entry except gemm is required. */
+/* The model's way out. What is not marked optional is required. */
 struct trn_model_host {
 	void *user;
 	/* Host bytes behind a host (bit 46 removed) address. NULL: not mapped, or not all of it. */
@@ -61,6 +62,9 @@ struct trn_model_host {
 	void (*gemm)(void *user, const struct trn_gemm *gemm);
 	/* Optional. */
 	void (*event)(void *user, const struct trn_model_event *event);
+	/* Optional: what happened when, in device time, for a time trace. Order of calls is the
+	 * order in which things ended. */
+	trn_trace_fn *trace;
 };
 
 struct trn_model_config {
@@ -76,6 +80,8 @@ struct trn_model_config {
 	uint32_t pci_revision; /* 0: silicon */
 	uint32_t routing_id;
 	uint64_t serial;
+	/* Instruction streams without data: see docs/timing-only.md. */
+	bool timing_only;
 };
 
 /* -EINVAL names the field in *ret_why; -ENOMEM. */

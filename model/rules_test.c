@@ -33,10 +33,10 @@ CHANGE(op_gap, i->c.head.op = 0x7f)
 CHANGE(op_zero, i->c.head.op = 0)
 CHANGE(op_max, i->c.head.op = 0xff)
 CHANGE(words_0, i->c.head.words = 0)
-CHANGE(words_4, i->c.head.words = 4)
+CHANGE(words_5, i->c.head.words = 5)
 CHANGE(words_1, i->c.head.words = 1)
 CHANGE(words_2, i->c.head.words = 2)
-CHANGE(head_reserved, i->c.head.reserved = 1)
+CHANGE(head_indirect, i->c.head.indirect = 1)
 CHANGE(flag_unknown, i->c.head.flags = 0x80)
 CHANGE(flag_1, i->c.head.flags = 1)
 CHANGE(wait_mode_4, i->c.head.wait_mode = 4)
@@ -248,9 +248,9 @@ static const struct broken cases[] = {
 	BREAK(TRN_SHAPE_NOP, words_0, TRN_RULE_LENGTH, NONE),
 	BREAK(TRN_SHAPE_NOP, words_2, TRN_RULE_LENGTH, NONE),
 	BREAK(TRN_SHAPE_COPY, words_1, TRN_RULE_LENGTH, NONE),
-	BREAK(TRN_SHAPE_COPY, words_4, TRN_RULE_LENGTH, NONE),
+	BREAK(TRN_SHAPE_COPY, words_5, TRN_RULE_LENGTH, NONE),
 	BREAK(TRN_SHAPE_LOAD, words_2, TRN_RULE_LENGTH, NONE),
-	BREAK(TRN_SHAPE_NOP, head_reserved, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_NOP, head_indirect, TRN_RULE_RESERVED, NONE),
 	BREAK(TRN_SHAPE_NOP, flag_1, TRN_RULE_RESERVED, NONE),
 	BREAK(TRN_SHAPE_MATMUL, flag_unknown, TRN_RULE_RESERVED, NONE),
 	BREAK(TRN_SHAPE_NOP, wait_mode_4, TRN_RULE_RESERVED, NONE),

@@ -149,7 +149,7 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 	(void)a;
 	if (core->epoch != (uint32_t)epoch)
 		return;
-	if (inst->info->kind == TRN_KIND_COMPUTE)
+	if (inst->form->kind == TRN_KIND_COMPUTE)
 		r = trn_inst_effect(core, inst, &error);
 	else if (inst->info->exec)
 		r = inst->info->exec(core, inst, &error);
@@ -208,10 +208,11 @@ static uint64_t hazard_ps(const struct trn_core_engine *engine, const struct trn
 	for (uint32_t i = 0; i < engine->count; i++) {
 		const struct trn_inst *old = &engine->inflight[(engine->first + i) % TRN_INFLIGHT];
 
-		for (uint32_t s = TRN_AP_SRC0; s <= TRN_AP_SRC2; s++) {
-			for (uint32_t d = TRN_AP_DST; d < TRN_AP_COUNT; d += TRN_AP_DST2) {
-				if ((inst->live >> s & 1) && (old->live & outputs) >> d & 1 &&
-				    overlap(&inst->view[s], &old->view[d]))
+		for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
+			if (!((inst->live & ~outputs) >> s & 1))
+				continue;
+			for (uint32_t d = TRN_AP_DST; d <= TRN_AP_DST2; d += TRN_AP_DST2) {
+				if ((old->live >> d & 1) && overlap(&inst->view[s], &old->view[d]))
 					when = old->retire_ps;
 			}
 		}
@@ -230,7 +231,7 @@ static void inst_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	inst->cycles = cost.cycles;
 	inst->retire_ps = trn_max_u64(now + cost.result_ps, engine->last_retire_ps);
 	engine->last_retire_ps = inst->retire_ps;
-	if (inst->info->kind == TRN_KIND_COMPUTE)
+	if (inst->form->kind == TRN_KIND_COMPUTE)
 		engine->ready_ps = now + cost.busy_ps;
 	engine->count++;
 	engine->core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
@@ -311,7 +312,7 @@ static uint32_t sequence(struct trn_core_engine *engine, const struct trn_inst *
 /* Only its own registers: may run ahead of virtual time. */
 static bool is_private(const struct trn_inst *inst)
 {
-	return inst->info->kind == TRN_KIND_SEQ && inst->head.wait_mode == TRN_WAIT_NONE &&
+	return inst->form->kind == TRN_KIND_SEQ && inst->head.wait_mode == TRN_WAIT_NONE &&
 	       inst->head.inc_mode == TRN_INC_NONE;
 }
 
@@ -324,7 +325,7 @@ static uint64_t issue_ps(const struct trn_core_engine *engine, uint64_t local_ps
 
 	if (engine->count == TRN_INFLIGHT)
 		when = trn_max_u64(when, engine->inflight[engine->first].retire_ps);
-	switch (inst->info->kind) {
+	switch (inst->form->kind) {
 	case TRN_KIND_SEQ:
 		return when;
 	case TRN_KIND_COMPUTE:
@@ -370,11 +371,11 @@ static bool issue(struct trn_core_engine *engine)
 	}
 	engine->pc = sequence(engine, inst);
 	engine->local_ps = core_now(engine->core) + cycles;
-	if (inst->info->kind == TRN_KIND_DMA)
+	if (inst->form->kind == TRN_KIND_DMA)
 		dma_issue(engine, cost);
 	else
 		inst_issue(engine, cost);
-	if (inst->info->kind != TRN_KIND_SYNC)
+	if (inst->form->kind != TRN_KIND_SYNC)
 		return engine->core->state == TRN_CORE_RUNNING;
 	/* A register must have been loaded before the next instruction is decoded. */
 	engine->local_ps = engine->last_retire_ps;

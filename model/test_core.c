@@ -305,7 +305,7 @@ enum trn_dtype trn_test_any_float(struct trn_test_core *tc)
 
 enum trn_dtype trn_test_any_dtype(struct trn_test_core *tc)
 {
-	return (enum trn_dtype)(1 + trn_test_below(tc, TRN_DTYPE_COUNT - 1));
+	return (enum trn_dtype)(1 + trn_test_below(tc, TRN_DTYPE_F8E3M4));
 }
 
 struct trn_test_place trn_test_any_place(struct trn_test_core *tc)

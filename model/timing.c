@@ -16,7 +16,7 @@
 
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles)
 {
-	return cycles * 1000000u / gen->clock_mhz[engine];
+	return cycles * 1000000u / trn_gen_clock_mhz(gen, engine);
 }
 
 static bool half_type(const struct trn_view *view)
@@ -41,15 +41,21 @@ static bool inner_dense(const struct trn_view *view)
 	return view->step[view->ndims - 1] == 1;
 }
 
-static uint64_t tensor_cycles(const struct trn_gen *gen, const struct trn_inst *inst)
+uint64_t trn_cost_transpose(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+
+	(void)gen;
+	if (inst->engine != TRN_ENGINE_TENSOR)
+		return src->count;
+	return trn_max_u64(src->partitions, trn_min_u64(src->count, TENSOR_FLOOR));
+}
+
+uint64_t trn_cost_tensor(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
 	uint64_t m, n;
 
-	if (inst->head.op == TRN_OP_TRANSPOSE) {
-		m = src->count < TENSOR_FLOOR ? src->count : TENSOR_FLOOR;
-		return trn_max_u64(src->partitions, m);
-	}
 	m = inst->view[TRN_AP_DST].partitions;
 	n = inst->view[TRN_AP_DST].count;
 	m = trn_max_u64(trn_min_u64(m, TENSOR_FLOOR), n);
@@ -61,7 +67,7 @@ static uint64_t tensor_cycles(const struct trn_gen *gen, const struct trn_inst *
 }
 
 /* Copies and tensor_scalar on the vector engine run in a fast mode on 16-bit floats. */
-static uint64_t copy_cycles(const struct trn_gen *gen, const struct trn_inst *inst)
+uint64_t trn_cost_copy(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
@@ -80,7 +86,7 @@ static uint64_t copy_cycles(const struct trn_gen *gen, const struct trn_inst *in
 	return (dst->count + rate - 1) / rate;
 }
 
-static uint64_t tensor_tensor_cycles(const struct trn_gen *gen, const struct trn_inst *inst)
+uint64_t trn_cost_tensor_tensor(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *a = &inst->view[TRN_AP_SRC0];
@@ -95,37 +101,57 @@ static uint64_t tensor_tensor_cycles(const struct trn_gen *gen, const struct trn
 	return 2u * (uint64_t)dst->count;
 }
 
-static uint64_t compute_cycles(const struct trn_gen *gen, const struct trn_inst *inst)
+uint64_t trn_cost_memset(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
-	const uint64_t readout = inst->live & TRN_SLOT(DST2) ? READOUT_CYCLES : 0;
 
-	switch (inst->head.op) {
-	case TRN_OP_MATMUL:
-	case TRN_OP_TRANSPOSE:
-		return inst->engine == TRN_ENGINE_TENSOR ? tensor_cycles(gen, inst) : src->count;
-	case TRN_OP_TENSOR_COPY:
-	case TRN_OP_TENSOR_SCALAR:
-		return copy_cycles(gen, inst);
-	case TRN_OP_MEMSET:
-		return half_type(dst) && inst->imm[0] == 0 ? (dst->count + 1u) / 2 : dst->count;
-	case TRN_OP_TENSOR_TENSOR:
-		return tensor_tensor_cycles(gen, inst);
-	case TRN_OP_TENSOR_REDUCE:
-		return half_type(dst) && half_type(src) &&
-				       (inst->func == TRN_ALU_ADD || inst->func == TRN_ALU_MAX) ?
-			       (src->count + 1u) / 2 :
-			       src->count;
-	case TRN_OP_EXPONENTIAL:
-		return (src->count + EXPONENTIAL_PER_CYCLE - 1) / EXPONENTIAL_PER_CYCLE + readout;
-	case TRN_OP_RECIPROCAL:
-		return (uint64_t)src->count * RECIPROCAL_CYCLES;
-	case TRN_OP_IOTA:
-		return dst->count;
-	default:
-		return src->count + readout;
-	}
+	(void)gen;
+	return half_type(dst) && inst->imm[0] == 0 ? (dst->count + 1u) / 2 : dst->count;
+}
+
+uint64_t trn_cost_reduce(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const bool fast = half_type(&inst->view[TRN_AP_DST]) && half_type(src) &&
+			  (inst->func == TRN_ALU_ADD || inst->func == TRN_ALU_MAX);
+
+	(void)gen;
+	return fast ? (src->count + 1u) / 2 : src->count;
+}
+
+static uint64_t readout(const struct trn_inst *inst)
+{
+	return inst->live & TRN_SLOT(DST2) ? READOUT_CYCLES : 0;
+}
+
+uint64_t trn_cost_exponential(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	return (inst->view[TRN_AP_SRC0].count + EXPONENTIAL_PER_CYCLE - 1) / EXPONENTIAL_PER_CYCLE +
+	       readout(inst);
+}
+
+uint64_t trn_cost_reciprocal(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	return (uint64_t)inst->view[TRN_AP_SRC0].count * RECIPROCAL_CYCLES;
+}
+
+uint64_t trn_cost_dst(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	return inst->view[TRN_AP_DST].count;
+}
+
+uint64_t trn_cost_src(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	return inst->view[TRN_AP_SRC0].count;
+}
+
+uint64_t trn_cost_src_readout(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	return trn_cost_src(gen, inst) + readout(inst);
 }
 
 /* Square, copy and the like are in every function set. */
@@ -147,11 +173,11 @@ static uint64_t compute_stride_factor(const struct trn_inst *inst)
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst)
 {
 	const struct trn_gen *gen = engine->core->chip->gen;
-	const uint64_t latency_ps = gen->latency_ns[engine->index] * TRN_PS_PER_NS;
+	const uint64_t latency_ps = trn_gen_latency_ns(gen, engine->index) * TRN_PS_PER_NS;
 	struct trn_cost cost;
 	uint64_t cycles;
 
-	if (inst->info->kind != TRN_KIND_COMPUTE) {
+	if (inst->form->kind != TRN_KIND_COMPUTE) {
 		const bool memory = inst->head.op == TRN_OP_REG_LOAD ||
 				    inst->head.op == TRN_OP_REG_STORE;
 
@@ -160,7 +186,7 @@ struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_i
 		cost.busy_ps = cost.result_ps = trn_cycles_ps(gen, engine->index, cycles);
 		return cost;
 	}
-	cycles = compute_cycles(gen, inst) * compute_stride_factor(inst);
+	cycles = inst->info->cycles(gen, inst) * compute_stride_factor(inst);
 	if (engine->index == TRN_ENGINE_GPSIMD)
 		cycles += gen->gpsimd_start_cycles;
 	cost.result_ps = latency_ps + trn_cycles_ps(gen, engine->index, cycles);

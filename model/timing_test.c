@@ -131,8 +131,9 @@ START_TEST(steady_state_cycles)
 	trn_test_core_open(&tc, t->gen);
 	(void)launch_ps(&tc, t, 1); /* loads a function set */
 	one = launch_ps(&tc, t, 1);
-	expect_cycles(launch_ps(&tc, t, 21) - one, 20, tc.host.chip->gen->clock_mhz[t->engine],
-		      t->cycles, t->name);
+	expect_cycles(launch_ps(&tc, t, 21) - one, 20,
+		      (uint32_t)trn_gen_clock_mhz(tc.host.chip->gen, t->engine), t->cycles,
+		      t->name);
 	trn_test_core_close(&tc);
 }
 END_TEST

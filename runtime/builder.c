@@ -11,14 +11,21 @@
 #include "base/bits.h"
 #include "runtime/trnx.h"
 
-/* SBUF bytes of a partition that every chip of a generation leaves to programs. */
+#define TRN3_FEATURES                                                                        \
+	(TRN_FEATURE_EXPONENTIAL | TRN_FEATURE_ALU_EXTRA | TRN_FEATURE_E4M3FN |              \
+	 TRN_FEATURE_PSUM_WHOLE | TRN_FEATURE_PSUM_BF16 | TRN_FEATURE_PSUM_PRELOAD |         \
+	 TRN_FEATURE_MX | TRN_FEATURE_ACTIVATE2 | TRN_FEATURE_RAND2 | TRN_FEATURE_INDIRECT | \
+	 TRN_FEATURE_QOS | TRN_FEATURE_DMA_ADD_FULL)
+
+/* What every chip of a generation has: SBUF bytes of a partition that are the program's, and
+ * the instructions it may use. */
 static const struct {
-	uint32_t arch, sbuf_bytes;
+	uint32_t arch, sbuf_bytes, features;
 } arches[] = {
-	{ 0, 208 * 1024 - 576 }, /* trn2, the smallest */
-	{ 2, 208 * 1024 - 576 }, /* 224 KiB less what the vendor's kernel library keeps free */
-	{ 3, 256 * 1024 },
-	{ 4, 256 * 1024 },
+	{ 0, 208 * 1024 - 576, 0 }, /* trn2, the smallest */
+	{ 2, 208 * 1024 - 576, 0 }, /* 224 KiB less what the vendor's kernel library keeps free */
+	{ 3, 256 * 1024, TRN3_FEATURES },
+	{ 4, 256 * 1024, TRN3_FEATURES },
 };
 
 void trn_builder_fail(struct trn_builder *builder, int code, const char *format, ...)
@@ -87,6 +94,7 @@ int trn_builder_create(const struct trn_builder_opts *opts, struct trn_builder *
 		return -ENOMEM;
 	builder->alloc = opts->alloc ? opts->alloc : &trn_alloc_libc;
 	builder->arch = opts->arch;
+	builder->features = arches[arch].features;
 	builder->sbuf.bytes = arches[arch].sbuf_bytes;
 	builder->sbuf.grain = 64;
 	builder->psum.bytes = 16 * 1024;
@@ -380,7 +388,7 @@ static void judge(struct trn_builder *builder, const void *image, size_t bytes)
 	int r = trn_trnx_parse(builder->alloc, image, bytes, builder->arch, &trnx, &fault);
 
 	if (r == -TRN_EPROGRAM && fault.pc >= 0) {
-		const struct trn_trnx_op *op = trn_trnx_op((uint8_t)fault.opcode);
+		const struct trn_isa_op *op = trn_isa_op((uint8_t)fault.opcode);
 
 		trn_builder_fail(builder, r, "engine %d, word %lld, %s: %s", fault.engine,
 				 (long long)fault.pc, op ? op->name : "opcode", fault.why);

@@ -85,6 +85,7 @@ struct trn_builder {
 	const struct trn_alloc *alloc;
 	char name[TRN_TRNX_NAME_MAX + 1];
 	uint32_t arch;
+	uint32_t features; /* TRN_FEATURE_ that the program may use */
 	int error;
 	char message[192];
 	bool finished;

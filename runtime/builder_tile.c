@@ -233,25 +233,26 @@ static bool is_new_alu(uint8_t op)
 }
 
 /* Rules of generations, and that the opcode computes. */
-static const struct trn_trnx_op *check_op(struct trn_builder *builder, const struct trn_tile_op *op)
+static const struct trn_isa_op *check_op(struct trn_builder *builder, const struct trn_tile_op *op)
 {
-	const struct trn_trnx_op *row = trn_trnx_op((uint8_t)op->op);
+	const struct trn_isa_op *row = trn_isa_op((uint8_t)op->op);
 	bool alu = op->op == TRN_OP_TENSOR_TENSOR || op->op == TRN_OP_TENSOR_SCALAR;
 	uint32_t bank = op->dst.offset / PSUM_BANK;
 	int64_t lo = 0, hi = 0;
 
-	if (!row || row->shape != TRN_TRNX_COMPUTE) {
+	if (!row || row->kind != TRN_KIND_COMPUTE) {
 		trn_builder_fail(builder, -EINVAL, "opcode 0x%x is not an instruction of tiles",
 				 op->op);
 		return NULL;
 	}
-	if (builder->arch < 3 && (op->op == TRN_OP_EXPONENTIAL ||
-				  (alu && (is_new_alu(op->op0) || is_new_alu(op->op1))))) {
-		trn_builder_fail(builder, -ENOTSUP, "%s: not on trn2", row->name);
+	if ((row->features & ~builder->features) ||
+	    (alu && !(builder->features & TRN_FEATURE_ALU_EXTRA) &&
+	     (is_new_alu(op->op0) || is_new_alu(op->op1)))) {
+		trn_builder_fail(builder, -ENOTSUP, "%s: not on trn%u", row->name, builder->arch);
 		return NULL;
 	}
-	if (builder->arch < 3 && op->op == TRN_OP_MATMUL && ap_extent(&op->dst, &lo, &hi) &&
-	    hi > (int64_t)(bank + 1) * PSUM_BANK) {
+	if (!(builder->features & TRN_FEATURE_PSUM_WHOLE) && op->op == TRN_OP_MATMUL &&
+	    ap_extent(&op->dst, &lo, &hi) && hi > (int64_t)(bank + 1) * PSUM_BANK) {
 		trn_builder_fail(builder, -ENOTSUP, "matmul: output leaves its PSUM bank");
 		return NULL;
 	}
@@ -268,12 +269,13 @@ void trn_tile_compute(struct trn_builder *builder, const struct trn_tile_op *op)
 	} slot[] = {
 		{ &op->dst, "destination", true, 1 }, { &op->dst2, "second destination", true, 3 },
 		{ &op->src0, "source 0", false, 2 },  { &op->src1, "source 1", false, 2 },
-		{ &op->src2, "source 2", false, 3 },
+		{ &op->src2, "source 2", false, 3 },  { &op->src3, "source 3", false, 4 },
+		{ &op->index, "index", false, 4 },
 	};
 	struct trn_build_use use[TRN_ARRAY_LEN(slot)];
-	const struct trn_trnx_op *row;
+	const struct trn_isa_op *row;
 	struct trn_isa_compute insn = {
-		.head = { .op = (uint8_t)op->op, .flags = op->flags },
+		.head = { .op = (uint8_t)op->op, .flags = op->flags, .indirect = op->indirect },
 		.op0 = op->op0,
 		.op1 = op->op1,
 		.func = op->func,
@@ -283,6 +285,8 @@ void trn_tile_compute(struct trn_builder *builder, const struct trn_tile_op *op)
 		.src1 = op->src1,
 		.src2 = op->src2,
 		.dst2 = op->dst2,
+		.src3 = op->src3,
+		.index = op->index,
 		.imm4 = op->imm[4],
 		.imm5 = op->imm[5],
 	};
@@ -316,6 +320,9 @@ void trn_tile_transfer(struct trn_builder *builder, const struct trn_tile_dma *d
 	struct trn_build_use use[3] = { { .write = true } };
 	struct trn_isa_dma insn = {
 		.head = { .op = (uint8_t)dma->op, .flags = dma->flags },
+		.op0 = dma->dge,
+		.mode = dma->priority,
+		.imm = { dma->imm },
 		.index = dma->index,
 		.dst = dma->dst,
 		.src = dma->src,
@@ -324,7 +331,7 @@ void trn_tile_transfer(struct trn_builder *builder, const struct trn_tile_dma *d
 
 	if (builder->error)
 		return;
-	if (dma->op != TRN_OP_DMA_COPY && dma->op != TRN_OP_DMA_TRANSPOSE) {
+	if (!trn_isa_op(dma->op) || trn_isa_op(dma->op)->kind != TRN_KIND_DMA) {
 		trn_builder_fail(builder, -EINVAL, "opcode 0x%x is no DMA", dma->op);
 		return;
 	}

@@ -346,7 +346,7 @@ static int relocate_code(struct reader *reader, const struct trn_trnx_reloc *rel
 		trn_store32(load + reloc->offset, (uint32_t)(index + reloc->addend));
 		return 0;
 	}
-	if (trn_trnx_op(load[start * TRN_ISA_WORD_SIZE])->shape != TRN_TRNX_DMA ||
+	if (trn_isa_op(load[start * TRN_ISA_WORD_SIZE])->layout != TRN_LAYOUT_DMA ||
 	    (field != offsetof(struct trn_isa_dma, dst) + offsetof(struct trn_isa_mem, arg) &&
 	     field != offsetof(struct trn_isa_dma, src) + offsetof(struct trn_isa_mem, arg)))
 		return refuse(reader, from, "relocation of no memory operand");

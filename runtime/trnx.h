@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <trn/isa.h>
 #include <trn/types.h>
+#include "base/isa_ops.h"
 #include "base/trnx.h"
 
 /* Why an image was refused. */
@@ -82,23 +83,5 @@ static inline bool trn_trnx_code_start(const struct trn_trnx_code *code, uint64_
 {
 	return word < code->count && (code->starts[word / 8] >> (word % 8) & 1);
 }
-
-/* Least and most words, and what an opcode is; NULL for an unknown one. */
-struct trn_trnx_op {
-	uint8_t op;
-	uint8_t words_min, words_max;
-	uint8_t flags;   /* that it knows */
-	uint8_t engines; /* bit per engine */
-	uint8_t shape;   /* enum trn_trnx_shape */
-	uint8_t slots;   /* bit per enum trn_isa_slot: must be there */
-	uint8_t maybe;   /* may be there */
-	const char *name;
-};
-enum trn_trnx_shape {
-	TRN_TRNX_SEQUENCER = 0,
-	TRN_TRNX_COMPUTE = 1,
-	TRN_TRNX_DMA = 2
-};
-const struct trn_trnx_op *trn_trnx_op(uint8_t op);
 
 #endif /* RUNTIME_TRNX_H */

@@ -9,66 +9,10 @@
 #include "base/number.h"
 #include "runtime/trnx.h"
 
-#define T (1u << TRN_ENGINE_TENSOR)
-#define V (1u << TRN_ENGINE_VECTOR)
-#define S (1u << TRN_ENGINE_SCALAR)
-#define G (1u << TRN_ENGINE_GPSIMD)
-#define ANY 0x1fu
-#define D (1u << TRN_AP_DST)
-#define A (1u << TRN_AP_SRC0)
-#define B (1u << TRN_AP_SRC1)
-#define C (1u << TRN_AP_SRC2)
-#define R (1u << TRN_AP_DST2)
-#define COLUMNS (TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1)
-#define REVERSES (TRN_SCALAR_REVERSE0 | TRN_SCALAR_REVERSE1)
-#define MATMULS (TRN_MATMUL_ACCUMULATE | TRN_MATMUL_TRANSPOSE | TRN_MATMUL_DOUBLE_ROW)
-#define DMAS (TRN_DMA_GATHER | TRN_DMA_SCATTER | TRN_DMA_OOB_SKIP)
-#define SEQ TRN_TRNX_SEQUENCER
-#define CMP TRN_TRNX_COMPUTE
-#define DMA TRN_TRNX_DMA
-
-static const struct trn_trnx_op ops[] = {
-	{ TRN_OP_NOP, 1, 1, 0, ANY, SEQ, 0, 0, "nop" },
-	{ TRN_OP_HALT, 1, 1, 0, ANY, SEQ, 0, 0, "halt" },
-	{ TRN_OP_BRANCH, 1, 1, TRN_REG_IMM, ANY, SEQ, 0, 0, "branch" },
-	{ TRN_OP_REG_MOVE, 1, 1, TRN_REG_IMM, ANY, SEQ, 0, 0, "reg_move" },
-	{ TRN_OP_REG_ALU, 1, 1, TRN_REG_IMM, ANY, SEQ, 0, 0, "reg_alu" },
-	{ TRN_OP_REG_LOAD, 3, 3, 0, ANY, DMA, 0, 0, "reg_load" },
-	{ TRN_OP_REG_STORE, 3, 3, 0, ANY, DMA, 0, 0, "reg_store" },
-	{ TRN_OP_REG_ARG, 1, 1, 0, ANY, SEQ, 0, 0, "reg_arg" },
-	{ TRN_OP_NOTIFY, 1, 1, TRN_REG_IMM, ANY, SEQ, 0, 0, "notify" },
-	{ TRN_OP_DMA_COPY, 3, 3, DMAS, ANY, DMA, 0, 0, "dma_copy" },
-	{ TRN_OP_DMA_TRANSPOSE, 3, 3, TRN_DMA_OOB_SKIP, ANY, DMA, 0, 0, "dma_transpose" },
-	{ TRN_OP_MATMUL, 2, 3, MATMULS, T, CMP, D | A | B, 0, "matmul" },
-	{ TRN_OP_TRANSPOSE, 2, 3, 0, T | V, CMP, D | A, 0, "transpose" },
-	{ TRN_OP_TENSOR_COPY, 2, 3, 0, V | S | G, CMP, D | A, 0, "tensor_copy" },
-	{ TRN_OP_MEMSET, 1, 3, 0, V | G, CMP, D, 0, "memset" },
-	{ TRN_OP_TENSOR_TENSOR, 2, 3, 0, V | G, CMP, D | A | B, 0, "tensor_tensor" },
-	{ TRN_OP_TENSOR_SCALAR, 2, 3, COLUMNS | REVERSES, V | S | G, CMP, D | A, B | C,
-	  "tensor_scalar" },
-	{ TRN_OP_TENSOR_REDUCE, 2, 3, TRN_REDUCE_NEGATE, V, CMP, D | A, 0, "tensor_reduce" },
-	{ TRN_OP_ACTIVATION, 2, 3, COLUMNS, S, CMP, D | A, B | C | R, "activation" },
-	{ TRN_OP_EXPONENTIAL, 2, 3, TRN_SCALAR_COLUMN0, V, CMP, D | A, B | R, "exponential" },
-	{ TRN_OP_RECIPROCAL, 2, 3, 0, V, CMP, D | A, 0, "reciprocal" },
-	{ TRN_OP_IOTA, 2, 3, 0, G, CMP, D, 0, "iota" },
-	{ TRN_OP_AFFINE_SELECT, 2, 3, 0, G, CMP, D | A, 0, "affine_select" },
-	{ TRN_OP_RANGE_SELECT, 2, 3, COLUMNS, V, CMP, D | A, B | C | R, "range_select" },
-	{ TRN_OP_MAX8, 2, 3, 0, V, CMP, D | A, 0, "max8" },
-	{ TRN_OP_FIND_INDEX8, 2, 3, 0, V, CMP, D | A | B, 0, "find_index8" },
-};
-
-const struct trn_trnx_op *trn_trnx_op(uint8_t op)
-{
-	for (size_t i = 0; i < TRN_ARRAY_LEN(ops); i++)
-		if (ops[i].op == op)
-			return &ops[i];
-	return NULL;
-}
-
 /* The instruction under judgement. */
 struct look {
 	const struct trn_trnx_code *code;
-	const struct trn_trnx_op *op;
+	const struct trn_isa_op *op;
 	const uint8_t *bytes;
 	uint32_t pc;
 	struct trn_trnx_fault *fault;
@@ -103,7 +47,7 @@ int trn_trnx_code_scan(const struct trn_trnx_code *code, struct trn_trnx_fault *
 
 		look.pc = pc;
 		look.bytes = code->words + (size_t)pc * TRN_ISA_WORD_SIZE;
-		look.op = trn_trnx_op(look.bytes[offsetof(struct trn_isa_head, op)]);
+		look.op = trn_isa_op(look.bytes[offsetof(struct trn_isa_head, op)]);
 		if (!look.op)
 			return refuse(&look, TRN_RULE_OPCODE, "unknown opcode");
 		words = look.bytes[offsetof(struct trn_isa_head, words)];
@@ -113,7 +57,7 @@ int trn_trnx_code_scan(const struct trn_trnx_code *code, struct trn_trnx_fault *
 		if (words > code->count - pc)
 			return refuse(&look, TRN_RULE_LENGTH, "stream ends inside an instruction");
 		code->starts[pc / 8] = (uint8_t)(code->starts[pc / 8] | 1u << (pc % 8));
-		last = look.op->op;
+		last = look.bytes[offsetof(struct trn_isa_head, op)];
 		if (last == TRN_OP_BRANCH && look.bytes[offsetof(struct trn_isa_compute, mode)])
 			last = TRN_OP_NOP; /* conditional: goes on */
 		pc += words;
@@ -128,8 +72,8 @@ static int check_head(const struct look *look)
 	struct trn_isa_head head;
 
 	memcpy(&head, look->bytes, sizeof(head));
-	if (head.reserved)
-		return refuse(look, TRN_RULE_RESERVED, "reserved byte of the head is set");
+	if (head.indirect && look->op->layout != TRN_LAYOUT_COMPUTE)
+		return refuse(look, TRN_RULE_RESERVED, "index without a compute instruction");
 	if (head.flags & ~look->op->flags)
 		return refuse(look, TRN_RULE_RESERVED, "flag that the opcode does not have");
 	if (!(look->op->engines >> look->code->engine & 1))
@@ -142,8 +86,7 @@ static int check_head(const struct look *look)
 		return refuse(look, TRN_RULE_RESERVED, "increment fields without an increment");
 	if (head.wait_mode == TRN_WAIT_GE_REG && head.wait_value >= TRN_ISA_REGISTERS)
 		return refuse(look, TRN_RULE_REGISTER, "wait for a register that is not there");
-	if (head.inc_mode == TRN_INC_SUB &&
-	    (head.op == TRN_OP_DMA_COPY || head.op == TRN_OP_DMA_TRANSPOSE))
+	if (head.inc_mode == TRN_INC_SUB && look->op->kind == TRN_KIND_DMA)
 		return refuse(look, TRN_RULE_RESERVED, "a DMA cannot decrement");
 	return 0;
 }
@@ -203,14 +146,20 @@ static int check_ap(const struct look *look, const struct trn_isa_ap *ap, bool d
 	return check_extent(look, ap);
 }
 
-/* Where the slots lie in the words; a slot in a word that is not there is absent. */
-static const uint16_t slot_offset[TRN_AP_COUNT] = {
-	[TRN_AP_DST] = offsetof(struct trn_isa_compute, dst),
-	[TRN_AP_SRC0] = offsetof(struct trn_isa_compute, src0),
-	[TRN_AP_SRC1] = offsetof(struct trn_isa_compute, src1),
-	[TRN_AP_SRC2] = offsetof(struct trn_isa_compute, src2),
-	[TRN_AP_DST2] = offsetof(struct trn_isa_compute, dst2),
-};
+/* An index operand and the field that says what it is for go together. */
+static int check_indirect(const struct look *look)
+{
+	const uint8_t slot = look->bytes[offsetof(struct trn_isa_head, indirect)];
+	const uint8_t words = look->bytes[offsetof(struct trn_isa_head, words)];
+	const bool index = words == TRN_ISA_WORDS_MAX &&
+			   look->bytes[offsetof(struct trn_isa_compute, index)] != TRN_SPACE_NONE;
+
+	if (slot > TRN_AP_COUNT || (slot > 0 && !(look->op->indirect >> (slot - 1) & 1)))
+		return refuse(look, TRN_RULE_RESERVED, "no operand that an index applies to");
+	if (index != (slot > 0))
+		return refuse(look, TRN_RULE_SHAPE, "index operand and head differ");
+	return 0;
+}
 
 static int check_compute(const struct look *look, size_t size)
 {
@@ -218,27 +167,30 @@ static int check_compute(const struct look *look, size_t size)
 		struct trn_isa_ap ap = { 0 };
 		int r;
 
-		if (slot_offset[slot] + sizeof(ap) <= size)
-			memcpy(&ap, look->bytes + slot_offset[slot], sizeof(ap));
+		if (trn_isa_slot_offset[slot] + sizeof(ap) <= size)
+			memcpy(&ap, look->bytes + trn_isa_slot_offset[slot], sizeof(ap));
 		if (ap.space == TRN_SPACE_NONE) {
-			if (look->op->slots >> slot & 1)
+			if (look->op->required >> slot & 1)
 				return refuse(look, TRN_RULE_SHAPE, "operand is missing");
 			if (!all_zero((const uint8_t *)&ap, sizeof(ap)))
 				return refuse(look, TRN_RULE_RESERVED,
 					      "absent operand is not zero");
 			continue;
 		}
-		if (!((look->op->slots | look->op->maybe) >> slot & 1))
+		if (!((look->op->required | look->op->optional) >> slot & 1))
 			return refuse(look, TRN_RULE_RESERVED, "operand the opcode does not have");
 		r = check_ap(look, &ap, false);
 		if (r < 0)
 			return r;
 	}
-	if (size > offsetof(struct trn_isa_compute, reserved) &&
-	    !all_zero(look->bytes + offsetof(struct trn_isa_compute, reserved),
-		      size - offsetof(struct trn_isa_compute, reserved)))
-		return refuse(look, TRN_RULE_RESERVED, "reserved words are set");
-	return 0;
+	for (unsigned int word = 3; word <= TRN_ISA_WORDS_MAX; word++) {
+		const size_t end = (size_t)word * TRN_ISA_WORD_SIZE;
+
+		/* The last eight bytes of the third and of the fourth word. */
+		if (size >= end && !all_zero(look->bytes + end - 8, 8))
+			return refuse(look, TRN_RULE_RESERVED, "reserved words are set");
+	}
+	return check_indirect(look);
 }
 
 static bool arg_ok(const struct look *look, uint32_t arg)
@@ -306,8 +258,11 @@ static int check_dma(const struct look *look)
 		if (r < 0)
 			return r;
 	}
-	if (dma.op0 >= TRN_ISA_REGISTERS)
+	if (look->op->kind != TRN_KIND_DMA && dma.op0 >= TRN_ISA_REGISTERS)
 		return refuse(look, TRN_RULE_REGISTER, "register that is not there");
+	if (look->op->kind == TRN_KIND_DMA &&
+	    (dma.op0 > TRN_DGE_STATIC || dma.mode >= TRN_DMA_PRIORITIES))
+		return refuse(look, TRN_RULE_OPERATOR, "descriptor mode or priority");
 	if (dma.head.op != TRN_OP_REG_LOAD) {
 		r = check_mem(look, &dma.dst);
 		if (r < 0)
@@ -366,12 +321,12 @@ int trn_trnx_code_check(const struct trn_trnx_code *code, struct trn_trnx_fault 
 
 		look.pc = pc;
 		look.bytes = code->words + (size_t)pc * TRN_ISA_WORD_SIZE;
-		look.op = trn_trnx_op(look.bytes[0]);
+		look.op = trn_isa_op(look.bytes[0]);
 		words = look.bytes[offsetof(struct trn_isa_head, words)];
 		r = check_head(&look);
-		if (r == 0 && look.op->shape == TRN_TRNX_COMPUTE)
+		if (r == 0 && look.op->layout == TRN_LAYOUT_COMPUTE)
 			r = check_compute(&look, words * TRN_ISA_WORD_SIZE);
-		else if (r == 0 && look.op->shape == TRN_TRNX_DMA)
+		else if (r == 0 && look.op->layout == TRN_LAYOUT_DMA)
 			r = check_dma(&look);
 		else if (r == 0)
 			r = check_sequencer(&look);

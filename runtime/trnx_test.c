@@ -474,7 +474,7 @@ START_TEST(broken_side)
 	dma = good_gather();
 	dma.op0 = 64;
 	ck_assert_int_eq(judge(&dma, 3, TRN_ENGINE_GPSIMD, &fault), -TRN_EPROGRAM);
-	ck_assert_int_eq(fault.rule, TRN_RULE_REGISTER);
+	ck_assert_int_eq(fault.rule, TRN_RULE_OPERATOR);
 	/* A load has no destination, a store no source. */
 	dma = good_gather();
 	dma.head.flags = 0;

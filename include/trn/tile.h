@@ -24,15 +24,19 @@ struct trn_tile_op {
 	enum trn_op op;
 	enum trn_engine engine;
 	uint8_t flags, op0, op1, func, mode;
+	uint8_t indirect; /* enum trn_isa_slot + 1 of the operand that @index is for; 0: none */
 	uint32_t imm[6];
-	struct trn_isa_ap dst, src0, src1, src2, dst2; /* zero: absent */
+	struct trn_isa_ap dst, src0, src1, src2, dst2, src3, index; /* zero: absent */
 };
 
 /** struct trn_tile_dma - one DMA; @index is zero without GATHER and SCATTER */
 struct trn_tile_dma {
-	enum trn_op op;         /* DMA_COPY or DMA_TRANSPOSE */
+	enum trn_op op;         /* DMA_COPY, DMA_TRANSPOSE, DMA_ADD or SENDRECV */
 	enum trn_engine engine; /* that triggers it, and waits until it may */
 	uint8_t flags;
+	uint8_t dge;      /* enum trn_dge */
+	uint8_t priority; /* 0 to 3, 0 goes first; trn3 and later */
+	uint32_t imm;     /* sources of DMA_ADD, pipe of SENDRECV */
 	struct trn_isa_ap index;
 	struct trn_isa_mem dst, src;
 };

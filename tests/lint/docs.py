@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Holds the specifications in docs/ and the headers together: every constant of
-base/regs.h, base/ext.h, base/trnx.h and include/trn/isa.h stands in a table of one of the pages
-with the same number, every name on the pages exists, the table of generations has the
-numbers of model/gen_*.c, the table of opcodes says what model/decode.c lets through, the
+base/regs.h, base/ext.h, base/trnx.h, include/trn/isa.h and opcodes.h stands in a table of one of
+the pages with the same number, every name on the pages exists, the table of generations has the
+numbers of model/gen_*.c, the table of opcodes says what base/isa_ops.c lets through, the
 checker's rules are all listed, and the mailbox examples have the right CRC.
 
 A table row that defines a constant has its number in the first cell and its name, in
@@ -16,10 +16,12 @@ import sys
 
 import tree
 
-HEADERS = ['base/regs.h', 'base/ext.h', 'base/trnx.h', 'include/trn/isa.h']
+HEADERS = ['base/regs.h', 'base/ext.h', 'base/trnx.h', 'include/trn/isa.h',
+           'include/trn/opcodes.h']
 PAGES = ['docs/device-spec.md', 'docs/isa.md', 'docs/program-format.md']
 # Of the C code alone: ends of enumerations, the size of a text, a text.
-NOT_OF_THE_DEVICE = re.compile(r'TRN_((ENGINE|DTYPE|ACT|RULE|AP)_COUNT|REGS_NAME_MAX|TRNX_MAGIC)$')
+NOT_OF_THE_DEVICE = re.compile(
+    r'TRN_((ENGINE|DTYPE|ACT|RULE|AP)_COUNT|OP_LIMIT|REGS_NAME_MAX|TRNX_MAGIC)$')
 GENERATIONS = ['trn2', 'trn3']
 NUMBER = re.compile(r'0x[0-9a-fA-F]+|\d+')
 ROW = re.compile(r'^\|([^|]*)\|\s*`(TRN_\w+)(\([\w,]*\))?`\s*\|')
@@ -151,15 +153,10 @@ def check_names(files, pages):
 
 
 def generation(file, names):
-    """{field: value} of a table of constants; clock_mhz[TRN_ENGINE_X] as clock_mhz[X]."""
+    """{field: value} of a table of constants."""
     found = {}
-    code = file.code
-    for array, body in re.findall(r'\.(\w+) = \{([^}]*)\}', code):
-        for engine, value in re.findall(r'\[TRN_ENGINE_(\w+)\] = (\w+)', body):
-            found['%s[%s]' % (array, engine)] = evaluate(value, names)
-    for field, value in re.findall(r'^\t\.(\w+) = ([^{"]*?),', code, re.MULTILINE):
-        if field != 'features':
-            found[field] = {'true': 1, 'false': 0}.get(value, evaluate(value, names))
+    for field, value in re.findall(r'TRN_GEN_SET\((\w+), (.*?), \' *\', ', file.code):
+        found[field] = evaluate(value, names)
     return found
 
 
@@ -167,23 +164,22 @@ def check_generations(files, page):
     names = dict(constants(files), TRN_KIB=1 << 10, TRN_MIB=1 << 20, TRN_GIB=1 << 30)
     want = [generation(files['model/gen_%s.c' % gen], names) for gen in GENERATIONS]
     have, problems = {}, []
-    for match in re.finditer(r'^\| `([a-z]\w*(?:\[\w+\])?)` \| (\w+) \| (\w+) \|', page.text,
-                             re.MULTILINE):
-        have[match.group(1)] = [{'true': 1, 'false': 0}.get(v) if v in ('true', 'false')
-                                else int(v, 0) for v in match.group(2, 3)]
-    for field in sorted(set(want[0]) | set(want[1]) | set(have)):
+    number = ' \\| '.join([r'(\w+)'] * len(GENERATIONS))
+    for match in re.finditer(r'^\| `([a-z]\w*)` \| ' + number + r' \|', page.text, re.MULTILINE):
+        have[match.group(1)] = [int(v, 0) for v in match.groups()[1:]]
+    for field in sorted(set().union(*want) | set(have)):
         numbers = [table.get(field) for table in want]
         if have.get(field) != numbers:
             problems.append('%s: generation field %s is %s in the model, %s here' %
                             (page.path, field, numbers, have.get(field)))
-    return problems
+    return problems or ([] if want[0] else ['no table of constants was found'])
 
 
 def check_opcodes(files, page):
     """Engines and words of the compute opcodes, as the decoder has them."""
     letters = {'E_T': 'T', 'E_V': 'V', 'E_S': 'S', 'E_G': 'G'}
     want, have, problems = {}, {}, []
-    code = re.sub(r'\s+', ' ', files['model/decode.c'].code)
+    code = re.sub(r'\s+', ' ', files['base/isa_ops.c'].code)
     for name, engines, low, high in re.findall(
             r'\[(TRN_OP_\w+)\] = \{ " *", COMP, ([\w |]+), (\d), (\d),', code):
         want[name] = (' '.join(letters[e] for e in engines.split(' | ')), '%s..%s' % (low, high))
@@ -192,10 +188,10 @@ def check_opcodes(files, page):
         have[match.group(1)] = match.group(2, 3)
     for name in sorted(set(want) | set(have)):
         if want.get(name) != have.get(name):
-            problems.append('%s: %s is %s in model/decode.c, %s here' %
+            problems.append('%s: %s is %s in base/isa_ops.c, %s here' %
                             (page.path, name, want.get(name), have.get(name)))
     if not want:
-        problems.append('model/decode.c: no table of opcodes was found')
+        problems.append('base/isa_ops.c: no table of opcodes was found')
     return problems
 
 
@@ -248,7 +244,7 @@ MUTATIONS = [
     ('constants', r'(?m)^.*`TRN_RULE_BANK`.*\n', ''),
     ('constants', r'`TRN_CMD_FILL`', '`TRN_CMD_FULL`'),
     ('names', r'`TRN_CMD_FILL`', '`TRN_CMD_FULL`'),
-    ('generations', r'\| `clock_mhz\[VECTOR\]` \| 960', '| `clock_mhz[VECTOR]` | 961'),
+    ('generations', r'\| `clock_vector_mhz` \| 960', '| `clock_vector_mhz` | 961'),
     ('generations', r'(?m)^\| `mailbox_ns`.*\n', ''),
     ('opcodes', r'\| `TRN_OP_MATMUL` \| T ', '| `TRN_OP_MATMUL` | T V '),
     ('violations', r'`nq-overflow`', '`nq-overrun`'),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the model does for each opcode: rules of its own, effect, cost. The forms are in
+ * base/isa_ops.c. */
+#include "model/core.h"
+
+#include <stddef.h>
+
+static const struct trn_op_info ops[TRN_OP_LIMIT] = {
+	/* check, exec, cycles. Sequencer */
+	[TRN_OP_BRANCH] = { trn_check_branch, NULL, NULL },
+	[TRN_OP_REG_MOVE] = { trn_check_move, NULL, NULL },
+	[TRN_OP_REG_ALU] = { trn_check_reg_alu, NULL, NULL },
+	[TRN_OP_REG_LOAD] = { trn_check_reg_load, trn_exec_reg_load, NULL },
+	[TRN_OP_REG_STORE] = { trn_check_reg_store, trn_exec_reg_store, NULL },
+	[TRN_OP_REG_ARG] = { trn_check_reg_arg, NULL, NULL },
+	[TRN_OP_NOTIFY] = { trn_check_notify, trn_exec_notify, NULL },
+
+	/* DMA */
+	[TRN_OP_DMA_COPY] = { trn_check_dma_copy, trn_exec_dma_copy, NULL },
+	[TRN_OP_DMA_TRANSPOSE] = { trn_check_dma_transpose, trn_exec_dma_transpose, NULL },
+
+	/* tensor engine and MX */
+	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },
+	[TRN_OP_TRANSPOSE] = { trn_check_transpose, trn_exec_transpose, trn_cost_transpose },
+
+	/* elementwise, reductions, selects */
+	[TRN_OP_TENSOR_COPY] = { trn_check_same_shape, trn_exec_copy, trn_cost_copy },
+	[TRN_OP_MEMSET] = { NULL, trn_exec_memset, trn_cost_memset },
+	[TRN_OP_TENSOR_TENSOR] = { trn_check_tensor_tensor, trn_exec_tensor_tensor,
+				   trn_cost_tensor_tensor },
+	[TRN_OP_TENSOR_SCALAR] = { trn_check_tensor_scalar, trn_exec_tensor_scalar, trn_cost_copy },
+	[TRN_OP_TENSOR_REDUCE] = { trn_check_reduce, trn_exec_reduce, trn_cost_reduce },
+	[TRN_OP_ACTIVATION] = { trn_check_activation, trn_exec_activation, trn_cost_src_readout },
+	[TRN_OP_EXPONENTIAL] = { trn_check_exponential, trn_exec_exponential,
+				 trn_cost_exponential },
+	[TRN_OP_RECIPROCAL] = { trn_check_same_shape, trn_exec_reciprocal, trn_cost_reciprocal },
+	[TRN_OP_RANGE_SELECT] = { trn_check_range_select, trn_exec_range_select,
+				  trn_cost_src_readout },
+	[TRN_OP_MAX8] = { trn_check_max8, trn_exec_max8, trn_cost_src },
+	[TRN_OP_FIND_INDEX8] = { trn_check_find8, trn_exec_find8, trn_cost_src },
+
+	/* random numbers */
+
+	/* gpsimd */
+	[TRN_OP_IOTA] = { trn_check_iota, trn_exec_iota, trn_cost_dst },
+	[TRN_OP_AFFINE_SELECT] = { trn_check_affine, trn_exec_affine, trn_cost_src },
+};
+
+const struct trn_op_info *trn_op_info(uint32_t op)
+{
+	const struct trn_isa_op *form = trn_isa_op(op);
+
+	if (!form || (!ops[op].exec && form->kind != TRN_KIND_SEQ && op != TRN_OP_HALT))
+		return NULL;
+	return &ops[op];
+}
