@@ -3,30 +3,11 @@
  * effect, and the record names rule, operand, engine, opcode and place. */
 #include <string.h>
 #include "base/bits.h"
+#include "base/isa_ops.h"
 #include "base/number.h"
 #include "base/test_main.h"
 #include "model/private.h"
-#include "model/test_core.h"
-#include "model/test_shapes.h"
-
-#define NONE 0xffu
-
-/* ---- one case: a change and what it must lead to ---- */
-
-struct broken {
-	const char *what;
-	enum trn_test_shape shape;
-	void (*change)(union trn_test_inst *i);
-	enum trn_ext_rule rule;
-	uint32_t operand;
-	bool trn3; /* else trn2 */
-};
-
-#define CHANGE(name, ...)                        \
-	static void name(union trn_test_inst *i) \
-	{                                        \
-		__VA_ARGS__;                     \
-	}
+#include "model/test_rules.h"
 
 CHANGE(as_it_is, (void)i)
 CHANGE(op_gap, i->c.head.op = 0x7f)
@@ -231,16 +212,7 @@ CHANGE(branch_mode, i->c.mode = TRN_ALU_ADD)
 CHANGE(arg_index, i->c.imm[0] = 2)
 CHANGE(arg_part, i->c.imm[1] = 4)
 
-#define BREAK(shape, change, rule, operand)                             \
-	{                                                               \
-#shape " " #change, shape, change, rule, operand, false \
-	}
-#define BREAK3(shape, change, rule, operand)                           \
-	{                                                              \
-#shape " " #change, shape, change, rule, operand, true \
-	}
-
-static const struct broken cases[] = {
+static const struct trn_test_broken cases[] = {
 	BREAK(TRN_SHAPE_NOP, op_gap, TRN_RULE_OPCODE, NONE),
 	BREAK(TRN_SHAPE_NOP, op_zero, TRN_RULE_OPCODE, NONE),
 	BREAK(TRN_SHAPE_NOP, op_max, TRN_RULE_OPCODE, NONE),
@@ -445,12 +417,6 @@ static const struct broken cases[] = {
 	BREAK(TRN_SHAPE_NOTIFY, reg_b_64, TRN_RULE_REGISTER, NONE),
 };
 
-static void two_args(struct trn_test_core *tc)
-{
-	trn_test_arg(tc, TRN_TEST_HOST(TRN_TEST_IOVA_DATA), 65536);
-	trn_test_arg(tc, 7, 0); /* a number */
-}
-
 /* What the cases break is right as it stands. */
 START_TEST(shapes_run)
 {
@@ -461,7 +427,7 @@ START_TEST(shapes_run)
 	for (enum trn_test_shape shape = 0; shape < TRN_SHAPE_COUNT; shape++) {
 		trn_test_shape_make(&i, shape);
 		trn_test_clear(&tc);
-		two_args(&tc);
+		trn_test_rule_args(&tc);
 		if (shape == TRN_SHAPE_BRANCH)
 			i.c.imm[1] = 1; /* on to the HALT */
 		trn_test_shape_emit(&tc, shape, &i, trn_test_shapes[shape].words);
@@ -474,55 +440,7 @@ END_TEST
 
 START_TEST(each_rule_traps_with_its_record)
 {
-	const struct broken *broken = &cases[_i];
-	struct trn_test_core tc;
-	struct trn_core *core;
-	uint64_t before;
-	union trn_test_inst i;
-
-	trn_test_core_open(&tc, broken->trn3 ? "trn3" : "trn2");
-	trn_test_shape_make(&i, broken->shape);
-	broken->change(&i);
-	two_args(&tc);
-	/* Two instructions before it, so that the place is not 0. */
-	(void)trn_test_emit(&tc, trn_test_shapes[broken->shape].engine, TRN_OP_NOP, 1);
-	(void)trn_test_emit(&tc, trn_test_shapes[broken->shape].engine, TRN_OP_NOP, 1);
-	trn_test_shape_emit(&tc, broken->shape, &i, trn_test_shapes[broken->shape].words);
-	(void)trn_chip_core(tc.host.chip, 0);
-	core = tc.host.chip->core[0];
-	before = trn_core_hash(core, 0);
-	ck_assert_msg(trn_test_launch(&tc) == TRN_EXT_ERR_INSTRUCTION, "%s: error %u", broken->what,
-		      tc.status->error);
-	ck_assert_msg(tc.status->rule == broken->rule, "%s: rule %u", broken->what,
-		      tc.status->rule);
-	ck_assert_msg(tc.status->operand == broken->operand, "%s: operand %u", broken->what,
-		      tc.status->operand);
-	ck_assert_uint_eq(tc.status->engine, trn_test_shapes[broken->shape].engine);
-	ck_assert_uint_eq(tc.status->pc, 2);
-	ck_assert_uint_eq(tc.status->opcode, i.c.head.op);
-	ck_assert_uint_eq(tc.status->state, TRN_QUEUE_ERROR);
-	ck_assert_uint_eq(tc.status->tag, 0x1234);
-	ck_assert_uint_eq(tc.status->core, 0);
-	ck_assert_uint_eq(tc.status->head, 0);
-	/* The core page says the same. */
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_CORE(0) + TRN_EXT_CORE_STATE),
-			  TRN_CORE_FAULTED);
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_CORE(0) + TRN_EXT_CORE_ERR_RULE),
-			  broken->rule);
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_CORE(0) + TRN_EXT_CORE_ERR_PC), 2);
-	ck_assert_uint_eq(
-		trn_test_ext_rd(&tc,
-				TRN_EXT_CORE(0) +
-					TRN_EXT_CORE_STATUS(trn_test_shapes[broken->shape].engine)),
-		TRN_ENGINE_FAULTED);
-	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_CORE_ERROR], 1);
-	/* No effect: memories and semaphores are as before, and a reset brings it back. */
-	trn_core_reset(core);
-	ck_assert_uint_eq(trn_core_hash(core, 0), before);
-	trn_test_recover(&tc);
-	(void)trn_test_emit(&tc, TRN_ENGINE_SYNC, TRN_OP_NOP, 1);
-	ck_assert_uint_eq(trn_test_launch(&tc), 0);
-	trn_test_core_close(&tc);
+	trn_test_broken_run(&cases[_i]);
 }
 END_TEST
 
@@ -531,13 +449,15 @@ START_TEST(wrong_engine)
 	struct trn_test_core tc;
 
 	trn_test_core_open(&tc, "trn3");
-	for (enum trn_test_shape shape = 0; shape < TRN_SHAPE_LOAD; shape++) {
+	for (enum trn_test_shape shape = 0; shape < TRN_SHAPE_COUNT; shape++) {
+		const struct trn_test_shape_info *info = &trn_test_shapes[shape];
 		union trn_test_inst i;
-		struct trn_isa_compute *c;
 
+		if (trn_isa_op(info->op)->layout != TRN_LAYOUT_COMPUTE)
+			continue;
 		trn_test_shape_make(&i, shape);
-		c = trn_test_emit(&tc, TRN_ENGINE_SYNC, trn_test_shapes[shape].op, 3);
-		memcpy(c, &i, 3 * TRN_ISA_WORD_SIZE);
+		memcpy(trn_test_emit(&tc, TRN_ENGINE_SYNC, info->op, info->words), &i,
+		       info->words * TRN_ISA_WORD_SIZE);
 		ck_assert_uint_eq(trn_test_launch(&tc), TRN_EXT_ERR_INSTRUCTION);
 		ck_assert_uint_eq(tc.status->rule, TRN_RULE_ENGINE);
 		ck_assert_uint_eq(tc.status->engine, TRN_ENGINE_SYNC);
@@ -737,7 +657,7 @@ START_TEST(random_damage)
 			bytes[16 + trn_test_below(&tc, words * 64u - 16)] =
 				(uint8_t)(1u << trn_test_below(&tc, 8));
 		}
-		two_args(&tc);
+		trn_test_rule_args(&tc);
 		trn_test_shape_emit(&tc, shape, &i, words);
 		ends[trn_test_launch(&tc) != 0]++;
 		if (tc.status->error == 0)

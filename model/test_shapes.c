@@ -3,6 +3,7 @@
 #include "model/test_shapes.h"
 
 #include <string.h>
+#include "base/isa_ops.h"
 
 const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_COPY] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_COPY, 3 },
@@ -118,12 +119,15 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 
 void trn_test_shape_make(union trn_test_inst *i, enum trn_test_shape shape)
 {
+	uint8_t layout;
+
 	memset(i, 0, sizeof(*i));
 	i->c.head.op = (uint8_t)trn_test_shapes[shape].op;
 	i->c.head.words = trn_test_shapes[shape].words;
-	if (shape >= TRN_SHAPE_LOAD && shape <= TRN_SHAPE_REG_STORE)
+	layout = trn_isa_op(trn_test_shapes[shape].op)->layout;
+	if (layout == TRN_LAYOUT_DMA)
 		make_dma(i, shape);
-	else if (shape < TRN_SHAPE_LOAD)
+	else if (layout == TRN_LAYOUT_COMPUTE)
 		make_compute(i, shape);
 }
 
