@@ -419,6 +419,7 @@ static int mock_make_model(struct mock *mock, const struct mock_params *params, 
 		.pci_revision = (uint32_t)params->revision,
 		.routing_id = (uint32_t)params->routing,
 		.serial = params->serial,
+		.timing_only = params->timing_only != 0,
 	};
 	const char *field = NULL;
 	int r;

@@ -47,7 +47,7 @@ struct mock {
 /* The URI, checked. */
 struct mock_params {
 	const struct trn_gen *gen;
-	uint64_t seed, threads, hbm, api, extension, bar4, revision, routing, serial;
+	uint64_t seed, threads, hbm, api, extension, bar4, revision, routing, serial, timing_only;
 	const char *faults[MOCK_FAULTS];
 	size_t fault_count;
 	char fault_text[1024]; /* what faults point into */

@@ -59,7 +59,7 @@ static const struct {
 	{ "mock:trn4", -ENOTSUP, "later version" },
 	{ "mock:trn4-ultraserver", -ENOTSUP, "later version" },
 	{ "mock:trn3?colour=blue", -EINVAL, "unknown parameter 'colour'" },
-	{ "mock:trn3?timing-only=1", -ENOTSUP, "later version" },
+	{ "mock:trn3?timing-only=2", -EINVAL, "0 or 1" },
 	{ "mock:trn3?threads=2", -EINVAL, "threads=2" },
 	{ "mock:trn3?threads=", -EINVAL, "0 or 1 is wanted" },
 	{ "mock:trn3?threads=yes", -EINVAL, "threads=yes" },

@@ -36,6 +36,7 @@ static const struct param params_known[] = {
 	{ "revision", AT(revision), 0, 255, "0 to 255", false },
 	{ "routing", AT(routing), 0, 63, "0 to 63", false },
 	{ "serial", AT(serial), 0, UINT64_MAX, "a number", false },
+	{ "timing-only", AT(timing_only), 0, 1, "0 or 1", false },
 };
 
 static int take_pod(const char *path, struct mock_params *params, char *why, size_t why_size)
@@ -131,13 +132,9 @@ static int take_param(const struct trn_uri_param *from, struct mock_params *para
 		if (strcmp(params_known[i].key, from->key) == 0)
 			return take_number(from, &params_known[i], params, why, why_size);
 	}
-	if (strcmp(from->key, "timing-only") == 0) {
-		snprintf(why, why_size, "timing-only= comes in a later version");
-		return -ENOTSUP;
-	}
 	snprintf(why, why_size,
 		 "unknown parameter '%.32s'; seed threads hbm fault api extension "
-		 "bar4 revision routing serial exist",
+		 "bar4 revision routing serial timing-only exist",
 		 from->key);
 	return -EINVAL;
 }

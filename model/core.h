@@ -228,6 +228,11 @@ uint32_t trn_rows_block(const struct trn_view *view);
 
 /* exec.c: the whole effect of a compute instruction, PSUM rules included. */
 int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+/* shadow.c: the same in timing-only mode; and whether a DMA moves its bytes in this mode. */
+int trn_shadow_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+bool trn_shadow_moves(const struct trn_core *core, const struct trn_inst *inst);
+/* exec_tensor.c: activity counters of a tensor instruction. */
+void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst);
 int trn_dma_refuse(struct trn_core_error *error, uint32_t operand, uint64_t address);
 
 /* exec_vector.c: joins a row's reduction to a lane's accumulator as the instruction says;

@@ -8,6 +8,10 @@ int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	const bool tensor = inst->engine == TRN_ENGINE_TENSOR;
 	int r;
 
+	if (tensor)
+		trn_tensor_count(core, inst);
+	if (core->chip->model->config.timing_only)
+		return trn_shadow_effect(core, inst, error);
 	for (uint32_t s = TRN_AP_SRC0; s <= TRN_AP_SRC2; s++) {
 		if ((inst->live >> s & 1) && inst->view[s].space == TRN_SPACE_PSUM &&
 		    !trn_psum_readable(core, &inst->view[s], false))

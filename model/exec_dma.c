@@ -246,8 +246,8 @@ static int copy_plain(struct trn_core *core, struct trn_inst *inst, bool flip,
 
 	if (r > 0)
 		r = side_allowed(core, inst, from, TRN_AP_SRC0, error);
-	if (r <= 0)
-		return r;
+	if (r <= 0 || !trn_shadow_moves(core, inst))
+		return r < 0 ? r : 0;
 	nest_init(&dst, core, to, 0);
 	nest_init(&src, core, from, 0);
 	if (flip)
@@ -338,7 +338,7 @@ static int copy_indexed(struct trn_core *core, struct trn_inst *inst, struct trn
 		return r;
 	indexed_init(&ix, inst);
 	r = index_check(core, inst, &ix, error);
-	if (r < 0)
+	if (r < 0 || !trn_shadow_moves(core, inst))
 		return r;
 	nest_init(&straight, core, other, 0);
 	nest_collapse(&straight);

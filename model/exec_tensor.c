@@ -84,16 +84,21 @@ static void matmul_tile(struct trn_core *core, const struct trn_inst *inst, stru
 }
 
 /* Activity in cycles, by the groups of 32 rows that the operands use. */
-static void count_activity(struct trn_core *core, const struct trn_inst *inst)
+void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const uint32_t rows = inst->head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
 	const uint32_t first = still->start / 32;
 	const uint32_t last = (still->start + still->partitions - 1) / 32;
 
 	for (uint32_t row = first; row <= last; row++) {
 		core->pe_busy[row] += inst->cycles;
-		core->pe_fast[row] += (inst->view[TRN_AP_DST].partitions + 3) / 4;
+		core->pe_fast[row] += (dst->partitions + 3) / 4;
 	}
+	if (inst->head.op == TRN_OP_MATMUL)
+		core->chip->counters.matmul_macs +=
+			(uint64_t)dst->partitions * dst->count * still->partitions * rows;
 }
 
 /* The bits of one moving row each: that of the last stationary row with a value that is
@@ -134,8 +139,6 @@ int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	};
 
 	(void)error;
-	count_activity(core, inst);
-	core->chip->counters.matmul_macs += (uint64_t)tile.m * tile.k * n;
 	if (inst->head.flags & TRN_MATMUL_TRANSPOSE) {
 		matmul_pass(core, inst);
 		return 0;
@@ -169,8 +172,6 @@ int trn_exec_transpose(struct trn_core *core, struct trn_inst *inst, struct trn_
 	uint8_t *flipped = (uint8_t *)core->scratch->a;
 
 	(void)error;
-	if (inst->engine == TRN_ENGINE_TENSOR)
-		count_activity(core, inst);
 	trn_rows_gather(src, 0, src->partitions, core->scratch->raw);
 	flip(flipped, core->scratch->raw, src->partitions, src->count, src->esize, dst->esize);
 	trn_rows_scatter(dst, 0, dst->partitions, flipped);

@@ -44,9 +44,19 @@ void trn_test_queue_open(struct trn_test_core *tc, uint32_t queue, uint32_t wind
 
 void trn_test_core_open(struct trn_test_core *tc, const char *gen)
 {
+	trn_test_core_init(tc, gen);
+	trn_test_core_start(tc);
+}
+
+void trn_test_core_init(struct trn_test_core *tc, const char *gen)
+{
 	memset(tc, 0, sizeof(*tc));
 	trn_prng_seed(&tc->prng, trn_test_seed());
 	trn_test_host_init(&tc->host, gen);
+}
+
+void trn_test_core_start(struct trn_test_core *tc)
+{
 	trn_test_host_open(&tc->host);
 	tc->ring = trn_test_host_map(&tc->host, TRN_TEST_IOVA_RING,
 				     TRN_TEST_RING * sizeof(struct trn_ext_cmd));

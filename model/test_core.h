@@ -35,6 +35,9 @@ struct trn_test_core {
 
 /* Model open, queue 0 enabled, stream memory mapped. gen: "trn2", "trn3". */
 void trn_test_core_open(struct trn_test_core *tc, const char *gen);
+/* The two halves of it: host.config may be changed between them. */
+void trn_test_core_init(struct trn_test_core *tc, const char *gen);
+void trn_test_core_start(struct trn_test_core *tc);
 void trn_test_core_close(struct trn_test_core *tc);
 /* A queue by number, for tests of several; ring and status at an offset of 64 KiB * q. */
 void trn_test_queue_open(struct trn_test_core *tc, uint32_t queue, uint32_t window);
