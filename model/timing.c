@@ -161,6 +161,11 @@ static bool act_needs_table(uint32_t func)
 	       func != TRN_ACT_SIGN && func != TRN_ACT_ABS;
 }
 
+static bool is_activation(uint32_t op)
+{
+	return op == TRN_OP_ACTIVATION || op == TRN_OP_ACTIVATE2;
+}
+
 static uint64_t compute_stride_factor(const struct trn_inst *inst)
 {
 	for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
@@ -197,7 +202,7 @@ struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_i
 		cost.result_ps +=
 			trn_cycles_ps(gen, engine->index,
 				      inst->view[TRN_AP_DST].partitions / WEIGHT_COLUMNS_PER_CYCLE);
-	if (inst->head.op == TRN_OP_ACTIVATION && act_needs_table(inst->func) &&
+	if (is_activation(inst->head.op) && act_needs_table(inst->func) &&
 	    engine->act_table != inst->func + 1u) {
 		engine->act_table = (uint8_t)(inst->func + 1u);
 		cost.busy_ps += gen->act_table_ns * TRN_PS_PER_NS;
