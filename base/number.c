@@ -257,6 +257,11 @@ static const struct format formats[TRN_DTYPE_COUNT] = {
 	FORMAT(F8E4M3FN, "f8e4m3fn", e4m3fn, 1),
 	FORMAT(F8E5M2, "f8e5m2", e5m2, 1),
 	FORMAT(F8E3M4, "f8e3m4", e3m4, 1),
+	/* No arithmetic: they are unpacked with their scales. */
+	[TRN_DTYPE_F8E5M2_X4] = { "f8e5m2_x4", 4, { NULL, NULL }, { NULL, NULL } },
+	[TRN_DTYPE_F8E4M3FN_X4] = { "f8e4m3fn_x4", 4, { NULL, NULL }, { NULL, NULL } },
+	[TRN_DTYPE_F4E2M1_X4] = { "f4e2m1_x4", 2, { NULL, NULL }, { NULL, NULL } },
+	[TRN_DTYPE_F8E8M0] = { "f8e8m0", 1, { NULL, NULL }, { NULL, NULL } },
 };
 
 static const struct rows *rows_of(const struct format *format)
@@ -351,4 +356,187 @@ void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t c
 
 	if (rows->from)
 		rows->from(dst, src, count);
+}
+
+bool trn_dtype_is_mx(enum trn_dtype type)
+{
+	return type >= TRN_DTYPE_F8E5M2_X4 && type <= TRN_DTYPE_F8E8M0;
+}
+
+/* ---- MX ---- */
+
+float trn_e8m0_to_f32(uint8_t v)
+{
+	/* 2^-127 is a subnormal, 0xff the NaN. */
+	if (v == 0)
+		return f32_from(1u << (F32_MANTISSA - 1));
+	return v == 0xff ? f32_from(F32_INF | F32_QUIET) : f32_from((uint32_t)v << F32_MANTISSA);
+}
+
+/* 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives. */
+static ALWAYS_INLINE float e2m1_to_f32(uint32_t v)
+{
+	const uint32_t abs = v & 7;
+	const uint32_t normal = (abs << (F32_MANTISSA - 1)) + ((F32_BIAS - 1) << F32_MANTISSA);
+	const uint32_t tiny = abs == 0 ? 0 : (F32_BIAS - 1) << F32_MANTISSA;
+
+	return f32_from((v & 8) << 28 | (abs < 2 ? tiny : normal));
+}
+
+/* Nearest, ties to the even code, at most 6; NaN gives 0. */
+static ALWAYS_INLINE uint32_t e2m1_from_f32(float v)
+{
+	const float abs = f32_from(f32_bits(v) & F32_ABS);
+	uint32_t code = 0;
+
+	/* The ties between codes; at each the even code of the two wins. */
+	code += abs > 0.25f;
+	code += abs >= 0.75f;
+	code += abs > 1.25f;
+	code += abs >= 1.75f;
+	code += abs > 2.5f;
+	code += abs >= 3.5f;
+	code += abs > 5.0f;
+	return code | (abs == abs ? f32_bits(v) >> 31 << 3 : 0);
+}
+
+#define E5M2_TO(v) narrow_to_f32(v, NARROW_E5M2)
+#define E4M3FN_TO(v) narrow_to_f32(v, NARROW_E4M3FN)
+
+/* Number j of element i, times scale i, is dst[j * ld + i]. */
+#define DEFINE_MX(target, name, container, bits, to)                                               \
+	target static void name(float *dst, size_t ld, const unsigned char *src,                   \
+				const float *scale, size_t count)                                  \
+	{                                                                                          \
+		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++) {                                    \
+			for (size_t i = 0; i < count; i++) {                                       \
+				container e;                                                       \
+                                                                                                   \
+				memcpy(&e, src + i * sizeof(e), sizeof(e));                        \
+				dst[j * ld + i] =                                                  \
+					to((uint32_t)(e >> (j * (bits))) & ((1u << (bits)) - 1)) * \
+					scale[i];                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+DEFINE_MX(, e5m2_x4_row, uint32_t, 8, E5M2_TO)
+DEFINE_MX(, e4m3fn_x4_row, uint32_t, 8, E4M3FN_TO)
+DEFINE_MX(, e2m1_x4_row, uint16_t, 4, e2m1_to_f32)
+
+typedef void mx_unpack_fn(float *dst, size_t ld, const unsigned char *src, const float *scale,
+			  size_t count);
+
+static mx_unpack_fn *const mx_rows[] = { e5m2_x4_row, e4m3fn_x4_row, e2m1_x4_row };
+
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2")))
+DEFINE_MX(AVX2, e5m2_x4_wide, uint32_t, 8, E5M2_TO)
+DEFINE_MX(AVX2, e4m3fn_x4_wide, uint32_t, 8, E4M3FN_TO)
+DEFINE_MX(AVX2, e2m1_x4_wide, uint16_t, 4, e2m1_to_f32)
+
+static mx_unpack_fn *const mx_wide[] = { e5m2_x4_wide, e4m3fn_x4_wide, e2m1_x4_wide };
+#endif
+
+void trn_mx_unpack(float *dst, size_t ld, const void *src, enum trn_dtype type, const float *scale,
+		   size_t count)
+{
+	mx_unpack_fn *const *table = mx_rows;
+
+	if (type < TRN_DTYPE_F8E5M2_X4 || type > TRN_DTYPE_F4E2M1_X4)
+		return;
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		table = mx_wide;
+#endif
+	table[type - TRN_DTYPE_F8E5M2_X4](dst, ld, src, scale, count);
+}
+
+void trn_mx_pack(void *dst, const float *src, enum trn_dtype type, size_t count)
+{
+	unsigned char *out = dst;
+
+	if (type == TRN_DTYPE_F8E5M2_X4)
+		trn_row_from_f32(dst, src, TRN_DTYPE_F8E5M2, count * TRN_MX_NUMBERS);
+	else if (type == TRN_DTYPE_F8E4M3FN_X4)
+		trn_row_from_f32(dst, src, TRN_DTYPE_F8E4M3FN, count * TRN_MX_NUMBERS);
+	else if (type == TRN_DTYPE_F4E2M1_X4)
+		for (size_t i = 0; i < count * 2; i++)
+			out[i] = (unsigned char)(e2m1_from_f32(src[2 * i]) |
+						 e2m1_from_f32(src[2 * i + 1]) << 4);
+}
+
+/* ---- stochastic rounding ---- */
+
+uint32_t trn_rounding_next(uint32_t *state)
+{
+	uint32_t x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	*state = x;
+	return x;
+}
+
+/* The magnitude is cut to the format's last place, then one is added when the random number
+ * is below what was cut off, as a fraction of 2^32 of that place. */
+static uint32_t narrow_stochastic(float v, struct narrow f, uint32_t random)
+{
+	const uint32_t rebias = F32_BIAS - ((1u << (f.exponent - 1)) - 1);
+	const uint32_t all_ones = (1u << (f.exponent + f.mantissa)) - 1;
+	const uint32_t inf = f.finite ? all_ones : all_ones - ((1u << f.mantissa) - 1);
+	const uint32_t abs = f32_bits(v) & F32_ABS;
+	const uint32_t field = abs >> F32_MANTISSA;
+	const uint32_t e = field == 0 ? 1 : field;
+	const uint32_t fraction = abs & ((1u << F32_MANTISSA) - 1);
+	uint32_t shift = F32_MANTISSA - f.mantissa;
+	uint32_t whole = abs - (rebias << F32_MANTISSA);
+	uint64_t cut;
+	uint32_t code;
+
+	if (e <= rebias) { /* a subnormal of the format */
+		shift += rebias + 1 - e;
+		whole = fraction | (field == 0 ? 0 : 1u << F32_MANTISSA);
+	}
+	code = shift < 32 ? whole >> shift : 0;
+	cut = shift < 32 ? whole & ((1u << shift) - 1) : whole;
+	cut = shift <= 32 ? cut << (32 - shift) : shift < 64 ? cut >> (shift - 32) : 0;
+	code += random < cut;
+	code = code > inf ? inf : code;
+	return code | (f32_bits(v) >> 31) << (f.exponent + f.mantissa);
+}
+
+void trn_row_from_f32_stochastic(void *dst, const float *src, enum trn_dtype type, size_t count,
+				 uint32_t *state)
+{
+	static const struct narrow narrow[] = {
+		[TRN_DTYPE_TF32] = { 8, F32_MANTISSA - TF32_DROP, false },
+		[TRN_DTYPE_BF16] = { 8, 7, false },
+		[TRN_DTYPE_F16] = { 5, 10, false },
+		[TRN_DTYPE_F8E4M3] = { 4, 3, false },
+		[TRN_DTYPE_F8E4M3FN] = { 4, 3, true },
+		[TRN_DTYPE_F8E5M2] = { 5, 2, false },
+		[TRN_DTYPE_F8E3M4] = { 3, 4, false },
+	};
+	const size_t size = trn_dtype_size(type);
+	unsigned char *out = dst;
+
+	if (type < TRN_DTYPE_TF32 || type > TRN_DTYPE_F8E3M4) {
+		trn_row_from_f32(dst, src, type, count);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t random = trn_rounding_next(state);
+		uint32_t code;
+
+		if ((f32_bits(src[i]) & F32_ABS) >= F32_INF) { /* infinity, NaN */
+			trn_store_f32(out + i * size, type, src[i]);
+			continue;
+		}
+		code = narrow_stochastic(src[i], narrow[type], random);
+		if (type == TRN_DTYPE_TF32)
+			code <<= TF32_DROP;
+		memcpy(out + i * size, &code, size); /* little endian */
+	}
 }

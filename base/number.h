@@ -7,6 +7,7 @@
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <trn/isa.h> /* enum trn_dtype */
@@ -31,5 +32,23 @@ void trn_store_f32(void *p, enum trn_dtype type, float v);
  * as zeros and stores nothing, here and above. */
 void trn_row_to_f32(float *dst, const void *src, enum trn_dtype type, size_t count);
 void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t count);
+
+/* The formats of MX: four numbers in an element, and scales. They have a size and a name, the
+ * functions above take them for what is no dtype. */
+#define TRN_MX_NUMBERS 4u
+bool trn_dtype_is_mx(enum trn_dtype type);
+float trn_e8m0_to_f32(uint8_t v);
+/* count packed elements: number j of element i times scale[i] becomes dst[j * ld + i]. */
+void trn_mx_unpack(float *dst, size_t ld, const void *src, enum trn_dtype type, const float *scale,
+		   size_t count);
+/* count elements from four numbers each, one after the other. F4E2M1_X4 stops at 6, NaN gives 0. */
+void trn_mx_pack(void *dst, const float *src, enum trn_dtype type, size_t count);
+
+/* Stochastic rounding, docs/isa.md section 3: one step of the generator, and a row for which
+ * it makes one number for each element. Formats that are not narrower than FP32, and integers,
+ * draw none. */
+uint32_t trn_rounding_next(uint32_t *state);
+void trn_row_from_f32_stochastic(void *dst, const float *src, enum trn_dtype type, size_t count,
+				 uint32_t *state);
 
 #endif /* BASE_NUMBER_H */

@@ -86,6 +86,8 @@ struct trn_op_info {
 	int (*exec)(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
 	/* Cycles of its engine, before strides, starts and floors; NULL where kind says it all. */
 	uint64_t (*cycles)(const struct trn_gen *gen, const struct trn_inst *inst);
+	uint8_t mx;   /* bit per slot that may hold an x4 format or F8E8M0 */
+	bool mx_move; /* such a DST takes the bits of SRC0, of the same format, or the constant 0 */
 };
 
 struct trn_core_engine {

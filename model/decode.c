@@ -153,7 +153,38 @@ static bool dtype_ok(const struct trn_gen *gen, uint32_t dtype)
 {
 	if (dtype == TRN_DTYPE_F8E4M3FN && !(gen->features & TRN_FEATURE_E4M3FN))
 		return false;
-	return dtype > TRN_DTYPE_NONE && dtype < TRN_DTYPE_F8E5M2_X4;
+	if (trn_dtype_is_mx(dtype) && !(gen->features & TRN_FEATURE_MX))
+		return false;
+	return dtype > TRN_DTYPE_NONE && dtype < TRN_DTYPE_COUNT;
+}
+
+/* Formats without arithmetic: only in the places that the table names, and where they are
+ * moved, to their own kind. A constant can only be 0. */
+static int mx_check(const struct trn_inst *inst, struct trn_core_error *error)
+{
+	const bool dma = inst->form->layout == TRN_LAYOUT_DMA;
+	const uint32_t live = dma ? TRN_SLOT(DST) | TRN_SLOT(SRC0) : inst->live;
+	uint32_t dst, src;
+
+	for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
+		uint32_t dtype = inst->view[s].dtype;
+
+		if (dma && s <= TRN_AP_SRC0)
+			dtype = s == TRN_AP_DST ? inst->dst.dtype : inst->src.dtype;
+		if ((live >> s & 1) && trn_dtype_is_mx(dtype) && !(inst->info->mx >> s & 1))
+			return trn_inst_refuse(error, s, TRN_RULE_DTYPE);
+	}
+	if (!inst->info->mx_move)
+		return 0;
+	dst = dma ? inst->dst.dtype : inst->view[TRN_AP_DST].dtype;
+	src = dma ? inst->src.dtype : inst->view[TRN_AP_SRC0].dtype;
+	if (!(live & TRN_SLOT(SRC0)))
+		return trn_dtype_is_mx(dst) && inst->imm[0] != 0 ?
+			       trn_inst_refuse(error, TRN_AP_DST, TRN_RULE_DTYPE) :
+			       0;
+	return (trn_dtype_is_mx(dst) || trn_dtype_is_mx(src)) && dst != src ?
+		       trn_inst_refuse(error, TRN_AP_DST, TRN_RULE_DTYPE) :
+		       0;
 }
 
 static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const struct trn_isa_ap *ap,
@@ -477,10 +508,13 @@ int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 	r = common_decode(&words, inst, error);
 	if (r < 0)
 		return r;
+	inst->dst.dtype = inst->src.dtype = TRN_DTYPE_NONE;
 	if (form->layout == TRN_LAYOUT_DMA)
 		r = dma_decode(engine, &words, inst, error);
 	else
 		r = compute_decode(engine, &words, inst, error);
+	if (r == 0)
+		r = mx_check(inst, error);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < TRN_ARRAY_LEN(inst->imm); i++) {

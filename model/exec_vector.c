@@ -52,7 +52,7 @@ int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	uint8_t *raw = core->scratch->raw;
-	uint8_t pattern[4];
+	uint8_t pattern[4] = { 0 }; /* the constant of the MX formats */
 
 	(void)error;
 	if (dst->dtype >= TRN_DTYPE_F32) {

@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 
+/* Moves of bits: every format, the packed ones too. */
+#define MX_MOVE (TRN_SLOT(DST) | TRN_SLOT(SRC0)), true
+
 static const struct trn_op_info ops[TRN_OP_LIMIT] = {
-	/* check, exec, cycles. Sequencer */
+	/* check, exec, cycles, MX formats. Sequencer */
 	[TRN_OP_BRANCH] = { trn_check_branch, NULL, NULL },
 	[TRN_OP_REG_MOVE] = { trn_check_move, NULL, NULL },
 	[TRN_OP_REG_ALU] = { trn_check_reg_alu, NULL, NULL },
@@ -16,16 +19,17 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_NOTIFY] = { trn_check_notify, trn_exec_notify, NULL },
 
 	/* DMA */
-	[TRN_OP_DMA_COPY] = { trn_check_dma_copy, trn_exec_dma_copy, NULL },
+	[TRN_OP_DMA_COPY] = { trn_check_dma_copy, trn_exec_dma_copy, NULL, MX_MOVE },
 	[TRN_OP_DMA_TRANSPOSE] = { trn_check_dma_transpose, trn_exec_dma_transpose, NULL },
 
 	/* tensor engine and MX */
 	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },
-	[TRN_OP_TRANSPOSE] = { trn_check_transpose, trn_exec_transpose, trn_cost_transpose },
+	[TRN_OP_TRANSPOSE] = { trn_check_transpose, trn_exec_transpose, trn_cost_transpose,
+			       MX_MOVE },
 
 	/* elementwise, reductions, selects */
-	[TRN_OP_TENSOR_COPY] = { trn_check_same_shape, trn_exec_copy, trn_cost_copy },
-	[TRN_OP_MEMSET] = { NULL, trn_exec_memset, trn_cost_memset },
+	[TRN_OP_TENSOR_COPY] = { trn_check_same_shape, trn_exec_copy, trn_cost_copy, MX_MOVE },
+	[TRN_OP_MEMSET] = { NULL, trn_exec_memset, trn_cost_memset, MX_MOVE },
 	[TRN_OP_TENSOR_TENSOR] = { trn_check_tensor_tensor, trn_exec_tensor_tensor,
 				   trn_cost_tensor_tensor },
 	[TRN_OP_TENSOR_SCALAR] = { trn_check_tensor_scalar, trn_exec_tensor_scalar, trn_cost_copy },
