@@ -11,6 +11,7 @@
 #define TRN_PCI_DEVICE_TRN2 0x7364u
 #define TRN_PCI_DEVICE_TRN3 0x7564u
 #define TRN_PCI_DEVICE_TRN3_ALT 0x7565u
+#define TRN_PCI_DEVICE_TRN4 0x7f04u /* ours: the vendor has published none */
 #define TRN_PCI_REVISION_EMULATOR 240u
 #define TRN_PCI_REVISION_QEMU 255u
 

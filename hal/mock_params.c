@@ -11,8 +11,7 @@
 
 /* Pods of the design that later versions open. */
 static const char *const later_pods[] = {
-	"trn4",      "trn2-48xl",        "trn2-ultraserver",
-	"trn3-gen1", "trn3-ultraserver", "trn4-ultraserver",
+	"trn2-48xl", "trn2-ultraserver", "trn3-gen1", "trn3-ultraserver", "trn4-ultraserver",
 };
 
 struct param {
@@ -39,14 +38,29 @@ static const struct param params_known[] = {
 	{ "timing-only", AT(timing_only), 0, 1, "0 or 1", false },
 };
 
+/* "mock:trn2 mock:trn3 ...": what there is, for messages. */
+static const char *pods_text(char *buf, size_t size)
+{
+	const struct trn_gen *gen;
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned int i = 0; (gen = trn_gen_at(i)) && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%smock:%s", i ? " " : "",
+					 gen->name);
+	return buf;
+}
+
 static int take_pod(const char *path, struct mock_params *params, char *why, size_t why_size)
 {
 	char name[32];
+	char pods[96];
 	const char *slash = strchr(path, '/');
 	size_t length = slash ? (size_t)(slash - path) : strlen(path);
 
 	if (length == 0 || length >= sizeof(name)) {
-		snprintf(why, why_size, "mock: needs a pod: mock:trn2 or mock:trn3");
+		snprintf(why, why_size, "mock: needs a pod; %s exist",
+			 pods_text(pods, sizeof(pods)));
 		return -EINVAL;
 	}
 	memcpy(name, path, length);
@@ -54,15 +68,14 @@ static int take_pod(const char *path, struct mock_params *params, char *why, siz
 	for (size_t i = 0; i < TRN_ARRAY_LEN(later_pods); i++) {
 		if (strcmp(later_pods[i], name) != 0)
 			continue;
-		snprintf(why, why_size,
-			 "mock:%s comes in a later version; mock:trn2 and mock:trn3 "
-			 "exist",
-			 name);
+		snprintf(why, why_size, "mock:%s comes in a later version; %s exist", name,
+			 pods_text(pods, sizeof(pods)));
 		return -ENOTSUP;
 	}
 	params->gen = trn_gen_find(name);
 	if (!params->gen) {
-		snprintf(why, why_size, "no pod '%s'; mock:trn2 and mock:trn3 exist", name);
+		snprintf(why, why_size, "no pod '%s'; %s exist", name,
+			 pods_text(pods, sizeof(pods)));
 		return -ENODEV;
 	}
 	if (slash && strcmp(slash, "/0") != 0) {

@@ -17,7 +17,8 @@
 static const struct {
 	const char *uri;
 	uint32_t arch;
-} chips[] = { { "mock:trn3?hbm=1G", 3 }, { "mock:trn2?hbm=1G", 2 } };
+} chips[] = { { "mock:trn3?hbm=1G", 3 }, { "mock:trn2?hbm=1G", 2 }, { "mock:trn4?hbm=1G", 4 } };
+#define CHIPS TRN_ARRAY_LEN(chips)
 
 /* Random elements in the format; *ret_values: what they are. */
 static void *make(struct trn_prng *prng, enum trn_dtype dtype, size_t count, float **ret_values)
@@ -122,7 +123,7 @@ static const struct trn_gemm_shape shapes[] = {
 
 START_TEST(edges)
 {
-	try_shape((uint32_t)_i & 1, &shapes[_i / 2], trn_test_seed());
+	try_shape((uint32_t)_i % CHIPS, &shapes[(uint32_t)_i / CHIPS], trn_test_seed());
 }
 END_TEST
 
@@ -141,7 +142,7 @@ START_TEST(random_shapes)
 			.output = dtypes[trn_prng_below(&prng, 3)],
 		};
 
-		try_shape((uint32_t)_i & 1, &shape, trn_prng_next(&prng));
+		try_shape((uint32_t)_i % CHIPS, &shape, trn_prng_next(&prng));
 	}
 }
 END_TEST
@@ -218,7 +219,7 @@ static Suite *gemm_suite(void)
 	TCase *tcase = tcase_create("gemm");
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_loop_test(tcase, edges, 0, 2 * (int)TRN_ARRAY_LEN(shapes));
+	tcase_add_loop_test(tcase, edges, 0, (int)(CHIPS * TRN_ARRAY_LEN(shapes)));
 	tcase_add_loop_test(tcase, random_shapes, 0, 6);
 	tcase_add_loop_test(tcase, wrong_shapes, 0, (int)TRN_ARRAY_LEN(wrong));
 	tcase_add_test(tcase, leaves_nothing_behind);

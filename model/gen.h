@@ -16,8 +16,13 @@
 	X(arch, "", 1, 255, "arch number of the vendor's ioctl ABI") \
 	X(ostand_wr_2, "", 0, 1, "engine init step 14") \
 	X(hbm_bytes, "B", 0x2000000, 0x1000000000, "bytes of each HBM stack") \
+	X(hbm_capacity_bytes, "B", 0x8000000, 0x100000000000, "HBM of the chip, as published") \
+	X(hbm_stacks, "", 1, 64, "HBM stacks of the chip, as published") \
+	X(cores, "", 8, 8, "NeuronCores; the register map has eight") \
+	X(dma_engines, "", 16, 1024, "DMA engines of the chip") \
 	X(hbm_bytes_per_s, "B/s", 1000000000, 1000000000000000, "HBM bandwidth of the chip") \
 	X(sbuf_partition_bytes, "B", 4096, 0x40000, "usable bytes of an SBUF partition") \
+	X(psum_partition_bytes, "B", 16384, 16384, "PSUM of a partition; the ISA has this size") \
 	X(clock_tensor_mhz, "MHz", 1, 100000, "clock of the tensor engine") \
 	X(clock_vector_mhz, "MHz", 1, 100000, "clock of the vector engine") \
 	X(clock_scalar_mhz, "MHz", 1, 100000, "clock of the scalar engine") \
@@ -46,9 +51,27 @@
 	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \
 	X(udma_write_host_ns, "ns", 0, 1000000, "the same elsewhere") \
 	X(matmul_fp32_passes, "passes", 1, 64, "FP32 passes through the array") \
+	X(matmul_rate_f32, "%", 1, 10000, "FP32 matmul rate, of BF16's") \
+	X(matmul_rate_f8, "%", 1, 10000, "the same of FP8 (double row)") \
+	X(matmul_rate_mxf8, "%", 0, 10000, "the same of MXFP8; 0: has none") \
+	X(matmul_rate_mxf4, "%", 0, 10000, "the same of MXFP4; 0: has none") \
 	X(matmul_moving_max, "elements", 1, 65536, "free size of a matmul's moving operand") \
 	X(reset_ns, "ns", 1, 4000000000, "a firmware reset") \
 	X(mailbox_ns, "ns", 1, 4000000000, "a mailbox request") \
+	X(peak_f32_tflops, "TFLOP/s", 0, 10000000, "chip's FP32 peak as published, all engines") \
+	X(peak_bf16_tflops, "TFLOP/s", 0, 10000000, "the same in BF16, FP16 and TF32") \
+	X(peak_f8_tflops, "TFLOP/s", 0, 10000000, "the same in FP8, MXFP8 where there is one") \
+	X(peak_f4_tflops, "TFLOP/s", 0, 10000000, "the same in MXFP4; 0: has none") \
+	X(peak_sparse_tflops, "TFLOP/s", 0, 10000000, "the same with structured sparsity") \
+	X(link_total_mbps, "10^6 B/s", 0, 100000000, "NeuronLink of the chip, both ways") \
+	X(link_server_mbps, "10^6 B/s", 0, 100000000, "one way, to chips of the same server") \
+	X(link_rack_mbps, "10^6 B/s", 0, 100000000, "one way, to other servers of the rack") \
+	X(link_cross_mbps, "10^6 B/s", 0, 100000000, "one way, along the third axis or rack to rack") \
+	X(link_hop_ns, "ns", 0, 1000000, "one hop between chips") \
+	X(efa_mbps, "10^6 B/s", 0, 10000000, "network of the chip, one way") \
+	X(efa_ns, "ns", 0, 100000000, "network, HBM to HBM") \
+	X(chips_server, "", 1, 1024, "chips of a server") \
+	X(chips_ultraserver, "", 1, 65536, "chips of the largest UltraServer") \
 	X(power_mw_busy, "mW", 1, 100000000, "chip at full load")
 /* clang-format on */
 
@@ -86,6 +109,9 @@ struct trn_gen {
 /* One number in a table. */
 #define TRN_GEN_SET(field, number, confidence, source) \
 	.value[TRN_GEN_##field] = (number), .origin[TRN_GEN_##field] = { confidence, source }
+
+/* Names of the bits of features, index from 0; NULL past the end. *ret_help is one line. */
+const char *trn_gen_feature(unsigned int index, uint32_t *ret_bit, const char **ret_help);
 
 /* NULL when there is none of that name. */
 const struct trn_gen *trn_gen_find(const char *name);

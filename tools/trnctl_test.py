@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-DEVICES = ['null:', 'mock:trn2', 'mock:trn3']
+DEVICES = ['null:', 'mock:trn2', 'mock:trn3', 'mock:trn4']
 OK, FAILURE, USAGE, NO_DEVICE = 0, 1, 2, 3
 
 

@@ -21,6 +21,13 @@ static const struct trn_direct_chip chips[] = {
 	  .hbm_bytes = 36 * TRN_GIB,
 	  .sbuf_partition_bytes = 256 * 1024,
 	  .ostand_wr_2 = true },
+	/* A preview: only the model has this id. */
+	{ .pci_device = TRN_PCI_DEVICE_TRN4,
+	  .product = "Trainium4",
+	  .arch = "trn4",
+	  .hbm_bytes = 64 * TRN_GIB,
+	  .sbuf_partition_bytes = 256 * 1024,
+	  .ostand_wr_2 = true },
 };
 
 const struct trn_direct_chip *trn_direct_chip_find(uint16_t pci_device)

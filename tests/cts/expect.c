@@ -8,6 +8,7 @@
 static const char *const uris[] = {
 	"mock:trn2",
 	"mock:trn3",
+	"mock:trn4",
 	"mock:trn3?threads=1",
 	"mock:trn3?extension=0",
 	"mock:trn3?api=6",

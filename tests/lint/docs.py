@@ -22,7 +22,6 @@ PAGES = ['docs/device-spec.md', 'docs/isa.md', 'docs/program-format.md']
 # Of the C code alone: ends of enumerations, the size of a text, a text.
 NOT_OF_THE_DEVICE = re.compile(
     r'TRN_((ENGINE|DTYPE|ACT|RULE|AP)_COUNT|OP_LIMIT|REGS_NAME_MAX|TRNX_MAGIC)$')
-GENERATIONS = ['trn2', 'trn3']
 NUMBER = re.compile(r'0x[0-9a-fA-F]+|\d+')
 ROW = re.compile(r'^\|([^|]*)\|\s*`(TRN_\w+)(\([\w,]*\))?`\s*\|')
 
@@ -162,9 +161,10 @@ def generation(file, names):
 
 def check_generations(files, page):
     names = dict(constants(files), TRN_KIB=1 << 10, TRN_MIB=1 << 20, TRN_GIB=1 << 30)
-    want = [generation(files['model/gen_%s.c' % gen], names) for gen in GENERATIONS]
+    paths = sorted(path for path in files if re.match(r'model/gen_trn\d+\.c$', path))
+    want = [generation(files[path], names) for path in paths]
     have, problems = {}, []
-    number = ' \\| '.join([r'(\w+)'] * len(GENERATIONS))
+    number = ' \\| '.join([r'(\w+)'] * len(paths))
     for match in re.finditer(r'^\| `([a-z]\w*)` \| ' + number + r' \|', page.text, re.MULTILINE):
         have[match.group(1)] = [int(v, 0) for v in match.groups()[1:]]
     for field in sorted(set().union(*want) | set(have)):
