@@ -66,7 +66,7 @@
 	X(link_total_mbps, "10^6 B/s", 0, 100000000, "NeuronLink of the chip, both ways") \
 	X(link_server_mbps, "10^6 B/s", 0, 100000000, "one way, to chips of the same server") \
 	X(link_rack_mbps, "10^6 B/s", 0, 100000000, "one way, to other servers of the rack") \
-	X(link_cross_mbps, "10^6 B/s", 0, 100000000, "one way, along the third axis or rack to rack") \
+	X(link_cross_mbps, "10^6 B/s", 0, 100000000, "one way, third axis or other racks") \
 	X(link_hop_ns, "ns", 0, 1000000, "one hop between chips") \
 	X(efa_mbps, "10^6 B/s", 0, 10000000, "network of the chip, one way") \
 	X(efa_ns, "ns", 0, 100000000, "network, HBM to HBM") \

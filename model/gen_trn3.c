@@ -77,6 +77,6 @@ const struct trn_gen trn_gen_trn3 = {
 	TRN_GEN_SET(efa_ns, 15000, 'C', "H 8: as Trainium2"),
 	TRN_GEN_SET(chips_server, 4, 'A', "H 2.1: Gen2"),
 	TRN_GEN_SET(chips_ultraserver, 144, 'A', "H 2.1: Gen2"),
-	TRN_GEN_SET(power_mw_busy, 692000, 'B', "H 1.4: 1.94 x performance at 1.40 x efficiency; not the vendor's"),
+	TRN_GEN_SET(power_mw_busy, 692000, 'B', "H 1.4: derived; not the vendor's"),
 };
 /* clang-format on */
