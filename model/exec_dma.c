@@ -6,6 +6,7 @@
 
 #define LEVELS 5u   /* partitions and four dims */
 #define CHUNK 4096u /* elements converted at once */
+#define SQUARE 32u  /* rows and columns of a transpose moved together */
 
 /* One side in the order it is walked. */
 struct nest {
@@ -170,6 +171,68 @@ static int nest_move(const struct nest *nest, uint8_t *data, uint32_t count, boo
 	return 0;
 }
 
+/* One loop of elements of a fixed size: what the compiler makes quick. */
+#define STRIDED(bytes)                       \
+	for (uint32_t i = 0; i < count; i++) \
+	memcpy(to + i * to_step, from + i * from_step, bytes)
+
+static void move_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step,
+			 uint32_t esize, uint32_t count)
+{
+	if (esize == 2)
+		STRIDED(2);
+	else if (esize == 4)
+		STRIDED(4);
+	else
+		STRIDED(1);
+}
+
+/* The first and the last loop of both sides, in squares that stay in the cache. */
+static void move_squares(const struct nest *dst, const struct nest *src, int64_t to_at,
+			 int64_t from_at)
+{
+	const uint32_t last = dst->levels - 1, rows = dst->num[0], columns = dst->num[last];
+	uint8_t *to = dst->ptr + dst->offset + to_at;
+	const uint8_t *from = src->ptr + src->offset + from_at;
+
+	for (uint32_t r0 = 0; r0 < rows; r0 += SQUARE) {
+		for (uint32_t c = 0; c < columns; c += SQUARE) {
+			for (uint32_t r = r0; r < rows && r < r0 + SQUARE; r++)
+				move_strided(to + r * dst->step[0] + c * dst->step[last],
+					     dst->step[last],
+					     from + r * src->step[0] + c * src->step[last],
+					     src->step[last], dst->esize,
+					     columns - c < SQUARE ? columns - c : SQUARE);
+		}
+	}
+}
+
+/* Loops of the same rounds on both sides, at least two: a transpose. False: not that. */
+static bool move_planes(const struct nest *dst, const struct nest *src)
+{
+	const uint32_t last = dst->levels - 1;
+	uint32_t i[LEVELS] = { 0 };
+	int64_t to = 0, from = 0;
+
+	if (dst->dtype != src->dtype || !dst->ptr || !src->ptr || dst->levels < 2 ||
+	    src->levels != dst->levels || (nest_dense(dst) && nest_dense(src)) ||
+	    memcmp(dst->num, src->num, dst->levels * sizeof(dst->num[0])) != 0)
+		return false;
+	for (uint32_t d = 1; d > 0;) {
+		move_squares(dst, src, to, from);
+		for (d = last - 1; d > 0; d--) {
+			to += dst->step[d];
+			from += src->step[d];
+			if (++i[d] < dst->num[d])
+				break;
+			to -= dst->step[d] * dst->num[d];
+			from -= src->step[d] * src->num[d];
+			i[d] = 0;
+		}
+	}
+	return true;
+}
+
 /* The next count elements of both sides. */
 static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, uint64_t count,
 		    struct trn_core_error *error)
@@ -182,10 +245,15 @@ static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, u
 		uint32_t run =
 			(uint32_t)trn_min_u64(count, trn_min_u64(nest_run(dst), nest_run(src)));
 
-		if (dst->dtype == src->dtype && dst->ptr && src->ptr && nest_dense(dst) &&
-		    nest_dense(src)) {
+		const bool direct = dst->dtype == src->dtype && dst->ptr && src->ptr;
+
+		if (direct && nest_dense(dst) && nest_dense(src)) {
 			memmove(dst->ptr + dst->offset, src->ptr + src->offset,
 				(size_t)run * src->esize);
+		} else if (direct) {
+			move_strided(dst->ptr + dst->offset, dst->step[dst->levels - 1],
+				     src->ptr + src->offset, src->step[src->levels - 1], src->esize,
+				     run);
 		} else {
 			run = run < CHUNK ? run : CHUNK;
 			if (nest_move(src, raw, run, false, &bad) < 0)
@@ -252,12 +320,15 @@ static int copy_plain(struct trn_core *core, struct trn_inst *inst, bool flip,
 	nest_init(&src, core, from, 0);
 	if (flip)
 		nest_swap_ends(&src);
-	nest_collapse(&dst);
-	nest_collapse(&src);
 	nest_resolve(&dst, (int64_t)to->offset + to->lo, (int64_t)to->offset + to->hi, true);
 	nest_resolve(&src, (int64_t)from->offset + from->lo, (int64_t)from->offset + from->hi,
 		     false);
-	r = transfer(core, &dst, &src, to->count, error);
+	r = 0;
+	if (!move_planes(&dst, &src)) {
+		nest_collapse(&dst);
+		nest_collapse(&src);
+		r = transfer(core, &dst, &src, to->count, error);
+	}
 	if (r == 0 && to->space == TRN_SPACE_SBUF)
 		trn_core_wrote(core, &to->view, false);
 	return r;
