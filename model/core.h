@@ -18,6 +18,11 @@
 #define TRN_DMA_LIVE 32      /* DMAs of a core that are on their way */
 #define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
 
+#define TRN_GPSIMD_GROUP 16u   /* partitions of one gpsimd core */
+#define TRN_TOPK_MIN 8u        /* elements */
+#define TRN_GATHER_RUN_MAX 32u /* elements of one index of LOCAL_GATHER */
+#define TRN_GATHER_MAX 4096u   /* elements that it gathers */
+
 #define TRN_OPERAND_NONE 0xffu /* an error that is not about one operand */
 
 /* An access pattern, checked and resolved: registers added, dims collapsed. */
@@ -195,6 +200,10 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 	trn_check_same_shape, trn_check_iota, trn_check_affine, trn_check_range_select,
 	trn_check_max8, trn_check_find8;
 
+/* check_gpsimd.c */
+trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
+	trn_check_n_gather, trn_check_bounds;
+
 /* timing.c */
 struct trn_cost {
 	uint64_t busy_ps;   /* until the next instruction of this engine may issue */
@@ -204,7 +213,8 @@ struct trn_cost {
 typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst *inst);
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
-	trn_cost_exponential, trn_cost_reciprocal;
+	trn_cost_exponential, trn_cost_reciprocal, trn_cost_partition_reduce, trn_cost_topk,
+	trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
 /* Books a transfer on the core's DMA engines; virtual time of its end. */
@@ -249,6 +259,10 @@ trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset
 	trn_exec_exponential, trn_exec_reciprocal, trn_exec_iota, trn_exec_affine,
 	trn_exec_range_select, trn_exec_max8, trn_exec_find8, trn_exec_dma_copy,
 	trn_exec_dma_transpose, trn_exec_reg_load, trn_exec_reg_store, trn_exec_notify;
+
+/* exec_gather.c */
+trn_check_fn trn_exec_partition_reduce, trn_exec_topk, trn_exec_nonzero, trn_exec_local_gather,
+	trn_exec_n_gather, trn_exec_bounds;
 
 /* alu.c: operators on rows and on registers. */
 enum trn_alu_group {

@@ -48,6 +48,14 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	/* gpsimd */
 	[TRN_OP_IOTA] = { trn_check_iota, trn_exec_iota, trn_cost_dst },
 	[TRN_OP_AFFINE_SELECT] = { trn_check_affine, trn_exec_affine, trn_cost_src },
+	[TRN_OP_PARTITION_REDUCE] = { trn_check_partition_reduce, trn_exec_partition_reduce,
+				      trn_cost_partition_reduce },
+	[TRN_OP_TOPK] = { trn_check_topk, trn_exec_topk, trn_cost_topk },
+	[TRN_OP_NONZERO_COUNT] = { trn_check_nonzero, trn_exec_nonzero, trn_cost_src },
+	[TRN_OP_LOCAL_GATHER] = { trn_check_local_gather, trn_exec_local_gather,
+				  trn_cost_local_gather },
+	[TRN_OP_N_GATHER] = { trn_check_n_gather, trn_exec_n_gather, trn_cost_n_gather },
+	[TRN_OP_SEQUENCE_BOUNDS] = { trn_check_bounds, trn_exec_bounds, trn_cost_src },
 };
 
 const struct trn_op_info *trn_op_info(uint32_t op)

@@ -21,6 +21,12 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_RANGE] = { TRN_ENGINE_VECTOR, TRN_OP_RANGE_SELECT, 3 },
 	[TRN_SHAPE_MAX8] = { TRN_ENGINE_VECTOR, TRN_OP_MAX8, 3 },
 	[TRN_SHAPE_FIND8] = { TRN_ENGINE_VECTOR, TRN_OP_FIND_INDEX8, 3 },
+	[TRN_SHAPE_PARTITIONS] = { TRN_ENGINE_GPSIMD, TRN_OP_PARTITION_REDUCE, 3 },
+	[TRN_SHAPE_TOPK] = { TRN_ENGINE_GPSIMD, TRN_OP_TOPK, 3 },
+	[TRN_SHAPE_NONZERO] = { TRN_ENGINE_GPSIMD, TRN_OP_NONZERO_COUNT, 3 },
+	[TRN_SHAPE_LOCAL_GATHER] = { TRN_ENGINE_GPSIMD, TRN_OP_LOCAL_GATHER, 3 },
+	[TRN_SHAPE_N_GATHER] = { TRN_ENGINE_GPSIMD, TRN_OP_N_GATHER, 3 },
+	[TRN_SHAPE_BOUNDS] = { TRN_ENGINE_GPSIMD, TRN_OP_SEQUENCE_BOUNDS, 3 },
 	[TRN_SHAPE_MATMUL] = { TRN_ENGINE_TENSOR, TRN_OP_MATMUL, 3 },
 	[TRN_SHAPE_FLIP_T] = { TRN_ENGINE_TENSOR, TRN_OP_TRANSPOSE, 3 },
 	[TRN_SHAPE_FLIP_V] = { TRN_ENGINE_VECTOR, TRN_OP_TRANSPOSE, 3 },
@@ -61,6 +67,41 @@ static void make_dma(union trn_test_inst *i, enum trn_test_shape shape)
 	} else if (shape == TRN_SHAPE_REG_STORE) {
 		i->d.dst = trn_test_mem(&cell);
 		memset(&i->d.src, 0, sizeof(i->d.src));
+	}
+}
+
+/* Gathers, counts and sorts of the gpsimd engine. */
+static void make_gpsimd(struct trn_isa_compute *c, enum trn_test_shape shape)
+{
+	switch (shape) {
+	case TRN_SHAPE_PARTITIONS:
+		c->dst.partitions = 1;
+		c->func = TRN_ALU_ADD;
+		break;
+	case TRN_SHAPE_TOPK:
+		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 6);
+		c->dst = trn_test_sbuf(TRN_DTYPE_BF16, 64, 16384, 2);
+		c->dst2 = trn_test_sbuf(TRN_DTYPE_U32, 64, 20480, 2);
+		c->imm[0] = 90;
+		c->imm[1] = 20;
+		break;
+	case TRN_SHAPE_NONZERO:
+		c->dst = trn_test_sbuf(TRN_DTYPE_S32, 64, 16384, 17);
+		break;
+	case TRN_SHAPE_LOCAL_GATHER:
+		c->src1 = trn_test_sbuf(TRN_DTYPE_U16, 64, 4096, 1);
+		c->imm[0] = 2;
+		c->imm[1] = 8;
+		break;
+	case TRN_SHAPE_N_GATHER:
+		c->src1 = trn_test_sbuf(TRN_DTYPE_U32, 64, 4096, 16);
+		break;
+	case TRN_SHAPE_BOUNDS:
+		c->src0.partitions = c->dst.partitions = 1;
+		c->dst.dims[0].num = 32;
+		break;
+	default:
+		break;
 	}
 }
 
@@ -113,6 +154,7 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 		c->dst = trn_test_sbuf(TRN_DTYPE_F32, 16, 16384, 32);
 		break;
 	default:
+		make_gpsimd(c, shape);
 		break;
 	}
 }

@@ -8,6 +8,7 @@
 #define READOUT_CYCLES 64u          /* accumulator read-out, 4.5 */
 #define RECIPROCAL_CYCLES 8u        /* per element, 5.2 row 21 */
 #define EXPONENTIAL_PER_CYCLE 4u    /* 4.5 */
+#define N_GATHER_PIECE 512u         /* elements of one piece, 5.2 row 34 */
 #define WIDE_STRIDE_BYTES 16        /* beyond it half rate, 4.2 */
 #define DMA_STAGGER_NS 25u          /* one engine's start to the next: 4.6, 468 ns over 16 */
 #define SEQUENCER_CYCLES 4u         /* "few cycles", 5.2 row 48 */
@@ -152,6 +153,37 @@ uint64_t trn_cost_src(const struct trn_gen *gen, const struct trn_inst *inst)
 uint64_t trn_cost_src_readout(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	return trn_cost_src(gen, inst) + readout(inst);
+}
+
+uint64_t trn_cost_partition_reduce(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+
+	(void)gen;
+	return ((uint64_t)src->count * src->partitions + TRN_GPSIMD_GROUP - 1) / TRN_GPSIMD_GROUP;
+}
+
+uint64_t trn_cost_topk(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	return 4u * (uint64_t)inst->imm[0] + inst->imm[1];
+}
+
+/* v x e / C with C = ((28 + 4e) / 4e) / min(4 / size, e): 5.2 row 33. */
+uint64_t trn_cost_local_gather(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const uint64_t e = inst->imm[0];
+	const uint64_t wide = trn_min_u64(4u / inst->view[TRN_AP_SRC0].esize, e);
+
+	(void)gen;
+	return (inst->imm[1] * e * e * wide + 6 + e) / (7 + e);
+}
+
+uint64_t trn_cost_n_gather(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const uint64_t count = inst->view[TRN_AP_DST].count;
+
+	return count + (count - 1) / N_GATHER_PIECE * gen->gpsimd_start_cycles;
 }
 
 /* Square, copy and the like are in every function set. */
