@@ -12,7 +12,8 @@
 #define PI 3.14159265358979323846
 #define SQRT_HALF 0.70710678118654752440
 #define TWO_OVER_SQRT_PI 1.12837916709551257390
-#define INV_SQRT_PI 0.56418958354775628695
+#define INV_SQRT_2PI 0.39894228040143267794
+#define SQRT_TWO_OVER_PI 0.79788456080286535588
 /* Adding it rounds a double of less than 2^51 to the nearest integer. */
 #define ROUND_MAGIC 6755399441055744.0
 
@@ -106,55 +107,165 @@ INLINE double tanh_d(double x)
 	return x < 0.0 ? -t : t;
 }
 
-/* erf for |z| < 3: all terms have one sign, so nothing cancels. */
-static double erf_series(double z)
+/* erf for |z| <= 1: a polynomial in z^2, a Chebyshev fit that is off by 4e-16 at most. */
+INLINE double erf_small(double z)
 {
-	double term = z, sum = z, q = 2.0 * z * z;
+	double q = z * z, p;
 
-	for (int n = 3; n < 140; n += 2) {
-		term *= q / n;
-		sum += term;
-		if (term < sum * 1e-17 && term > -1e-300)
-			break;
-	}
-	return TWO_OVER_SQRT_PI * exp_d(-z * z) * sum;
+	p = -7.7985438505499473e-10;
+	p = p * q + 1.3721520406351094e-08;
+	p = p * q - 1.6208829856810202e-07;
+	p = p * q + 1.6447471190594618e-06;
+	p = p * q - 1.4924740785377576e-05;
+	p = p * q + 0.00012055295112667001;
+	p = p * q - 0.00085483259825432252;
+	p = p * q + 0.0052239776072699456;
+	p = p * q - 0.026866170643256995;
+	p = p * q + 0.1128379167094513;
+	p = p * q - 0.37612638903183543;
+	p = p * q + 1.1283791670955126;
+	return z * p;
 }
 
-/* erfc for z >= 2, by its continued fraction from the far end. */
-static double erfc_fraction(double z)
+/* e^(a^2) erfc(a) for a from 0 to 20: (1 + 2a) times it hardly changes, and a Chebyshev fit of
+ * 22 terms in u = (1.3a - 3) / (a + 3), which runs from -1 to 1, is off by 3e-16 of it. */
+INLINE double erfcx_d(double a)
 {
-	double t = z;
+	double u = (1.3 * a - 3.0) / (a + 3.0), p;
 
-	for (int n = 60; n >= 1; n--)
-		t = z + 0.5 * n / t;
-	return INV_SQRT_PI * exp_d(-z * z) / t;
+	p = 1.9091066139829636e-10;
+	p = p * u + 1.3510968198758248e-09;
+	p = p * u - 7.0604423523348829e-10;
+	p = p * u - 1.6536047614110711e-08;
+	p = p * u - 1.1485591565582639e-08;
+	p = p * u + 1.2511166812765515e-07;
+	p = p * u + 2.0339950631388377e-07;
+	p = p * u - 8.4923270977110409e-07;
+	p = p * u - 2.1742012228046549e-06;
+	p = p * u + 6.4863106263494725e-06;
+	p = p * u + 1.9892870629647215e-05;
+	p = p * u - 6.5978040077245936e-05;
+	p = p * u - 0.00015124120558789958;
+	p = p * u + 0.00087593036300602967;
+	p = p * u + 4.5335743472346749e-05;
+	p = p * u - 0.010826956257476018;
+	p = p * u + 0.043529247870568229;
+	p = p * u - 0.097222745462111584;
+	p = p * u + 0.1345098115152685;
+	p = p * u - 0.084755508782604433;
+	p = p * u - 0.10037691480035714;
+	p = p * u + 1.2695636603661815;
+	return p / (1.0 + 2.0 * a);
 }
 
-static double erf_d(double z)
-{
-	double a = z < 0.0 ? -z : z, v;
+#define ERFC_END 20.0 /* erfc is 0 in FP32 long before */
 
-	if (z != z)
-		return z;
-	v = a < 2.0 ? erf_series(a) : 1.0 - erfc_fraction(a);
-	return z < 0.0 ? -v : v;
+INLINE double erf_d(double z)
+{
+	double a = z < 0.0 ? -z : z, small = erf_small(z), v;
+
+	a = a > ERFC_END ? ERFC_END : a;
+	v = 1.0 - exp_d(-a * a) * erfcx_d(a);
+	v = z < 0.0 ? -v : v;
+	return a < 1.0 ? small : v;
 }
 
-static double gelu_d(double x)
-{
-	double z = x * SQRT_HALF;
+/* The normal distribution up to x, and times 1 / sqrt(2 pi) its density. */
+struct normal {
+	double below, density;
+};
 
-	if (x != x)
-		return x;
-	if (z <= -2.0)
-		return z < -14.0 ? -0.0 : 0.5 * x * erfc_fraction(-z);
-	return 0.5 * x * (1.0 + erf_d(z));
+INLINE struct normal normal_d(double x)
+{
+	double a = (x < 0.0 ? -x : x) * SQRT_HALF, e, tail;
+
+	a = a > ERFC_END ? ERFC_END : a;
+	/* x is FP32, so its square is exact, and a^2 would not be. */
+	e = exp_d(-0.5 * (x * x));
+	tail = 0.5 * e * erfcx_d(a);
+	return (struct normal){ x < 0.0 ? tail : 1.0 - tail, e * INV_SQRT_2PI };
+}
+
+/* What is times 0 in the end must not be infinite: beyond it every function is its limit. */
+INLINE double limited(double x)
+{
+	x = x > 200.0 ? 200.0 : x;
+	return x < -200.0 ? -200.0 : x;
+}
+
+INLINE double floored(double x)
+{
+	return x < -200.0 ? -200.0 : x;
+}
+
+INLINE double gelu_d(double x)
+{
+	x = floored(x);
+	return x * normal_d(x).below;
+}
+
+INLINE double gelu_dx_d(double x)
+{
+	struct normal n;
+
+	x = limited(x);
+	n = normal_d(x);
+	return n.below + x * n.density;
+}
+
+INLINE double gelu_tanh_d(double x)
+{
+	x = floored(x);
+	/* (1 + tanh u) / 2 is 1 / (1 + e^-2u). */
+	return x / (1.0 + exp_d(-2.0 * SQRT_TWO_OVER_PI * (x + 0.044715 * (x * x * x))));
+}
+
+INLINE double gelu_sigmoid_d(double x)
+{
+	x = floored(x);
+	return x / (1.0 + exp_d(-1.702 * x));
+}
+
+/* s + k x s (1 - s) with s = 1 / (1 + e^-kx): 1 - s is e^-kx s, without cancellation. */
+INLINE double sigmoid_product_dx(double x, double k)
+{
+	double t, s;
+
+	x = limited(x);
+	t = exp_d(-k * x);
+	s = 1.0 / (1.0 + t);
+	return s * (1.0 + k * x * (t * s));
+}
+
+INLINE double gelu_sigmoid_dx_d(double x)
+{
+	return sigmoid_product_dx(x, 1.702);
+}
+
+INLINE double silu_dx_d(double x)
+{
+	return sigmoid_product_dx(x, 1.0);
+}
+
+/* With e = e^x: tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1). */
+INLINE double mish_d(double x)
+{
+	double e, n;
+
+	x = floored(x);
+	e = exp_d(x);
+	n = e * (e + 2.0);
+	return x * (n / (n + 2.0));
+}
+
+INLINE double erf_dx_d(double x)
+{
+	return TWO_OVER_SQRT_PI * exp_d(-(x * x));
 }
 
 INLINE double silu_d(double x)
 {
-	if (x < -150.0)
-		return -0.0;
+	x = floored(x);
 	return x / (1.0 + exp_d(-x));
 }
 
@@ -295,35 +406,63 @@ ROW(rsqrt)
 ROW(reciprocal)
 ROW(sign)
 ROW(abs)
+ROW(gelu_dx)
+ROW(gelu_tanh)
+ROW(gelu_sigmoid)
+ROW(gelu_sigmoid_dx)
+ROW(silu_dx)
+ROW(mish)
+ROW(erf_dx)
 
-/* min and max are the documented valid range by magnitude; below min only 0 is bad. */
+/* PRELU is the one function with a number of its own, and one FP32 operation. */
+static void prelu_row(float slope, float *dst, const float *src, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		dst[i] = src[i] < 0.0f ? slope * src[i] : src[i];
+}
+
+#define EVERYWHERE -__builtin_inff(), __builtin_inff()
+
+/* Where the documented range ends; a function that holds everywhere has none. */
 static const struct act {
 	void (*row)(float *dst, const float *src, size_t count);
 	void (*wide)(float *dst, const float *src, size_t count);
 	float low, high; /* of the argument; reciprocal: of its magnitude */
 } acts[TRN_ACT_COUNT] = {
-	[TRN_ACT_COPY] = { ROWS(copy), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SQUARE] = { ROWS(square), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SIGMOID] = { ROWS(sigmoid), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_RELU] = { ROWS(relu), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_GELU] = { ROWS(gelu), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SILU] = { ROWS(silu), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_TANH] = { ROWS(tanh), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_SOFTPLUS] = { ROWS(softplus), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_ERF] = { ROWS(erf), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_EXP] = { ROWS(exp), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_COPY] = { ROWS(copy), EVERYWHERE },
+	[TRN_ACT_SQUARE] = { ROWS(square), EVERYWHERE },
+	[TRN_ACT_SIGMOID] = { ROWS(sigmoid), EVERYWHERE },
+	[TRN_ACT_RELU] = { ROWS(relu), EVERYWHERE },
+	[TRN_ACT_GELU] = { ROWS(gelu), EVERYWHERE },
+	[TRN_ACT_SILU] = { ROWS(silu), EVERYWHERE },
+	[TRN_ACT_TANH] = { ROWS(tanh), EVERYWHERE },
+	[TRN_ACT_SOFTPLUS] = { ROWS(softplus), EVERYWHERE },
+	[TRN_ACT_ERF] = { ROWS(erf), EVERYWHERE },
+	[TRN_ACT_EXP] = { ROWS(exp), EVERYWHERE },
 	[TRN_ACT_LOG] = { ROWS(log), 0x1p-64f, 0x1p64f },
 	[TRN_ACT_SIN] = { ROWS(sin), -(float)PI, (float)PI },
 	[TRN_ACT_ARCTAN] = { ROWS(arctan), -(float)(PI / 2), (float)(PI / 2) },
 	[TRN_ACT_SQRT] = { ROWS(sqrt), 0x1p-116f, 0x1p118f },
 	[TRN_ACT_RSQRT] = { ROWS(rsqrt), 0x1p-87f, 0x1p97f },
 	[TRN_ACT_RECIPROCAL] = { ROWS(reciprocal), 0x1p-42f, 0x1p42f },
-	[TRN_ACT_SIGN] = { ROWS(sign), -__builtin_inff(), __builtin_inff() },
-	[TRN_ACT_ABS] = { ROWS(abs), -__builtin_inff(), __builtin_inff() },
+	[TRN_ACT_SIGN] = { ROWS(sign), EVERYWHERE },
+	[TRN_ACT_ABS] = { ROWS(abs), EVERYWHERE },
+	[TRN_ACT_PRELU] = { NULL, NULL, EVERYWHERE },
+	[TRN_ACT_GELU_DX] = { ROWS(gelu_dx), EVERYWHERE },
+	[TRN_ACT_GELU_TANH] = { ROWS(gelu_tanh), EVERYWHERE },
+	[TRN_ACT_GELU_SIGMOID] = { ROWS(gelu_sigmoid), EVERYWHERE },
+	[TRN_ACT_GELU_SIGMOID_DX] = { ROWS(gelu_sigmoid_dx), EVERYWHERE },
+	[TRN_ACT_SILU_DX] = { ROWS(silu_dx), EVERYWHERE },
+	[TRN_ACT_MISH] = { ROWS(mish), EVERYWHERE },
+	[TRN_ACT_ERF_DX] = { ROWS(erf_dx), EVERYWHERE },
 };
 
-void trn_act_row(enum trn_act fn, float *dst, const float *src, size_t count)
+void trn_act_row(enum trn_act fn, float slope, float *dst, const float *src, size_t count)
 {
+	if (fn == TRN_ACT_PRELU) {
+		prelu_row(slope, dst, src, count);
+		return;
+	}
 	if ((unsigned int)fn < TRN_ACT_COUNT) {
 #if defined(__x86_64__)
 		if (__builtin_cpu_supports("avx2")) {
@@ -338,9 +477,9 @@ void trn_act_row(enum trn_act fn, float *dst, const float *src, size_t count)
 		dst[i] = __builtin_nanf("");
 }
 
-float trn_act_eval(enum trn_act fn, float x)
+float trn_act_eval(enum trn_act fn, float slope, float x)
 {
-	trn_act_row(fn, &x, &x, 1);
+	trn_act_row(fn, slope, &x, &x, 1);
 	return x;
 }
 

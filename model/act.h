@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <trn/isa.h>
 
-/* One value; an fn that is no enum trn_act gives NaN. */
-float trn_act_eval(enum trn_act fn, float x);
+/* One value; an fn that is no enum trn_act gives NaN. slope is of PRELU. */
+float trn_act_eval(enum trn_act fn, float slope, float x);
 /* dst may be src. */
-void trn_act_row(enum trn_act fn, float *dst, const float *src, size_t count);
+void trn_act_row(enum trn_act fn, float slope, float *dst, const float *src, size_t count);
 /* False where the hardware's polynomial is documented as invalid. */
 bool trn_act_in_range(enum trn_act fn, float x);
 /* The ALU's power operator: x^y for x > 0, whole y for x < 0, else NaN. */

@@ -186,8 +186,10 @@ static int accumulate_ok(const struct trn_inst *inst, struct trn_core_error *err
 int trn_check_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	(void)core;
-	if (inst->func > TRN_ACT_ABS)
+	if (inst->func >= TRN_ACT_COUNT)
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (inst->imm[2] != 0 && inst->func != TRN_ACT_PRELU)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0 ||
 	    scalar_ok(inst, 1, false, error) < 0)
 		return -1;

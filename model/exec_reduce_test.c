@@ -160,6 +160,15 @@ END_TEST
 
 /* ---- activation ---- */
 
+#define SLOPE 0.375f
+
+static double sigmoid_dx(double x, double k)
+{
+	const double s = 1 / (1 + exp(-k * x));
+
+	return s + k * x * s * (1 - s);
+}
+
 static double activate(uint32_t func, double x)
 {
 	switch (func) {
@@ -197,6 +206,22 @@ static double activate(uint32_t func, double x)
 		return 1 / x;
 	case TRN_ACT_SIGN:
 		return x > 0 ? 1 : x < 0 ? -1 : 0;
+	case TRN_ACT_PRELU:
+		return x < 0 ? (double)SLOPE * x : x;
+	case TRN_ACT_GELU_DX:
+		return 0.5 * erfc(-x / sqrt(2)) + x * exp(-x * x / 2) / sqrt(2 * M_PI);
+	case TRN_ACT_GELU_TANH:
+		return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+	case TRN_ACT_GELU_SIGMOID:
+		return x / (1 + exp(-1.702 * x));
+	case TRN_ACT_GELU_SIGMOID_DX:
+		return sigmoid_dx(x, 1.702);
+	case TRN_ACT_SILU_DX:
+		return sigmoid_dx(x, 1);
+	case TRN_ACT_MISH:
+		return x * tanh(log1p(exp(x)));
+	case TRN_ACT_ERF_DX:
+		return 2 / sqrt(M_PI) * exp(-x * x);
 	default:
 		return fabs(x);
 	}
@@ -208,7 +233,7 @@ START_TEST(activation_functions_with_scale_bias_and_sum)
 
 	trn_test_core_open(&tc, "trn2");
 	trn_test_host_expect(&tc.host, "act-range"); /* arctan beyond pi / 2 */
-	for (uint8_t func = 0; func <= TRN_ACT_ABS; func++) {
+	for (uint8_t func = 0; func < TRN_ACT_COUNT; func++) {
 		const struct trn_test_place place = trn_test_any_place(&tc);
 		struct trn_isa_ap src = trn_test_operand(&tc, &place, TRN_SPACE_SBUF,
 							 TRN_DTYPE_BF16, TRN_TEST_SRC0);
@@ -238,6 +263,8 @@ START_TEST(activation_functions_with_scale_bias_and_sum)
 		inst->mode = TRN_REDUCE_RESET_REDUCE;
 		inst->head.flags = TRN_SCALAR_COLUMN1;
 		memcpy(&inst->imm[0], &scale, 4);
+		if (func == TRN_ACT_PRELU)
+			memcpy(&inst->imm[2], &(float){ SLOPE }, 4);
 		ck_assert_uint_eq(trn_test_launch(&tc), 0);
 		for (uint32_t p = 0; p < place.partitions; p += 9) {
 			double total = 0;
@@ -255,6 +282,32 @@ START_TEST(activation_functions_with_scale_bias_and_sum)
 						1e-5 * (fabs(total) + 1));
 		}
 	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* To the bit: one FP32 multiplication below 0, and nothing above or at it. */
+START_TEST(prelu_has_a_slope)
+{
+	static const float row[] = { -3.0f, -1e-45f,   -0.0f,    0.0f, 1e-45f,
+				     7.0f,  -INFINITY, INFINITY, NAN };
+	const uint16_t count = TRN_ARRAY_LEN(row);
+	const struct trn_isa_ap dst =
+		trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 1, TRN_TEST_DST, count);
+	struct trn_test_core tc;
+	struct trn_isa_compute *inst;
+
+	trn_test_core_open(&tc, "trn2");
+	trn_test_poke(&tc, TRN_SPACE_SBUF, 0, 1, TRN_TEST_SRC0, row, sizeof(row));
+	inst = trn_test_emit(&tc, TRN_ENGINE_SCALAR, TRN_OP_ACTIVATION, 2);
+	inst->src0 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 1, TRN_TEST_SRC0, count);
+	inst->dst = dst;
+	inst->func = TRN_ACT_PRELU;
+	memcpy(&inst->imm[0], &(float){ 1.0f }, 4);
+	memcpy(&inst->imm[2], &(float){ SLOPE }, 4);
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	for (uint32_t n = 0; n < count; n++)
+		trn_test_expect(&tc, &dst, 0, n, row[n] < 0.0f ? SLOPE * row[n] : row[n] + 0.0f);
 	trn_test_core_close(&tc);
 }
 END_TEST
@@ -401,6 +454,7 @@ static Suite *exec_reduce_suite(void)
 	tcase_add_test(tcase, bit_reductions);
 	tcase_add_test(tcase, sum_has_a_defined_order);
 	tcase_add_test(tcase, activation_functions_with_scale_bias_and_sum);
+	tcase_add_test(tcase, prelu_has_a_slope);
 	tcase_add_test(tcase, accumulators_of_the_scalar_engine);
 	tcase_add_test(tcase, sum_into_its_own_output);
 	tcase_add_test(tcase, exponential_of_trn3);

@@ -334,8 +334,10 @@ int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn
 	float *x = core->scratch->a;
 	struct block block = { 0 };
 	bool told = false;
+	float slope;
 
 	(void)error;
+	memcpy(&slope, &inst->imm[2], sizeof(slope));
 	while (block_next(&block, dst)) {
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
 		for (uint32_t r = 0; r < block.rows; r++) {
@@ -346,7 +348,7 @@ int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn
 				row[i] = row[i] * s + b;
 		}
 		told = told || told_range(core, inst, x, block.count);
-		trn_act_row(inst->func, x, x, block.count);
+		trn_act_row(inst->func, slope, x, x, block.count);
 		for (uint32_t r = 0; r < block.rows; r++)
 			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
 				       x + (size_t)r * dst->count, dst->count);
@@ -373,7 +375,7 @@ int trn_exec_exponential(struct trn_core *core, struct trn_inst *inst, struct tr
 			for (uint32_t i = 0; i < dst->count; i++)
 				row[i] -= top[block.first + r];
 		}
-		trn_act_row(TRN_ACT_EXP, x, x, block.count);
+		trn_act_row(TRN_ACT_EXP, 0.0f, x, x, block.count);
 		for (uint32_t r = 0; r < block.rows; r++)
 			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
 				       x + (size_t)r * dst->count, dst->count);

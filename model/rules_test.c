@@ -111,6 +111,7 @@ CHANGE(reduce_axes_0, i->c.imm[0] = 0)
 CHANGE(reduce_axes_2, i->c.imm[0] = 2)
 CHANGE(reduce_dst, i->c.dst.dims[0].num = 2)
 CHANGE(act_func, i->c.func = TRN_ACT_COUNT)
+CHANGE(act_slope, (i->c.func = TRN_ACT_SILU_DX, i->c.imm[2] = 1))
 CHANGE(act_mode, i->c.mode = 4)
 CHANGE(dst2_idle, i->c.dst2 = trn_test_sbuf(TRN_DTYPE_F32, 64, 64, 1))
 CHANGE(dst2_reset,
@@ -312,6 +313,7 @@ static const struct trn_test_broken cases[] = {
 	BREAK(TRN_SHAPE_REDUCE, reduce_axes_2, TRN_RULE_SHAPE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_REDUCE, reduce_dst, TRN_RULE_SHAPE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_ACT, act_func, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_ACT, act_slope, TRN_RULE_RESERVED, NONE),
 	BREAK(TRN_SHAPE_ACT, act_mode, TRN_RULE_OPERATOR, NONE),
 	BREAK(TRN_SHAPE_ACT, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_ACT, column_missing, TRN_RULE_SPACE, TRN_AP_SRC1),
