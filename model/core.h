@@ -217,6 +217,10 @@ trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor,
 	trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
+
+/* timing_dma.c */
+/* Time until the same engine may trigger its next DMA. */
+uint64_t trn_dma_issue_ps(const struct trn_gen *gen, const struct trn_inst *inst);
 /* Books a transfer on the core's DMA engines; virtual time of its end. */
 uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, uint64_t now_ps);
 

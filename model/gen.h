@@ -38,19 +38,52 @@
 	X(latency_gpsimd_ns, "ns", 0, 1000000, "the same of the gpsimd engine") \
 	X(latency_sync_ns, "ns", 0, 1000000, "the same of the sync engine") \
 	X(act_table_ns, "ns", 0, 1000000, "load of another activation table") \
+	X(sequencer_cycles, "cycles", 1, 100000, "a register instruction; the issue of any other") \
+	X(semaphore_ns, "ns", 0, 1000000, "a count by one engine to the start of another") \
+	X(accumulator_cycles, "cycles", 0, 100000, "read-out of an accumulator") \
 	X(vector_fast_copy, "elements", 1, 64, "per cycle in the fast mode of the vector engine") \
-	X(vector_fast_tt, "elements", 1, 64, "the same of tensor_tensor") \
-	X(scalar_fast, "elements", 1, 64, "the same of the scalar engine") \
+	X(vector_fast_tt, "times", 1, 64, "as fast is tensor_tensor in the fast mode") \
+	X(scalar_fast, "elements", 1, 64, "per cycle in the fast mode of the scalar engine") \
+	X(fast_8bit, "", 0, 1, "8-bit floats have the fast modes too") \
+	X(vector_exp, "elements", 1, 64, "per cycle of the vector engine's exponential") \
+	X(vector_quantize, "elements", 1, 64, "per cycle of quantize_mx") \
+	X(vector_rand2, "elements", 1, 64, "per cycle of rand2") \
+	X(reciprocal_cycles, "cycles", 1, 1000, "per element of the vector engine's reciprocal") \
+	X(wide_stride_bytes, "B", 1, 65536, "an innermost step beyond it is slower") \
+	X(wide_stride_factor, "times", 1, 64, "slower") \
+	X(sbuf_port_shared, "", 0, 1, "vector and gpsimd take turns at SBUF") \
+	X(psum_port_shared, "", 0, 1, "vector and scalar take turns at PSUM") \
+	X(psum_bank_percent, "%", 0, 100, "of the overlap with another engine at a bank is lost") \
+	X(tensor_floor_cycles, "cycles", 1, 100000, "least cycles of a multiply") \
+	X(stationary_columns, "columns", 1, 128, "of the stationary operand loaded per cycle") \
+	X(tensor_cold_percent, "%", 1, 100, "speed of the tensor engine after idling") \
+	X(tensor_ramp_ns, "ns", 1, 1000000, "from there to full speed; the window looked at") \
+	X(tensor_warm_percent, "%", 0, 100, "busy part of a window that keeps it warm") \
+	X(transpose_percent, "%", 1, 100, "interval of a transpose behind other work") \
 	X(dma_load_mbps, "10^6 B/s", 1, 10000000, "of one DMA engine") \
 	X(dma_store_mbps, "10^6 B/s", 1, 10000000, "the same from SBUF") \
-	X(dma_trigger_ns, "ns", 0, 1000000, "DMA instruction to first byte") \
+	X(dma_trigger_software_ns, "ns", 0, 1000000, "to the first byte, DGE SOFTWARE") \
+	X(dma_trigger_hardware_ns, "ns", 0, 1000000, "the same, HARDWARE") \
+	X(dma_trigger_static_ns, "ns", 0, 1000000, "the same, STATIC") \
+	X(dma_stagger_software_ns, "ns", 0, 100000, "DMA engine to the next, SOFTWARE") \
+	X(dma_stagger_hardware_ns, "ns", 0, 100000, "the same, HARDWARE") \
+	X(dma_stagger_static_ns, "ns", 0, 100000, "the same, STATIC") \
+	X(dma_issue_software_ns, "ns", 0, 1000000, "between two of one engine, SOFTWARE") \
+	X(dma_issue_hardware_ns, "ns", 0, 1000000, "the same, HARDWARE") \
+	X(dma_issue_static_ns, "ns", 0, 1000000, "the same, STATIC") \
 	X(dma_done_ns, "ns", 0, 1000000, "last byte to semaphore") \
-	X(dma_issue_ns, "ns", 0, 1000000, "least time between DMA instructions of one engine") \
+	X(dma_row_ns, "ns", 0, 100000, "least time of a run of bytes on a DMA engine") \
+	X(dma_transpose_percent, "%", 1, 100, "of the copy rate, DMA_TRANSPOSE") \
+	X(dma_transpose_sbuf_percent, "%", 1, 100, "the same from SBUF to SBUF") \
+	X(dma_add_percent, "%", 1, 100, "of the copy rate, DMA_ADD") \
+	X(dma_add_same_percent, "%", 1, 100, "the same with one dtype, BF16 or FP32") \
 	X(udma_fetch_ns, "ns", 0, 1000000, "doorbell to first packet") \
 	X(udma_packet_ns, "ns", 0, 1000000, "least time of a packet") \
 	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \
 	X(udma_write_host_ns, "ns", 0, 1000000, "the same elsewhere") \
 	X(matmul_fp32_passes, "passes", 1, 64, "FP32 passes through the array") \
+	X(matmul_onezero_passes, "passes", 1, 64, "the same with an operand of zeros and ones") \
+	X(matmul_through_passes, "passes", 1, 64, "the same of FP32 in transpose mode") \
 	X(matmul_rate_f32, "%", 1, 10000, "FP32 matmul rate, of BF16's") \
 	X(matmul_rate_f8, "%", 1, 10000, "the same of FP8 (double row)") \
 	X(matmul_rate_mxf8, "%", 0, 10000, "the same of MXFP8; 0: has none") \

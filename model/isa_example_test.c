@@ -80,7 +80,7 @@ START_TEST(example_gives_what_the_page_says)
 	ck_assert_uint_eq(tc.status->error, TRN_EXT_OK);
 	ck_assert_uint_eq(tc.status->head, 1);
 	ck_assert_mem_eq(tc.data, want, sizeof(want));
-	ck_assert_uint_eq(tc.status->time_ps, 2752175);
+	ck_assert_uint_eq(tc.status->time_ps, 2795333);
 	trn_test_core_close(&tc);
 }
 END_TEST

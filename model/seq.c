@@ -8,7 +8,6 @@
 
 #define BATCH 64u /* register instructions done in one event: nobody else can see them */
 #define DMA_ENGINES_INC 16u
-#define ISSUE_CYCLES 4u /* of the sequencer, for each instruction */
 
 static void engine_step(struct trn_core_engine *engine);
 
@@ -73,7 +72,8 @@ static bool wait_met(const struct trn_core_engine *engine)
 	return engine->core->sync.semaphore[head->wait_sem] >= level;
 }
 
-void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore)
+/* Lets those go on that wait for a semaphore: its own engine at once, others when they see. */
+static void sync_wake(struct trn_core *core, uint32_t semaphore, uint32_t by, uint64_t delay_ps)
 {
 	if (core->state != TRN_CORE_RUNNING)
 		return;
@@ -83,12 +83,20 @@ void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore)
 		/* The step looks again: another engine may consume first. */
 		if (engine->state == TRN_ENGINE_WAITING &&
 		    engine->current.head.wait_sem == semaphore && wait_met(engine))
-			engine_wake(engine, core_now(core));
+			engine_wake(engine, core_now(core) + (e == by ? 0 : delay_ps));
 	}
 }
 
-static void inst_signal(struct trn_core *core, const struct trn_isa_head *head, uint32_t times)
+void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore)
 {
+	sync_wake(core, semaphore, TRN_ENGINE_COUNT, 0);
+}
+
+/* A DMA's way to who waits for it is part of dma_done_ns. */
+static void inst_signal(struct trn_core *core, const struct trn_inst *inst, uint32_t times)
+{
+	const struct trn_isa_head *head = &inst->head;
+	const bool dma = inst->form->kind == TRN_KIND_DMA;
 	const bool down = head->inc_mode == TRN_INC_SUB;
 	const uint64_t clipped = core->sync.clipped;
 
@@ -99,7 +107,8 @@ static void inst_signal(struct trn_core *core, const struct trn_isa_head *head, 
 	if (core->sync.clipped != clipped)
 		trn_chip_sync_clipped(core->chip, core->index, head->inc_sem,
 				      core->sync.semaphore[head->inc_sem]);
-	trn_core_sync_changed(core, head->inc_sem);
+	sync_wake(core, head->inc_sem, inst->engine,
+		  dma ? 0 : core->chip->gen->semaphore_ns * TRN_PS_PER_NS);
 }
 
 /* ---- the end of a launch ---- */
@@ -111,7 +120,7 @@ static void engine_halt(struct trn_core_engine *engine)
 	engine->state = TRN_ENGINE_HALTED;
 	engine->retired++;
 	core->chip->counters.instructions++;
-	inst_signal(core, &engine->current.head, 1);
+	inst_signal(core, &engine->current, 1);
 	if (--core->running > 0)
 		return;
 	core->state = TRN_CORE_IDLE;
@@ -161,7 +170,7 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 	engine->count--;
 	engine->retired++;
 	core->chip->counters.instructions++;
-	inst_signal(core, &inst->head, 1);
+	inst_signal(core, inst, 1);
 	if (engine->count == 0)
 		engine_drained(engine);
 }
@@ -184,7 +193,7 @@ static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 	engine->dma_live--;
 	engine->retired++;
 	core->chip->counters.instructions++;
-	inst_signal(core, &inst->head, DMA_ENGINES_INC);
+	inst_signal(core, inst, DMA_ENGINES_INC);
 	if (inst->dst.space == TRN_SPACE_DRAM)
 		trn_launch_written(core->chip->launch);
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
@@ -255,7 +264,7 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	 * transfer cannot be done before the one its trigger engine started before it. */
 	finish = trn_max_u64(trn_dma_finish_ps(core, &engine->current, now), engine->dma_last_ps);
 	engine->dma_last_ps = finish;
-	engine->dma_ready_ps = now + core->chip->gen->dma_issue_ns * TRN_PS_PER_NS;
+	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, &engine->current);
 	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	core_after(core, finish, dma_event, engine->index, slot);
 }
@@ -362,7 +371,8 @@ static bool issue(struct trn_core_engine *engine)
 {
 	const struct trn_inst *inst = &engine->current;
 	const struct trn_cost cost = trn_inst_cost(engine, inst);
-	const uint64_t cycles = trn_cycles_ps(engine->core->chip->gen, engine->index, ISSUE_CYCLES);
+	const uint64_t cycles = trn_cycles_ps(engine->core->chip->gen, engine->index,
+					      engine->core->chip->gen->sequencer_cycles);
 
 	engine->decoded = false;
 	if (inst->head.op == TRN_OP_HALT) {

@@ -31,6 +31,7 @@ struct timed {
 #define G TRN_ENGINE_GPSIMD
 #define BF TRN_DTYPE_BF16
 #define F32 TRN_DTYPE_F32
+#define F8 TRN_DTYPE_F8E4M3
 
 static const struct timed rows[] = {
 	{ "copy fp32", "trn2", V, TRN_OP_TENSOR_COPY, F32, SB, SB, 1, 512, 0, 0, 512 },
@@ -46,7 +47,9 @@ static const struct timed rows[] = {
 	{ "small", "trn2", V, TRN_OP_TENSOR_COPY, F32, SB, SB, 1, 3, 0, 0, 64 },
 	{ "scale bf16", "trn2", V, TRN_OP_TENSOR_SCALAR, BF, SB, SB, 1, 512, TRN_ALU_MUL, 0, 128 },
 	{ "add fp32", "trn2", V, TRN_OP_TENSOR_TENSOR, F32, SB, SB, 1, 512, TRN_ALU_ADD, 0, 1024 },
-	{ "add bf16", "trn2", V, TRN_OP_TENSOR_TENSOR, BF, SB, SB, 1, 512, TRN_ALU_ADD, 0, 256 },
+	{ "copy fp8", "trn2", V, TRN_OP_TENSOR_COPY, F8, SB, SB, 1, 512, 0, 0, 512 },
+	{ "copy fp8 trn3", "trn3", V, TRN_OP_TENSOR_COPY, F8, SB, SB, 1, 512, 0, 0, 128 },
+	{ "add bf16", "trn2", V, TRN_OP_TENSOR_TENSOR, BF, SB, SB, 1, 512, TRN_ALU_ADD, 0, 512 },
 	{ "add one in psum", "trn2", V, TRN_OP_TENSOR_TENSOR, F32, PS, SB, 1, 512, TRN_ALU_ADD, 0,
 	  512 },
 	{ "add gpsimd", "trn2", G, TRN_OP_TENSOR_TENSOR, BF, SB, SB, 1, 512, TRN_ALU_ADD, 0, 1174 },
