@@ -4,6 +4,8 @@
  * sequencer, DMA and tensor engine; elementwise ones are in check_vector.c. */
 #include "model/core.h"
 
+#define FLIP_ROWS 16u /* a gathered transpose takes a multiple of them */
+
 static bool is_fp8(uint32_t dtype)
 {
 	return dtype >= TRN_DTYPE_F8E4M3 && dtype <= TRN_DTYPE_F8E3M4;
@@ -131,16 +133,14 @@ static int gather_ok(const struct trn_inst *inst, struct trn_core_error *error)
 	return 0;
 }
 
-int trn_check_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+/* Where a DMA may lie: the rows of an index are looked at when it ends. */
+static int dma_place(const struct trn_inst *inst, struct trn_core_error *error)
 {
 	const uint32_t indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
 	const bool skip = inst->head.flags & TRN_DMA_OOB_SKIP;
 
-	(void)core;
 	if (indexed == (TRN_DMA_GATHER | TRN_DMA_SCATTER))
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
-	if (inst->dst.count != inst->src.count)
-		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
 	if (indexed && gather_ok(inst, error) < 0)
 		return -1;
 	if (indexed != TRN_DMA_SCATTER && !skip && dram_range(&inst->dst, TRN_AP_DST, error) < 0)
@@ -148,6 +148,33 @@ int trn_check_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_
 	if (indexed != TRN_DMA_GATHER && !skip && dram_range(&inst->src, TRN_AP_SRC0, error) < 0)
 		return -1;
 	return 0;
+}
+
+int trn_check_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->dst.count != inst->src.count)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	return dma_place(inst, error);
+}
+
+int trn_check_dma_add(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_side *src = &inst->src;
+	const bool dram = src->space == TRN_SPACE_DRAM;
+	const uint32_t sources = inst->imm[0];
+	const bool indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
+
+	(void)core;
+	if (sources < 1 || sources > TRN_DMA_SOURCES ||
+	    (indexed && (sources != 1 || !(inst->head.flags & TRN_DMA_ACCUMULATE))))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (sources > 1 && ((dram ? src->ndims : src->view.rank) < 2 ||
+			    (dram ? src->num[0] : src->view.shape[0]) != sources))
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	if (src->count != sources * inst->dst.count)
+		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+	return dma_place(inst, error);
 }
 
 uint32_t trn_side_shape(const struct trn_side *side, uint32_t ret_shape[5])
@@ -166,6 +193,7 @@ uint32_t trn_side_shape(const struct trn_side *side, uint32_t ret_shape[5])
 int trn_check_dma_transpose(struct trn_core *core, struct trn_inst *inst,
 			    struct trn_core_error *error)
 {
+	const bool gather = inst->head.flags & TRN_DMA_GATHER;
 	uint32_t dst[5], src[5];
 	const uint32_t rank = trn_side_shape(&inst->src, src);
 
@@ -180,11 +208,9 @@ int trn_check_dma_transpose(struct trn_core *core, struct trn_inst *inst,
 		if (dst[d] != src[from])
 			return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
 	}
-	if (inst->head.flags & TRN_DMA_OOB_SKIP)
-		return 0;
-	if (dram_range(&inst->dst, TRN_AP_DST, error) < 0)
-		return -1;
-	return dram_range(&inst->src, TRN_AP_SRC0, error);
+	if (gather && (rank != 2 || src[0] % FLIP_ROWS != 0 || src[0] > TRN_ISA_PARTITIONS))
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	return dma_place(inst, error);
 }
 
 static bool matmul_dtype(uint32_t dtype)

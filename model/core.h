@@ -16,6 +16,7 @@
 #define TRN_SBUF_BLOCK 4096u /* bytes of one bit in the touched map */
 #define TRN_INFLIGHT 16      /* instructions an engine has issued and not retired */
 #define TRN_DMA_LIVE 32      /* DMAs of a core that are on their way */
+#define TRN_DMA_SOURCES 16u  /* of one DMA_ADD */
 #define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
 
 #define TRN_GPSIMD_GROUP 16u   /* partitions of one gpsimd core */
@@ -195,10 +196,10 @@ typedef int trn_check_fn(struct trn_core *core, struct trn_inst *inst,
 			 struct trn_core_error *error);
 trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_load,
 	trn_check_reg_store, trn_check_reg_arg, trn_check_notify, trn_check_dma_copy,
-	trn_check_dma_transpose, trn_check_matmul, trn_check_transpose, trn_check_tensor_tensor,
-	trn_check_tensor_scalar, trn_check_reduce, trn_check_activation, trn_check_exponential,
-	trn_check_same_shape, trn_check_iota, trn_check_affine, trn_check_range_select,
-	trn_check_max8, trn_check_find8;
+	trn_check_dma_transpose, trn_check_dma_add, trn_check_matmul, trn_check_transpose,
+	trn_check_tensor_tensor, trn_check_tensor_scalar, trn_check_reduce, trn_check_activation,
+	trn_check_exponential, trn_check_same_shape, trn_check_iota, trn_check_affine,
+	trn_check_range_select, trn_check_max8, trn_check_find8;
 
 /* check_gpsimd.c */
 trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
@@ -262,7 +263,8 @@ trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset
 	trn_exec_tensor_tensor, trn_exec_tensor_scalar, trn_exec_reduce, trn_exec_activation,
 	trn_exec_exponential, trn_exec_reciprocal, trn_exec_iota, trn_exec_affine,
 	trn_exec_range_select, trn_exec_max8, trn_exec_find8, trn_exec_dma_copy,
-	trn_exec_dma_transpose, trn_exec_reg_load, trn_exec_reg_store, trn_exec_notify;
+	trn_exec_dma_transpose, trn_exec_dma_add, trn_exec_reg_load, trn_exec_reg_store,
+	trn_exec_notify;
 
 /* exec_gather.c */
 trn_check_fn trn_exec_partition_reduce, trn_exec_topk, trn_exec_nonzero, trn_exec_local_gather,

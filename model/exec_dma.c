@@ -28,7 +28,7 @@ static void nest_level(struct nest *nest, uint32_t num, int64_t step)
 	nest->step[nest->levels++] = step;
 }
 
-/* Loops as written, from the level first of a DRAM side on. */
+/* Loops as written, from dims[first] on; the partitions are a loop of their own. */
 static void nest_init(struct nest *nest, struct trn_core *core, const struct trn_side *side,
 		      uint32_t first)
 {
@@ -48,7 +48,7 @@ static void nest_init(struct nest *nest, struct trn_core *core, const struct trn
 	nest->ptr = view->base;
 	nest->offset = view->offset;
 	nest_level(nest, view->partitions, (int64_t)view->pitch);
-	for (uint32_t d = 0; d < view->rank; d++)
+	for (uint32_t d = first; d < view->rank; d++)
 		nest_level(nest, view->shape[d], (int64_t)view->stride[d] * view->esize);
 }
 
@@ -121,6 +121,15 @@ static void nest_advance(struct nest *nest, uint32_t count)
 		nest->i[d]++;
 		nest->offset += nest->step[d];
 	}
+}
+
+static uint64_t nest_elements(const struct nest *nest)
+{
+	uint64_t count = 1;
+
+	for (uint32_t d = 0; d < nest->levels; d++)
+		count *= nest->num[d];
+	return count;
 }
 
 static void nest_skip(struct nest *nest, uint64_t count)
@@ -272,6 +281,49 @@ static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, u
 	return 0;
 }
 
+static bool accumulates(const struct trn_inst *inst)
+{
+	return inst->head.op == TRN_OP_DMA_ADD && (inst->head.flags & TRN_DMA_ACCUMULATE);
+}
+
+/* The next count elements of dst become the sum of the sources, after their old value if
+ * that counts too. */
+static int transfer_sum(struct trn_core *core, struct nest *dst, struct nest *src, uint32_t sources,
+			bool accumulate, uint64_t count, struct trn_core_error *error)
+{
+	uint8_t *raw = core->scratch->raw;
+	float *sum = core->scratch->a, *x = core->scratch->b;
+	uint64_t bad = 0;
+
+	while (count > 0) {
+		uint32_t run = (uint32_t)trn_min_u64(trn_min_u64(count, CHUNK), nest_run(dst));
+
+		for (uint32_t s = 0; s < sources; s++)
+			run = (uint32_t)trn_min_u64(run, nest_run(&src[s]));
+		if (accumulate) {
+			if (nest_move(dst, raw, run, false, &bad) < 0)
+				return trn_dma_refuse(error, TRN_AP_DST, bad);
+			trn_row_to_f32(sum, raw, dst->dtype, run);
+		}
+		for (uint32_t s = 0; s < sources; s++) {
+			const bool first = s == 0 && !accumulate;
+
+			if (nest_move(&src[s], raw, run, false, &bad) < 0)
+				return trn_dma_refuse(error, TRN_AP_SRC0, bad);
+			trn_row_to_f32(first ? sum : x, raw, src[s].dtype, run);
+			if (!first)
+				trn_alu_rows(TRN_ALU_ADD, sum, sum, x, run);
+			nest_advance(&src[s], run);
+		}
+		trn_row_from_f32(raw, sum, dst->dtype, run);
+		if (nest_move(dst, raw, run, true, &bad) < 0)
+			return trn_dma_refuse(error, TRN_AP_DST, bad);
+		nest_advance(dst, run);
+		count -= run;
+	}
+	return 0;
+}
+
 static bool in_argument(const struct trn_side *side, int64_t offset, int64_t lo, int64_t hi)
 {
 	return offset + lo >= 0 && offset + hi <= (int64_t)side->arg_bytes;
@@ -282,6 +334,16 @@ static bool window_ok(const struct trn_core *core, const struct trn_side *side, 
 {
 	return trn_launch_window_ok(core->chip->launch, core->window, side->arg + (uint64_t)lo,
 				    (uint64_t)(hi - lo), write);
+}
+
+/* What is added to is read, too. */
+static bool operand_ok(const struct trn_core *core, const struct trn_inst *inst,
+		       const struct trn_side *side, int64_t lo, int64_t hi)
+{
+	const bool write = side == &inst->dst;
+
+	return window_ok(core, side, lo, hi, write) &&
+	       (!write || !accumulates(inst) || window_ok(core, side, lo, hi, false));
 }
 
 /* A side whose place does not depend on data: 1 when it may move, 0 when it is to be
@@ -299,7 +361,7 @@ static int side_allowed(struct trn_core *core, const struct trn_inst *inst,
 		error->address = side->arg + side->offset;
 		return trn_inst_refuse(error, operand, TRN_RULE_RANGE);
 	}
-	if (!window_ok(core, side, offset + side->lo, offset + side->hi, operand == TRN_AP_DST))
+	if (!operand_ok(core, inst, side, offset + side->lo, offset + side->hi))
 		return trn_dma_refuse(error, operand, side->arg + (uint64_t)(offset + side->lo));
 	return 1;
 }
@@ -389,17 +451,37 @@ static int index_check(struct trn_core *core, const struct trn_inst *inst, const
 			error->address = ix->side->arg + (uint64_t)offset;
 			return trn_inst_refuse(error, TRN_AP_SRC1, TRN_RULE_RANGE);
 		}
-		if (!window_ok(core, ix->side, offset + ix->lo, offset + ix->hi, ix->write))
+		if (!operand_ok(core, inst, ix->side, offset + ix->lo, offset + ix->hi))
 			return trn_dma_refuse(error, ix->write ? TRN_AP_DST : TRN_AP_SRC0,
 					      ix->side->arg + (uint64_t)offset);
 	}
 	return 0;
 }
 
-/* Gather or scatter: row by row, the other side straight through. */
-static int copy_indexed(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+/* One row: added, copied, or put into column p of a transpose. */
+static int move_row(struct trn_core *core, const struct trn_inst *inst, struct nest *straight,
+		    struct nest *row, uint32_t p, struct trn_core_error *error)
 {
 	const bool scatter = inst->head.flags & TRN_DMA_SCATTER;
+	struct nest *dst = scatter ? row : straight, *src = scatter ? straight : row;
+	const uint64_t count = nest_elements(row);
+	struct nest column;
+
+	if (accumulates(inst))
+		return transfer_sum(core, dst, src, 1, true, count, error);
+	if (inst->head.op != TRN_OP_DMA_TRANSPOSE)
+		return transfer(core, dst, src, count, error);
+	column = *dst;
+	column.levels = 1;
+	column.offset += p * dst->step[1];
+	return transfer(core, &column, src, count, error);
+}
+
+/* Gather or scatter: row by row, the other side straight through. */
+static int move_indexed(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const bool scatter = inst->head.flags & TRN_DMA_SCATTER;
+	const bool flip = inst->head.op == TRN_OP_DMA_TRANSPOSE;
 	const struct trn_side *other = scatter ? &inst->src : &inst->dst;
 	struct indexed ix;
 	struct nest straight, rows;
@@ -412,7 +494,8 @@ static int copy_indexed(struct trn_core *core, struct trn_inst *inst, struct trn
 	if (r < 0 || !trn_shadow_moves(core, inst))
 		return r;
 	nest_init(&straight, core, other, 0);
-	nest_collapse(&straight);
+	if (!flip)
+		nest_collapse(&straight);
 	nest_resolve(&straight, (int64_t)other->offset + other->lo,
 		     (int64_t)other->offset + other->hi, !scatter);
 	nest_init(&rows, core, ix.side, 1);
@@ -421,15 +504,51 @@ static int copy_indexed(struct trn_core *core, struct trn_inst *inst, struct trn
 	for (uint32_t p = 0; r == 0 && p < inst->view[TRN_AP_SRC1].partitions; p++) {
 		struct nest row = rows;
 
-		if (!index_row(inst, &ix, p, &row.offset)) {
+		if (index_row(inst, &ix, p, &row.offset))
+			r = move_row(core, inst, &straight, &row, p, error);
+		else if (!flip)
 			nest_skip(&straight, ix.row);
-			continue;
-		}
-		r = transfer(core, scatter ? &row : &straight, scatter ? &straight : &row, ix.row,
-			     error);
 	}
 	if (r == 0 && inst->dst.space == TRN_SPACE_SBUF)
 		trn_core_wrote(core, &inst->dst.view, false);
+	return r;
+}
+
+/* The sources, one behind the other in dims[0] of src when there are several. */
+static void sources_init(struct nest *src, struct trn_core *core, const struct trn_inst *inst)
+{
+	const struct trn_side *from = &inst->src;
+	const uint32_t sources = inst->imm[0];
+	const int64_t step = from->space == TRN_SPACE_DRAM ?
+				     from->step[0] :
+				     (int64_t)from->view.stride[0] * from->esize;
+
+	for (uint32_t s = 0; s < sources; s++) {
+		nest_init(&src[s], core, from, sources > 1 ? 1 : 0);
+		nest_resolve(&src[s], (int64_t)from->offset + from->lo,
+			     (int64_t)from->offset + from->hi, false);
+		src[s].offset += s * step;
+		nest_collapse(&src[s]);
+	}
+}
+
+static int sum_plain(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_side *to = &inst->dst;
+	struct nest dst, src[TRN_DMA_SOURCES];
+	int r = side_allowed(core, inst, to, TRN_AP_DST, error);
+
+	if (r > 0)
+		r = side_allowed(core, inst, &inst->src, TRN_AP_SRC0, error);
+	if (r <= 0 || !trn_shadow_moves(core, inst))
+		return r < 0 ? r : 0;
+	nest_init(&dst, core, to, 0);
+	nest_resolve(&dst, (int64_t)to->offset + to->lo, (int64_t)to->offset + to->hi, true);
+	nest_collapse(&dst);
+	sources_init(src, core, inst);
+	r = transfer_sum(core, &dst, src, inst->imm[0], accumulates(inst), to->count, error);
+	if (r == 0 && to->space == TRN_SPACE_SBUF)
+		trn_core_wrote(core, &to->view, false);
 	return r;
 }
 
@@ -442,11 +561,15 @@ static int count_bytes(struct trn_core *core, const struct trn_inst *inst, int r
 	return r;
 }
 
+static bool is_indexed(const struct trn_inst *inst)
+{
+	return inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
+}
+
 int trn_exec_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
-	const bool indexed = inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER);
-	const int r = indexed ? copy_indexed(core, inst, error) :
-				copy_plain(core, inst, false, error);
+	const int r = is_indexed(inst) ? move_indexed(core, inst, error) :
+					 copy_plain(core, inst, false, error);
 
 	return count_bytes(core, inst, r);
 }
@@ -454,5 +577,21 @@ int trn_exec_dma_copy(struct trn_core *core, struct trn_inst *inst, struct trn_c
 int trn_exec_dma_transpose(struct trn_core *core, struct trn_inst *inst,
 			   struct trn_core_error *error)
 {
-	return count_bytes(core, inst, copy_plain(core, inst, true, error));
+	const int r = is_indexed(inst) ? move_indexed(core, inst, error) :
+					 copy_plain(core, inst, true, error);
+
+	return count_bytes(core, inst, r);
+}
+
+int trn_exec_dma_add(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	int r;
+
+	if (is_indexed(inst))
+		r = move_indexed(core, inst, error);
+	else if (inst->imm[0] == 1 && !accumulates(inst))
+		r = copy_plain(core, inst, false, error);
+	else
+		r = sum_plain(core, inst, error);
+	return count_bytes(core, inst, r);
 }

@@ -21,6 +21,7 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	/* DMA */
 	[TRN_OP_DMA_COPY] = { trn_check_dma_copy, trn_exec_dma_copy, NULL, MX_MOVE },
 	[TRN_OP_DMA_TRANSPOSE] = { trn_check_dma_transpose, trn_exec_dma_transpose, NULL },
+	[TRN_OP_DMA_ADD] = { trn_check_dma_add, trn_exec_dma_add, NULL },
 
 	/* tensor engine and MX */
 	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },
@@ -53,8 +54,8 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_TOPK] = { trn_check_topk, trn_exec_topk, trn_cost_topk },
 	[TRN_OP_NONZERO_COUNT] = { trn_check_nonzero, trn_exec_nonzero, trn_cost_src },
 	[TRN_OP_LOCAL_GATHER] = { trn_check_local_gather, trn_exec_local_gather,
-				  trn_cost_local_gather },
-	[TRN_OP_N_GATHER] = { trn_check_n_gather, trn_exec_n_gather, trn_cost_n_gather },
+				  trn_cost_local_gather, MX_MOVE },
+	[TRN_OP_N_GATHER] = { trn_check_n_gather, trn_exec_n_gather, trn_cost_n_gather, MX_MOVE },
 	[TRN_OP_SEQUENCE_BOUNDS] = { trn_check_bounds, trn_exec_bounds, trn_cost_src },
 };
 

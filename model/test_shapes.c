@@ -33,6 +33,9 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_LOAD] = { TRN_ENGINE_SYNC, TRN_OP_DMA_COPY, 3 },
 	[TRN_SHAPE_GATHER] = { TRN_ENGINE_SYNC, TRN_OP_DMA_COPY, 3 },
 	[TRN_SHAPE_DFLIP] = { TRN_ENGINE_SYNC, TRN_OP_DMA_TRANSPOSE, 3 },
+	[TRN_SHAPE_GATHER_FLIP] = { TRN_ENGINE_SYNC, TRN_OP_DMA_TRANSPOSE, 3 },
+	[TRN_SHAPE_SUM] = { TRN_ENGINE_SYNC, TRN_OP_DMA_ADD, 3 },
+	[TRN_SHAPE_GATHER_ADD] = { TRN_ENGINE_GPSIMD, TRN_OP_DMA_ADD, 3 },
 	[TRN_SHAPE_REG_LOAD] = { TRN_ENGINE_SYNC, TRN_OP_REG_LOAD, 3 },
 	[TRN_SHAPE_REG_STORE] = { TRN_ENGINE_SYNC, TRN_OP_REG_STORE, 3 },
 	[TRN_SHAPE_MOVE] = { TRN_ENGINE_SYNC, TRN_OP_REG_MOVE, 1 },
@@ -61,6 +64,17 @@ static void make_dma(union trn_test_inst *i, enum trn_test_shape shape)
 		i->d.index = trn_test_sbuf(TRN_DTYPE_U32, 8, 4096, 1);
 	} else if (shape == TRN_SHAPE_DFLIP) {
 		i->d.src = trn_test_dram(0, TRN_DTYPE_BF16, 0, 16, 8);
+	} else if (shape == TRN_SHAPE_GATHER_FLIP) {
+		i->d.head.flags = TRN_DMA_GATHER;
+		i->d.index = trn_test_sbuf(TRN_DTYPE_U32, 16, 4096, 1);
+		i->d.src = trn_test_dram(0, TRN_DTYPE_BF16, 0, 16, 8);
+	} else if (shape == TRN_SHAPE_SUM) {
+		i->d.src = trn_test_dram(0, TRN_DTYPE_BF16, 0, 2, 128);
+		i->d.imm[0] = 2;
+	} else if (shape == TRN_SHAPE_GATHER_ADD) {
+		i->d.head.flags = TRN_DMA_GATHER | TRN_DMA_ACCUMULATE;
+		i->d.index = trn_test_sbuf(TRN_DTYPE_U32, 8, 4096, 1);
+		i->d.imm[0] = 1;
 	} else if (shape == TRN_SHAPE_REG_LOAD) {
 		i->d.src = trn_test_dram(0, TRN_DTYPE_U32, 0, 1, 1);
 		memset(&i->d.dst, 0, sizeof(i->d.dst));

@@ -34,6 +34,9 @@ enum trn_test_shape {
 	TRN_SHAPE_LOAD, /* dma_copy */
 	TRN_SHAPE_GATHER,
 	TRN_SHAPE_DFLIP, /* dma_transpose */
+	TRN_SHAPE_GATHER_FLIP,
+	TRN_SHAPE_SUM, /* dma_add */
+	TRN_SHAPE_GATHER_ADD,
 	TRN_SHAPE_REG_LOAD,
 	TRN_SHAPE_REG_STORE,
 	TRN_SHAPE_MOVE,
