@@ -378,6 +378,7 @@ static void mock_close(struct trn_bus *bus)
 	if (mock->model)
 		trn_model_destroy(mock->model);
 	trn_mock_gemm_close(mock->gemm);
+	trn_mock_profile_close(bus->alloc, mock->profile);
 	trn_free(bus->alloc, mock->maps);
 	pthread_cond_destroy(&mock->work);
 	pthread_mutex_destroy(&mock->lock);
@@ -409,7 +410,7 @@ static int mock_make_model(struct mock *mock, const struct mock_params *params, 
 			  .reserve = host_reserve,
 			  .unreserve = host_unreserve,
 			  .event = host_event },
-		.gen = params->gen,
+		.gen = mock->gen,
 		.chips = 1,
 		.seed = params->seed,
 		.hbm_bytes = params->hbm,
@@ -470,7 +471,8 @@ static void mock_fill_info(struct mock *mock, const struct mock_params *params)
 	for (unsigned int bar = 0; bar < 6; bar++)
 		info->bar_size[bar] = trn_chip_bar_size(mock->chip, bar);
 	info->flags = TRN_BUS_SIMULATED | TRN_BUS_FAULTS | (mock->threaded ? 0 : TRN_BUS_INLINE);
-	info->hbm_bytes = params->hbm; /* 0: as its generation */
+	/* 0: as its generation. The driver's table knows no profile. */
+	info->hbm_bytes = params->hbm == 0 && mock->profile ? mock->gen->hbm_bytes : params->hbm;
 }
 
 int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus)
@@ -491,7 +493,12 @@ int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus)
 	mock->bus.log = open->log;
 	mock->iova_next = IOVA_FIRST;
 	trn_mock_locks_init(mock);
-	r = mock_make_model(mock, &params, open->ret_why, open->why_size);
+	mock->gen = params.gen;
+	if (params.profile)
+		r = trn_mock_profile_open(open->alloc, params.profile, params.gen, &mock->profile,
+					  &mock->gen, open->ret_why, open->why_size);
+	if (r == 0)
+		r = mock_make_model(mock, &params, open->ret_why, open->why_size);
 	if (r == 0)
 		r = mock_arm_faults(mock, &params, open->ret_why, open->why_size);
 	if (r == 0) {

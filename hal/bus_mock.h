@@ -42,11 +42,14 @@ struct mock {
 	pthread_t thread;
 	pthread_cond_t work; /* registers were written, or stop */
 	struct trn_mock_gemm *gemm;
+	const struct trn_gen *gen;        /* the pod's, or the profile's */
+	struct trn_mock_profile *profile; /* NULL: none */
 };
 
 /* The URI, checked. */
 struct mock_params {
 	const struct trn_gen *gen;
+	const char *profile; /* path of the text of a variant, or NULL */
 	uint64_t seed, threads, hbm, api, extension, bar4, revision, routing, serial, timing_only;
 	const char *faults[MOCK_FAULTS];
 	size_t fault_count;
@@ -68,6 +71,13 @@ void trn_mock_stop(struct mock *mock);
 
 int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char *ret_text,
 		     size_t text_size);
+
+/* mock_profile.c: a variant of base from a file; *ret_gen lives until close. -ENODEV when there
+ * is no such file, -EINVAL for what it says, with the place in why. */
+int trn_mock_profile_open(const struct trn_alloc *alloc, const char *path,
+			  const struct trn_gen *base, struct trn_mock_profile **ret_profile,
+			  const struct trn_gen **ret_gen, char *why, size_t why_size);
+void trn_mock_profile_close(const struct trn_alloc *alloc, struct trn_mock_profile *profile);
 
 /* mock_gemm.c: tiles by libxsmm. open leaves *ret_gemm NULL where there is none, or where it
  * does not give exactly the model's result; run is struct trn_model_host.gemm and its

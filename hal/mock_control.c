@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
+#include "base/text.h"
+#include "base/uri.h"
 #include "hal/bus_mock.h"
+#include "model/gen.h"
 
 struct verb {
 	const char *name;
@@ -90,11 +93,54 @@ static int verb_step(struct mock *mock, const char *arg, char *buf, size_t size)
 	return 0;
 }
 
+/* Text of tables and of profiles, which refuse what JSON would escape. */
+static int constant_json(const struct trn_gen *gen, uint64_t index, char *buf, size_t size)
+{
+	const struct trn_gen_field_info *info;
+
+	if (index >= TRN_GEN_FIELD_COUNT)
+		return -EINVAL;
+	info = &trn_gen_fields[index];
+	snprintf(buf, size,
+		 "{\"name\":\"%s\",\"value\":%" PRIu64 ",\"unit\":\"%s\",\"confidence\":\"%c\","
+		 "\"source\":\"%s\",\"least\":%" PRIu64 ",\"most\":%" PRIu64 ",\"help\":\"%s\"}",
+		 info->name, gen->value[index], info->unit, gen->origin[index].confidence,
+		 gen->origin[index].source, info->least, info->most, info->help);
+	return 0;
+}
+
+/* What the device is made of; with a number, the constant of that index. */
+static int verb_generation(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	const struct trn_gen *gen = mock->gen;
+	const char *name, *comma = "";
+	uint64_t index = 0;
+	uint32_t bit;
+	size_t used;
+
+	if (arg)
+		return trn_parse_size(arg, &index) < 0 ? -EINVAL :
+							 constant_json(gen, index, buf, size);
+	used = trn_text_add(buf, size, 0,
+			    "{\"name\":\"%s\",\"product\":\"%s\",\"base\":\"trn%u\","
+			    "\"preview\":%s,\"constants\":%d,\"features\":[",
+			    gen->name, gen->product, gen->number, gen->preview ? "true" : "false",
+			    TRN_GEN_FIELD_COUNT);
+	for (unsigned int i = 0; (name = trn_gen_feature(i, &bit, NULL)); i++) {
+		if (!(gen->features & bit))
+			continue;
+		used = trn_text_add(buf, size, used, "%s\"%s\"", comma, name);
+		comma = ",";
+	}
+	(void)trn_text_add(buf, size, used, "]}");
+	return 0;
+}
+
 static const struct verb verbs[] = {
 	{ "fault", verb_fault },       { "violations", verb_violations },
 	{ "counters", verb_counters }, { "stats", verb_counters },
 	{ "hash", verb_hash },         { "time", verb_time },
-	{ "step", verb_step },
+	{ "step", verb_step },         { "generation", verb_generation },
 };
 
 int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char *ret_text,

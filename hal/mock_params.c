@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
+#include "base/text.h"
 #include "hal/bus_mock.h"
 #include "model/gen.h"
 
@@ -45,9 +46,8 @@ static const char *pods_text(char *buf, size_t size)
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (unsigned int i = 0; (gen = trn_gen_at(i)) && used < size; i++)
-		used += (size_t)snprintf(buf + used, size - used, "%smock:%s", i ? " " : "",
-					 gen->name);
+	for (unsigned int i = 0; (gen = trn_gen_at(i)); i++)
+		used = trn_text_add(buf, size, used, "%smock:%s", i ? " " : "", gen->name);
 	return buf;
 }
 
@@ -141,12 +141,16 @@ static int take_param(const struct trn_uri_param *from, struct mock_params *para
 {
 	if (strcmp(from->key, "fault") == 0)
 		return take_faults(from->value, params, why, why_size);
+	if (strcmp(from->key, "profile") == 0) {
+		params->profile = from->value;
+		return 0;
+	}
 	for (size_t i = 0; i < TRN_ARRAY_LEN(params_known); i++) {
 		if (strcmp(params_known[i].key, from->key) == 0)
 			return take_number(from, &params_known[i], params, why, why_size);
 	}
 	snprintf(why, why_size,
-		 "unknown parameter '%.32s'; seed threads hbm fault api extension "
+		 "unknown parameter '%.32s'; seed threads hbm profile fault api extension "
 		 "bar4 revision routing serial timing-only exist",
 		 from->key);
 	return -EINVAL;

@@ -5,6 +5,7 @@
 #define MODEL_GEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/isa_ops.h" /* TRN_FEATURE_ */
 
@@ -84,11 +85,10 @@
 	X(matmul_fp32_passes, "passes", 1, 64, "FP32 passes through the array") \
 	X(matmul_onezero_passes, "passes", 1, 64, "the same with an operand of zeros and ones") \
 	X(matmul_through_passes, "passes", 1, 64, "the same of FP32 in transpose mode") \
-	X(matmul_rate_f32, "%", 1, 10000, "FP32 matmul rate, of BF16's") \
-	X(matmul_rate_f8, "%", 1, 10000, "the same of FP8 (double row)") \
+	X(matmul_rate_f8, "%", 1, 10000, "FP8 double-row matmul rate, of BF16's") \
 	X(matmul_rate_mxf8, "%", 0, 10000, "the same of MXFP8; 0: has none") \
 	X(matmul_rate_mxf4, "%", 0, 10000, "the same of MXFP4; 0: has none") \
-	X(matmul_moving_max, "elements", 1, 65536, "free size of a matmul's moving operand") \
+	X(matmul_moving_max, "elements", 512, 65536, "free size of a matmul's moving operand") \
 	X(reset_ns, "ns", 1, 4000000000, "a firmware reset") \
 	X(mailbox_ns, "ns", 1, 4000000000, "a mailbox request") \
 	X(peak_f32_tflops, "TFLOP/s", 0, 10000000, "chip's FP32 peak as published, all engines") \
@@ -157,6 +157,21 @@ struct trn_gen_field_info {
 	uint64_t least, most;
 };
 extern const struct trn_gen_field_info trn_gen_fields[TRN_GEN_FIELD_COUNT];
+
+/* What does not hold between the numbers of a generation, and between which two; NULL: nothing. */
+const char *trn_gen_check(const struct trn_gen *gen, enum trn_gen_field *ret_first,
+			  enum trn_gen_field *ret_second);
+
+/* gen_profile.c: a generation from the text of docs/uris.md, "Profiles". text has size bytes and
+ * room for a NUL behind them, is changed, and holds what the strings of *ret_gen point to.
+ * -EINVAL with *ret_problem; *ret_gen is then not to be used. */
+#define TRN_GEN_PROFILE_MAX 65536
+struct trn_gen_problem {
+	uint32_t line, column; /* from 1 */
+	char what[160];
+};
+int trn_gen_profile(char *text, size_t size, const struct trn_gen *base, struct trn_gen *ret_gen,
+		    struct trn_gen_problem *ret_problem);
 
 static inline uint64_t trn_gen_clock_mhz(const struct trn_gen *gen, uint32_t engine)
 {

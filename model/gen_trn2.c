@@ -84,7 +84,6 @@ const struct trn_gen trn_gen_trn2 = {
 	TRN_GEN_SET(matmul_fp32_passes, 4, 'A', "H 4.4"),
 	TRN_GEN_SET(matmul_onezero_passes, 2, 'A', "H 4.4: up to 2 times faster"),
 	TRN_GEN_SET(matmul_through_passes, 2, 'A', "H 4.4: transpose mode is 2 times faster"),
-	TRN_GEN_SET(matmul_rate_f32, 25, 'A', "H 8"),
 	TRN_GEN_SET(matmul_rate_f8, 200, 'A', "H 8"),
 	TRN_GEN_SET(matmul_rate_mxf8, 0, 'A', "H 8: no MX hardware"),
 	TRN_GEN_SET(matmul_rate_mxf4, 0, 'A', "H 8: no MX hardware"),

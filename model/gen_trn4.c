@@ -90,7 +90,6 @@ const struct trn_gen trn_gen_trn4 = {
 	TRN_GEN_SET(matmul_fp32_passes, 4, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(matmul_onezero_passes, 2, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(matmul_through_passes, 2, 'C', "assumed as Trainium3"),
-	TRN_GEN_SET(matmul_rate_f32, 25, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(matmul_rate_f8, 200, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(matmul_rate_mxf8, 1200, 'B', "H 1.5: 3 x Trainium3 in FP8"),
 	TRN_GEN_SET(matmul_rate_mxf4, 2400, 'B', "H 1.5: 6 x Trainium3 in FP4"),

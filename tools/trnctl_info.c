@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <trn/diag.h>
 
 static struct json_object *caps_json(uint64_t caps)
 {
@@ -149,13 +151,70 @@ static void telemetry_text(const struct trn_device_info *info, const struct trn_
 		       t->tensor_busy_cycles[i], t->tensor_idle_cycles[i]);
 }
 
+/* Every constant of the device with where it is from, as the door tells; NULL: it does not. */
+static struct json_object *generation_json(struct trnctl *ctl)
+{
+	struct json_object *generation, *count, *list;
+	char text[1024], index[24];
+
+	if (trn_diag_control(ctl->device, "generation", NULL, text, sizeof(text)) < 0)
+		return NULL;
+	generation = json_tokener_parse(text);
+	if (!json_object_object_get_ex(generation, "constants", &count))
+		return generation;
+	list = json_object_new_array();
+	for (int64_t i = 0, n = json_object_get_int64(count); i < n; i++) {
+		snprintf(index, sizeof(index), "%" PRId64, i);
+		if (trn_diag_control(ctl->device, "generation", index, text, sizeof(text)) < 0)
+			break;
+		json_object_array_add(list, json_tokener_parse(text));
+	}
+	json_object_object_add(generation, "constants", list); /* instead of the count */
+	return generation;
+}
+
+static const char *member(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(object, key, &value) ? json_object_get_string(value) : "";
+}
+
+static void generation_text(struct json_object *generation)
+{
+	struct json_object *list = NULL;
+
+	printf("\n%-18s %s, based on %s%s\n", "generation", member(generation, "name"),
+	       member(generation, "base"),
+	       strcmp(member(generation, "preview"), "true") == 0 ?
+		       "; PREVIEW: announced, most numbers are assumed" :
+		       "");
+	if (json_object_object_get_ex(generation, "features", &list)) {
+		printf("%-18s", "features");
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			printf(" %s", json_object_get_string(json_object_array_get_idx(list, i)));
+		printf("\n");
+	}
+	if (!json_object_object_get_ex(generation, "constants", &list))
+		return;
+	printf("%-21s %16s %-9s %-2s %s\n", "constant", "value", "unit", "", "source");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *row = json_object_array_get_idx(list, i);
+
+		printf("%-21s %16s %-9s %-2s %s\n", member(row, "name"), member(row, "value"),
+		       member(row, "unit"), member(row, "confidence"), member(row, "source"));
+	}
+	printf("A: documented by the vendor; B: derived from documented or measured points; "
+	       "C: a guess\n");
+}
+
 int trnctl_info(struct trnctl *ctl, int argc, char **argv)
 {
 	static const struct trnctl_options options = {
 		.doc = "Say what a device is, and show its health counters.",
 	};
 	struct trn_device_telemetry telemetry = { .size = sizeof(telemetry) };
-	struct json_object *document;
+	struct json_object *document, *generation;
 	int r, have;
 
 	if (!trnctl_parse(ctl, &options, argc, argv, &r))
@@ -166,17 +225,24 @@ int trnctl_info(struct trnctl *ctl, int argc, char **argv)
 	have = trn_device_telemetry(ctl->device, &telemetry);
 	if (have < 0 && have != -ENOTSUP)
 		return trnctl_fail(ctl, have, "no telemetry");
+	generation = generation_json(ctl);
 	if (!ctl->json) {
 		device_text(&ctl->info);
 		if (have == 0)
 			telemetry_text(&ctl->info, &telemetry);
 		else
 			printf("%-18s this door has none\n", "telemetry");
+		if (generation)
+			generation_text(generation);
+		else
+			printf("%-18s this door does not tell its constants\n", "generation");
+		json_object_put(generation);
 		return TRNCTL_OK;
 	}
 	document = trnctl_document("trn.info/1");
 	json_object_object_add(document, "device", device_json(&ctl->info));
 	json_object_object_add(document, "telemetry",
 			       have == 0 ? telemetry_json(&ctl->info, &telemetry) : NULL);
+	json_object_object_add(document, "generation", generation);
 	return trnctl_print(ctl, document, TRNCTL_OK);
 }

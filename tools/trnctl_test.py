@@ -193,6 +193,52 @@ def test_output_goes_to_no_other_file():
             check(b'schema' not in record.read(), 'the document is in the record')
 
 
+def test_info_constants():
+    for uri, preview in (('mock:trn2', False), ('mock:trn3', False), ('mock:trn4', True)):
+        generation = Run('-d', uri, 'info', '--json').expect(OK).json('trn.info/1')['generation']
+        check(generation['preview'] is preview and generation['base'] == uri[5:], uri)
+        constants = {c['name']: c for c in generation['constants']}
+        check(len(constants) == len(generation['constants']) > 50, '%d', len(constants))
+        for c in constants.values():
+            check(c['confidence'] in 'ABC' and c['source'] and c['help'], '%s', c)
+            check(c['least'] <= c['value'] <= c['most'], '%s', c)
+        check('mx' in generation['features'] or uri == 'mock:trn2', '%s', generation['features'])
+        text = Run('-d', uri, 'info').expect(OK).out
+        check(('PREVIEW' in text) is preview, '%s', text)
+        for c in constants.values():
+            line = '%-21s %16d %-9s %s  %s' % (c['name'], c['value'], c['unit'], c['confidence'],
+                                              c['source'])
+            check(line in text, '%s is not in the text', line)
+    check(Run('-d', 'null:', 'info', '--json').json('trn.info/1')['generation'] is None, 'null:')
+    check('does not tell' in Run('-d', 'null:', 'info').expect(OK).out, 'null:')
+
+
+def profile(constants, end):
+    """A profile with every number at one end of what it may be."""
+    fixed = ('pci_device', 'arch', 'ostand_wr_2', 'hbm_bytes', 'hbm_capacity_bytes',
+             'udma_write_hbm_ns', 'udma_write_host_ns', 'udma_packet_ns', 'chips_server',
+             'chips_ultraserver')
+    fixed += ('sbuf_partition_bytes',) if end == 'least' else ('reset_ns', 'mailbox_ns')
+    lines = ['%s = %d ; C ; test' % (c['name'], max(c[end], 1)) for c in constants
+             if c['name'] not in fixed and not c['name'].startswith('link_')]
+    return '\n'.join(lines) + '\n'
+
+
+def test_profiles_at_the_limits():
+    info = Run('-d', 'mock:trn3', 'info', '--json').json('trn.info/1')
+    with tempfile.TemporaryDirectory() as folder:
+        for end in ('least', 'most'):
+            path = os.path.join(folder, end + '.txt')
+            with open(path, 'w', encoding='ascii') as file:
+                file.write(profile(info['generation']['constants'], end))
+            uri = 'mock:trn3?hbm=1G&profile=' + path.replace('/', '%2f')
+            document = Run('-d', uri, 'selftest', '--json').expect(OK).json('trn.selftest/1')
+            check(document['failed'] == 0, '%s', document)
+            values = Run('-d', uri, 'info', '--json').json('trn.info/1')['generation']
+            clock = next(c for c in values['constants'] if c['name'] == 'clock_tensor_mhz')
+            check(clock['value'] == clock[end] and clock['source'] == 'test', '%s', clock)
+
+
 def test_regs_names():
     text = Run('regs', '--names', 'misc.routing_id').expect(OK).out
     check('0x06c84024' in text, '%s', text)
