@@ -197,11 +197,11 @@ static void generation_text(struct json_object *generation)
 	}
 	if (!json_object_object_get_ex(generation, "constants", &list))
 		return;
-	printf("%-21s %16s %-9s %-2s %s\n", "constant", "value", "unit", "", "source");
+	printf("%-27s %16s %-9s %-2s %s\n", "constant", "value", "unit", "", "source");
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *row = json_object_array_get_idx(list, i);
 
-		printf("%-21s %16s %-9s %-2s %s\n", member(row, "name"), member(row, "value"),
+		printf("%-27s %16s %-9s %-2s %s\n", member(row, "name"), member(row, "value"),
 		       member(row, "unit"), member(row, "confidence"), member(row, "source"));
 	}
 	printf("A: documented by the vendor; B: derived from documented or measured points; "

@@ -206,7 +206,7 @@ def test_info_constants():
         text = Run('-d', uri, 'info').expect(OK).out
         check(('PREVIEW' in text) is preview, '%s', text)
         for c in constants.values():
-            line = '%-21s %16d %-9s %s  %s' % (c['name'], c['value'], c['unit'], c['confidence'],
+            line = '%-27s %16d %-9s %s  %s' % (c['name'], c['value'], c['unit'], c['confidence'],
                                               c['source'])
             check(line in text, '%s is not in the text', line)
     check(Run('-d', 'null:', 'info', '--json').json('trn.info/1')['generation'] is None, 'null:')
