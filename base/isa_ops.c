@@ -50,7 +50,7 @@
 
 static const struct trn_isa_op ops[TRN_OP_LIMIT] = {
 	/* name, kind and layout, engines, words, flags, params, imms, required, optional, indirect,
-	 * features */
+	 * features, scales */
 	[TRN_OP_NOP] = { "nop", SEQ, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, 0 },
 	[TRN_OP_HALT] = { "halt", SYNC, E_ALL, 1, 1, 0, 0, 0, 0, 0, 0, 0 },
 	[TRN_OP_BRANCH] = { "branch", SEQ, E_ALL, 1, 1, TRN_REG_IMM, P_A | P_B | P_M, IMM01, 0, 0,
@@ -78,9 +78,9 @@ static const struct trn_isa_op ops[TRN_OP_LIMIT] = {
 			    IX, S0 | S1, 0 },
 	[TRN_OP_TRANSPOSE] = { "transpose", COMP, E_T | E_V, 2, 3, 0, 0, 0, DST | S0, 0, 0, 0 },
 	[TRN_OP_MATMUL_MX] = { "matmul_mx", COMP, E_T, 4, 4, MX_FLAGS, P_0 | P_1, 0,
-			       DST | S0 | S1 | S2 | S3, IX, S0 | S1, F(MX) },
+			       DST | S0 | S1 | S2 | S3, IX, S0 | S1, F(MX), S2 | S3 },
 	[TRN_OP_QUANTIZE_MX] = { "quantize_mx", COMP, E_V, 3, 3, 0, 0, 0, DST | S0 | D2, 0, 0,
-				 F(MX) },
+				 F(MX), D2 },
 
 	[TRN_OP_TENSOR_COPY] = { "tensor_copy", COMP, E_V | E_S | E_G, 2, 4, 0, 0, 0, DST | S0, IX,
 				 DST | S0, 0 },

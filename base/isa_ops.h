@@ -56,6 +56,7 @@ struct trn_isa_op {
 	uint8_t required, optional; /* bit per slot of the compute layout */
 	uint8_t indirect;           /* bit per slot that INDEX may apply to */
 	uint32_t features;          /* it needs */
+	uint8_t scales; /* bit per slot that holds scales of MX: it may start at any partition */
 };
 
 /* NULL for a number that is no opcode. */

@@ -12,7 +12,7 @@
 #define SHAPES 64 /* kernels remembered; a program has a handful */
 #define M_MAX 128u
 #define N_MAX 512u
-#define K_MAX 256u
+#define K_MAX 512u   /* 128 partitions of MX */
 #define LD_MAX 8192u /* sums lie in PSUM itself: rows 16 KiB and a pad apart */
 #define CHECK_SEED UINT64_C(0x67656d6d)
 

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of single instructions: shapes, dtypes and operators that belong together.
  * Named by the table in ops.c, called when the operands have been resolved. Here those of
- * sequencer, DMA and tensor engine; elementwise ones are in check_vector.c. */
+ * sequencer and DMA; the others are in check_tensor.c and check_vector.c. */
 #include "model/core.h"
 
 #define FLIP_ROWS 16u /* a gathered transpose takes a multiple of them */
-
-static bool is_fp8(uint32_t dtype)
-{
-	return dtype >= TRN_DTYPE_F8E4M3 && dtype <= TRN_DTYPE_F8E3M4;
-}
 
 static int refuse(struct trn_core_error *error, uint32_t operand, enum trn_ext_rule rule)
 {
@@ -213,86 +208,11 @@ int trn_check_dma_transpose(struct trn_core *core, struct trn_inst *inst,
 	return dma_place(inst, error);
 }
 
-static bool matmul_dtype(uint32_t dtype)
+int trn_check_set_rounding(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
 {
-	return dtype == TRN_DTYPE_F32 || dtype == TRN_DTYPE_TF32 || dtype == TRN_DTYPE_BF16 ||
-	       dtype == TRN_DTYPE_F16 || is_fp8(dtype);
-}
-
-/* FP32 and TF32 go with themselves only, and the two readings of e4m3 never meet. */
-static bool matmul_pair(uint32_t a, uint32_t b)
-{
-	const bool wide = a == TRN_DTYPE_F32 || a == TRN_DTYPE_TF32 || b == TRN_DTYPE_F32 ||
-			  b == TRN_DTYPE_TF32;
-	const bool legacy = a == TRN_DTYPE_F8E4M3 || b == TRN_DTYPE_F8E4M3;
-	const bool ocp = a == TRN_DTYPE_F8E4M3FN || b == TRN_DTYPE_F8E4M3FN;
-
-	return matmul_dtype(a) && matmul_dtype(b) && (!wide || a == b) && !(legacy && ocp);
-}
-
-static int matmul_output(const struct trn_core *core, const struct trn_inst *inst,
-			 struct trn_core_error *error)
-{
-	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const uint32_t features = core->chip->gen->features;
-	const bool pass = inst->head.flags & TRN_MATMUL_TRANSPOSE;
-	const bool bf16 = dst->dtype == TRN_DTYPE_BF16 && (features & TRN_FEATURE_PSUM_BF16);
-
-	if (pass ? dst->dtype != inst->view[TRN_AP_SRC1].dtype :
-		   dst->dtype != TRN_DTYPE_F32 && !bf16)
-		return refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
-	for (uint32_t d = 0; d < dst->ndims; d++) {
-		/* Adding into one place twice in one instruction has no defined order. */
-		if (dst->step[d] == 0)
-			return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
-	}
-	if (!(features & TRN_FEATURE_PSUM_WHOLE) &&
-	    dst->lo / TRN_PSUM_BANK != (dst->hi - 1) / TRN_PSUM_BANK)
-		return refuse(error, TRN_AP_DST, TRN_RULE_BANK);
-	return 0;
-}
-
-int trn_check_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
-{
-	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
-	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
-	const uint32_t flags = inst->head.flags;
-	const uint32_t rows = flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
-	uint32_t moving_max = (uint32_t)core->chip->gen->matmul_moving_max;
-
-	if ((flags & TRN_MATMUL_TRANSPOSE) && flags != TRN_MATMUL_TRANSPOSE)
-		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
-	if (!matmul_pair(still->dtype, moving->dtype))
-		return refuse(error, TRN_AP_SRC1, TRN_RULE_DTYPE);
-	if (rows == 2 && (!is_fp8(still->dtype) || !is_fp8(moving->dtype)))
-		return refuse(error, TRN_AP_SRC0, TRN_RULE_DTYPE);
-	if (dst->dtype == TRN_DTYPE_BF16 && !(flags & TRN_MATMUL_TRANSPOSE))
-		moving_max *= 2;
-	if (still->count % rows != 0 || still->count / rows > TRN_ISA_PARTITIONS)
-		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
-	if (moving->partitions != still->partitions || moving->count % rows != 0 ||
-	    moving->count / rows > moving_max)
-		return refuse(error, TRN_AP_SRC1, TRN_RULE_SHAPE);
-	if (dst->partitions != still->count / rows || dst->count != moving->count / rows)
-		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
-	return matmul_output(core, inst, error);
-}
-
-int trn_check_transpose(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
-{
-	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
-	const bool tensor = inst->engine == TRN_ENGINE_TENSOR;
-	const uint32_t limit = tensor ? TRN_ISA_PARTITIONS : 32;
-
 	(void)core;
-	if (src->partitions > limit || src->count > limit)
-		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
-	if (dst->partitions != src->count || dst->count != src->partitions)
-		return refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
-	/* The tensor engine puts bytes into 16-bit containers. */
-	if (tensor && src->esize == 1)
-		return dst->dtype == TRN_DTYPE_U16 ? 0 : refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
-	return dst->dtype == src->dtype ? 0 : refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+	return inst->mode <= TRN_ROUND_STOCHASTIC ?
+		       0 :
+		       refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 }

@@ -351,6 +351,8 @@ uint64_t trn_core_hash(struct trn_core *core, uint64_t hash)
 
 		hash = trn_hash_u64(hash, (uint64_t)engine->pc << 32 | engine->retired);
 		hash = trn_hash_u64(hash, engine->state);
+		if (engine->rounding != TRN_ROUND_NEAREST)
+			hash = trn_hash_u64(hash, engine->rounding_state);
 		hash = trn_hash_bytes(hash, engine->reg, sizeof(engine->reg));
 	}
 	if (core->psum_used) {

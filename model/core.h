@@ -31,7 +31,8 @@ struct trn_view {
 	uint8_t *base; /* storage of the first partition, byte 0 of the partition */
 	size_t pitch;  /* bytes between partitions */
 	uint8_t space, dtype, esize;
-	bool dense; /* one run of step 1 */
+	bool dense;         /* one run of step 1 */
+	uint32_t *rounding; /* generator of a destination that is rounded stochastically, or NULL */
 	uint32_t start, partitions;
 	uint32_t offset; /* bytes inside the partition */
 	uint32_t count;  /* elements per partition */
@@ -116,6 +117,8 @@ struct trn_core_engine {
 	uint64_t last_retire_ps;
 	uint32_t dma_live;
 	uint8_t act_table; /* function set that is loaded, scalar engine */
+	uint8_t rounding;  /* enum trn_rounding */
+	uint32_t rounding_state;
 	struct trn_inst current;
 	uint32_t first, count; /* ring of issued instructions */
 	struct trn_inst inflight[TRN_INFLIGHT];
@@ -128,8 +131,8 @@ struct trn_scratch {
 	float c[TRN_FREE_MAX];
 	uint8_t raw[TRN_FREE_MAX * 4];
 	float column[3][TRN_ISA_PARTITIONS];
-	float gemm_a[2 * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
-	float gemm_b[2 * TRN_ISA_PARTITIONS * TRN_GEMM_N];
+	float gemm_a[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
+	float gemm_b[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_GEMM_N];
 	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
 };
 
@@ -205,6 +208,10 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
 	trn_check_n_gather, trn_check_bounds;
 
+/* check_tensor.c */
+trn_check_fn trn_check_matmul_mx, trn_check_quantize_mx;
+trn_check_fn trn_check_set_rounding;
+
 /* timing.c */
 struct trn_cost {
 	uint64_t busy_ps;   /* until the next instruction of this engine may issue */
@@ -212,6 +219,7 @@ struct trn_cost {
 	uint64_t cycles;
 };
 typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst *inst);
+trn_cycles_fn trn_cost_quantize_mx;
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
 	trn_cost_exponential, trn_cost_reciprocal, trn_cost_partition_reduce, trn_cost_topk,
@@ -235,7 +243,12 @@ void trn_rows_store(struct trn_core *core, const struct trn_view *view, uint32_t
 		    uint32_t rows, const float *src);
 void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst);
 void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src);
-/* Elements [from, from + count) of one row. */
+/* Elements [from, from + count) of one row: as FP32, or their bits. Rounded by a generator, or
+ * to nearest without one. */
+void trn_row_load(struct trn_core *core, const struct trn_view *view, uint32_t row, uint32_t from,
+		  uint32_t count, float *dst);
+void trn_row_store(struct trn_core *core, const struct trn_view *view, uint32_t row, uint32_t from,
+		   uint32_t count, const float *src, uint32_t *rounding);
 void trn_row_gather(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
 		    void *dst);
 void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, uint32_t count,
@@ -259,6 +272,8 @@ void trn_accumulate(const struct trn_inst *inst, uint32_t op, float empty, float
 void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, const float *lanes);
 
 /* exec_*.c, named by the table. */
+trn_check_fn trn_exec_matmul_mx, trn_exec_quantize_mx;
+trn_check_fn trn_exec_set_rounding;
 trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset,
 	trn_exec_tensor_tensor, trn_exec_tensor_scalar, trn_exec_reduce, trn_exec_activation,
 	trn_exec_exponential, trn_exec_reciprocal, trn_exec_iota, trn_exec_affine,
@@ -269,6 +284,16 @@ trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset
 /* exec_gather.c */
 trn_check_fn trn_exec_partition_reduce, trn_exec_topk, trn_exec_nonzero, trn_exec_local_gather,
 	trn_exec_n_gather, trn_exec_bounds;
+
+/* exec_tensor.c: the output side of a product, shared with MX. One tile of columns after the
+ * other, each with its operands as FP32. */
+struct trn_product {
+	bool accumulate, random;
+	uint32_t rounding[TRN_ISA_PARTITIONS]; /* generator of each row */
+};
+void trn_product_start(const struct trn_inst *inst, struct trn_product *product);
+void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
+		      struct trn_product *product, struct trn_gemm *tile, uint32_t from);
 
 /* alu.c: operators on rows and on registers. */
 enum trn_alu_group {

@@ -126,7 +126,7 @@ static bool partitions_ok(const struct trn_isa_ap *ap, bool free_start)
 
 	if (ap->partitions < 1 || (uint32_t)ap->start + ap->partitions > TRN_ISA_PARTITIONS)
 		return false;
-	/* DMA reaches every partition; the engines only halves and quadrants. */
+	/* DMA and scales reach every partition; the engines only halves and quadrants. */
 	return free_start || ap->start % grain == 0;
 }
 
@@ -188,7 +188,8 @@ static int mx_check(const struct trn_inst *inst, struct trn_core_error *error)
 }
 
 static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const struct trn_isa_ap *ap,
-				      bool dma, struct trn_view *view, bool *ret_dynamic)
+				      bool dma, bool free_start, struct trn_view *view,
+				      bool *ret_dynamic)
 {
 	struct trn_core *core = engine->core;
 	const bool psum = ap->space == TRN_SPACE_PSUM;
@@ -201,7 +202,7 @@ static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const stru
 		return TRN_RULE_SPACE;
 	if (!dtype_ok(core->chip->gen, ap->dtype))
 		return TRN_RULE_DTYPE;
-	if (!partitions_ok(ap, dma))
+	if (!partitions_ok(ap, free_start))
 		return TRN_RULE_PARTITION;
 	rule = ap_shape_rule(ap);
 	if (rule != TRN_RULE_NONE)
@@ -219,6 +220,7 @@ static enum trn_ext_rule view_resolve(struct trn_core_engine *engine, const stru
 	if (at + lo * view->esize < 0 || at + hi * view->esize > limit)
 		return TRN_RULE_RANGE;
 	view->space = ap->space;
+	view->rounding = NULL;
 	view->dtype = ap->dtype;
 	view->start = ap->start;
 	view->partitions = ap->partitions;
@@ -294,7 +296,8 @@ static int compute_decode(struct trn_core_engine *engine, const union inst_words
 			return trn_inst_refuse(error, s, TRN_RULE_RESERVED);
 		if (!space_ok(engine->index, s, ap->space))
 			return trn_inst_refuse(error, s, TRN_RULE_SPACE);
-		rule = view_resolve(engine, ap, false, &inst->view[s], &inst->dynamic);
+		rule = view_resolve(engine, ap, false, form->scales >> s & 1, &inst->view[s],
+				    &inst->dynamic);
 		if (rule != TRN_RULE_NONE)
 			return trn_inst_refuse(error, s, rule);
 		inst->live |= (uint8_t)(1u << s);
@@ -389,7 +392,7 @@ static enum trn_ext_rule side_resolve(struct trn_core_engine *engine, const stru
 	if (mem->arg != 0 || mem->reg != 0 || mem->reg_scale != 0 ||
 	    !all_zero(mem->u.chip.reserved, sizeof(mem->u.chip.reserved)))
 		return TRN_RULE_RESERVED;
-	rule = view_resolve(engine, &mem->u.chip.ap, true, &side->view, ret_dynamic);
+	rule = view_resolve(engine, &mem->u.chip.ap, true, true, &side->view, ret_dynamic);
 	side->esize = side->view.esize;
 	side->count = (uint64_t)side->view.partitions * side->view.count;
 	return rule;
@@ -439,7 +442,7 @@ static int dma_decode(struct trn_core_engine *engine, const union inst_words *wo
 	if (rule != TRN_RULE_NONE)
 		return trn_inst_refuse(error, TRN_AP_SRC0, rule);
 	if (inst->head.flags & (TRN_DMA_GATHER | TRN_DMA_SCATTER)) {
-		rule = view_resolve(engine, &d->index, true, &inst->view[TRN_AP_SRC1],
+		rule = view_resolve(engine, &d->index, true, true, &inst->view[TRN_AP_SRC1],
 				    &inst->dynamic);
 		inst->live |= 1u << TRN_AP_SRC1;
 	} else if (!all_zero(&d->index, sizeof(d->index))) {

@@ -6,6 +6,8 @@
 int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const bool tensor = inst->engine == TRN_ENGINE_TENSOR;
+	const bool matmul = inst->head.op == TRN_OP_MATMUL || inst->head.op == TRN_OP_MATMUL_MX;
+	struct trn_core_engine *engine = &core->engine[inst->engine];
 	int r;
 
 	if (tensor)
@@ -17,9 +19,11 @@ int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 		    !trn_psum_readable(core, &inst->view[s], false))
 			return trn_inst_refuse(error, s, TRN_RULE_PSUM_UNINIT);
 	}
-	if (inst->head.op == TRN_OP_MATMUL && (inst->head.flags & TRN_MATMUL_ACCUMULATE) &&
+	if (matmul && (inst->head.flags & TRN_MATMUL_ACCUMULATE) &&
 	    !trn_psum_readable(core, &inst->view[TRN_AP_DST], true))
 		return trn_inst_refuse(error, TRN_AP_DST, TRN_RULE_PSUM_UNINIT);
+	if (engine->rounding == TRN_ROUND_STOCHASTIC)
+		inst->view[TRN_AP_DST].rounding = &engine->rounding_state;
 	r = inst->info->exec(core, inst, error);
 	if (r < 0)
 		return r;
@@ -98,5 +102,16 @@ int trn_exec_notify(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 
 	(void)error;
 	trn_chip_notify(core->chip, core->index, &entry);
+	return 0;
+}
+
+int trn_exec_set_rounding(struct trn_core *core, struct trn_inst *inst,
+			  struct trn_core_error *error)
+{
+	struct trn_core_engine *engine = &core->engine[inst->engine];
+
+	(void)error;
+	engine->rounding = inst->mode;
+	engine->rounding_state = inst->imm[0] ? inst->imm[0] : 1;
 	return 0;
 }

@@ -3,34 +3,6 @@
  * transposes that keep bits. */
 #include "model/core.h"
 
-/* Elements [from, from + count) of a row as FP32. */
-static void load_range(struct trn_core *core, const struct trn_view *view, uint32_t row,
-		       uint32_t from, uint32_t count, float *dst)
-{
-	if (view->dtype == TRN_DTYPE_F32) {
-		trn_row_gather(view, row, from, count, dst);
-	} else if (view->dense) {
-		trn_row_to_f32(dst,
-			       view->base + row * view->pitch + view->offset +
-				       (size_t)from * view->esize,
-			       view->dtype, count);
-	} else {
-		trn_row_gather(view, row, from, count, core->scratch->raw);
-		trn_row_to_f32(dst, core->scratch->raw, view->dtype, count);
-	}
-}
-
-static void store_range(struct trn_core *core, const struct trn_view *view, uint32_t row,
-			uint32_t from, uint32_t count, const float *src)
-{
-	if (view->dtype == TRN_DTYPE_F32) {
-		trn_row_scatter(view, row, from, count, src);
-	} else {
-		trn_row_from_f32(core->scratch->raw, src, view->dtype, count);
-		trn_row_scatter(view, row, from, count, core->scratch->raw);
-	}
-}
-
 /* Storage of a dense FP32 view as a matrix, from a column on. */
 static float *view_matrix(const struct trn_view *view, uint32_t column)
 {
@@ -51,8 +23,8 @@ static const float *tile_load(struct trn_core *core, const struct trn_view *view
 	}
 	for (uint32_t p = 0; p < view->partitions; p++) {
 		for (uint32_t j = 0; j < rows; j++)
-			load_range(core, view, p, j * width + from, count,
-				   scratch + (p * rows + j) * ld);
+			trn_row_load(core, view, p, j * width + from, count,
+				     scratch + (p * rows + j) * ld);
 	}
 	*ret_ld = ld;
 	return scratch;
@@ -68,19 +40,41 @@ static void gemm(const struct trn_core *core, const struct trn_gemm *tile)
 		trn_gemm_run(tile);
 }
 
-static void matmul_tile(struct trn_core *core, const struct trn_inst *inst, struct trn_gemm *tile,
-			uint32_t from)
+/* Tiles of columns come one after the other, random numbers in the order of elements: each
+ * row's generator starts where the rows before leave it. */
+void trn_product_start(const struct trn_inst *inst, struct trn_product *product)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	uint32_t state;
+
+	product->accumulate = inst->head.flags & TRN_MATMUL_ACCUMULATE;
+	product->random = dst->rounding && dst->dtype != TRN_DTYPE_F32;
+	if (!product->random)
+		return;
+	state = *dst->rounding;
+	for (uint32_t m = 0; m < dst->partitions; m++) {
+		product->rounding[m] = state;
+		for (uint32_t n = 0; n < dst->count; n++)
+			(void)trn_rounding_next(&state);
+	}
+	*dst->rounding = state;
+}
+
+void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
+		      struct trn_product *product, struct trn_gemm *tile, uint32_t from)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const bool direct = dst->dtype == TRN_DTYPE_F32 && dst->dense;
 
+	tile->accumulate = product->accumulate;
 	tile->c = direct ? view_matrix(dst, from) : core->scratch->gemm_c;
 	tile->ldc = direct ? dst->pitch / sizeof(float) : TRN_GEMM_N;
 	for (uint32_t m = 0; m < tile->m && !direct && tile->accumulate; m++)
-		load_range(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
+		trn_row_load(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
 	gemm(core, tile);
 	for (uint32_t m = 0; m < tile->m && !direct; m++)
-		store_range(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
+		trn_row_store(core, dst, m, from, tile->n, tile->c + m * tile->ldc,
+			      product->random ? &product->rounding[m] : NULL);
 }
 
 /* Activity in cycles, by the groups of 32 rows that the operands use. */
@@ -88,7 +82,9 @@ void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const uint32_t rows = inst->head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1;
+	const uint32_t rows = inst->head.op == TRN_OP_MATMUL_MX        ? TRN_MX_NUMBERS :
+			      inst->head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 :
+									 1;
 	const uint32_t first = still->start / 32;
 	const uint32_t last = (still->start + still->partitions - 1) / 32;
 
@@ -96,7 +92,7 @@ void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst)
 		core->pe_busy[row] += inst->cycles;
 		core->pe_fast[row] += (dst->partitions + 3) / 4;
 	}
-	if (inst->head.op == TRN_OP_MATMUL)
+	if (inst->head.op != TRN_OP_TRANSPOSE)
 		core->chip->counters.matmul_macs +=
 			(uint64_t)dst->partitions * dst->count * still->partitions * rows;
 }
@@ -126,6 +122,30 @@ static void matmul_pass(struct trn_core *core, const struct trn_inst *inst)
 	}
 }
 
+/* Who says that an operand holds only 0 and 1 is told, once, when it does not. */
+static void tell_onezero(struct trn_core *core, const struct trn_inst *inst)
+{
+	const uint32_t slot = inst->head.flags & TRN_MATMUL_ONEZERO0 ? TRN_AP_SRC0 : TRN_AP_SRC1;
+	const struct trn_view *view = &inst->view[slot];
+	float *row = core->scratch->a;
+
+	if (!(inst->head.flags & (TRN_MATMUL_ONEZERO0 | TRN_MATMUL_ONEZERO1)))
+		return;
+	for (uint32_t p = 0; p < view->partitions; p++) {
+		trn_row_load(core, view, p, 0, view->count, row);
+		for (uint32_t i = 0; i < view->count; i++) {
+			uint32_t bits;
+
+			if (row[i] == 0.0f || row[i] == 1.0f)
+				continue;
+			memcpy(&bits, &row[i], sizeof(bits));
+			trn_model_event(core->chip, TRN_EV_VIOLATION, "one-zero", inst->pc, bits,
+					core->index, inst->engine);
+			return;
+		}
+	}
+}
+
 int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
@@ -135,20 +155,22 @@ int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	struct trn_gemm tile = {
 		.m = still->count / rows,
 		.k = still->partitions * rows,
-		.accumulate = inst->head.flags & TRN_MATMUL_ACCUMULATE,
 	};
+	struct trn_product product;
 
 	(void)error;
 	if (inst->head.flags & TRN_MATMUL_TRANSPOSE) {
 		matmul_pass(core, inst);
 		return 0;
 	}
+	tell_onezero(core, inst);
+	trn_product_start(inst, &product);
 	tile.a = tile_load(core, still, rows, 0, tile.m, core->scratch->gemm_a, tile.m, &tile.lda);
 	for (uint32_t from = 0; from < n; from += TRN_GEMM_N) {
 		tile.n = n - from < TRN_GEMM_N ? n - from : TRN_GEMM_N;
 		tile.b = tile_load(core, moving, rows, from, tile.n, core->scratch->gemm_b,
 				   TRN_GEMM_N, &tile.ldb);
-		matmul_tile(core, inst, &tile, from);
+		trn_product_tile(core, inst, &product, &tile, from);
 	}
 	return 0;
 }

@@ -322,6 +322,92 @@ START_TEST(transposes_keep_bits)
 }
 END_TEST
 
+/* A part of the array gives what the whole one gives. */
+START_TEST(tiles_have_the_same_result)
+{
+	static const struct {
+		uint8_t rows, columns, start, dst, flags;
+		uint32_t k, m;
+	} tiles[] = {
+		{ 1, 1, 96, 32, 0, 32, 32 },
+		{ 1, 4, 32, 0, 0, 20, 100 },
+		{ 2, 2, 64, 64, 0, 64, 50 },
+		{ 4, 1, 0, 96, 0, 128, 7 },
+		{ 2, 4, 64, 0, TRN_MATMUL_DOUBLE_ROW, 64, 60 },
+	};
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn2");
+	for (uint32_t i = 0; i < TRN_ARRAY_LEN(tiles); i++) {
+		const uint32_t rows = tiles[i].flags ? 2 : 1;
+		struct trn_isa_ap a = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E4M3, tiles[i].start,
+						  tiles[i].k, TRN_TEST_SRC0, tiles[i].m * rows);
+		struct trn_isa_ap b = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E5M2, tiles[i].start,
+						  tiles[i].k, TRN_TEST_SRC1, 30 * rows);
+		struct trn_isa_ap dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, tiles[i].dst,
+						    tiles[i].m, PSUM_AT, 30);
+		struct trn_isa_compute *inst;
+
+		trn_test_fill_view(&tc, &a);
+		trn_test_fill_view(&tc, &b);
+		trn_test_clear(&tc);
+		inst = product(&tc, &dst, &a, &b);
+		inst->head.flags = TRN_MATMUL_TILED | tiles[i].flags;
+		inst->op0 = tiles[i].rows;
+		inst->op1 = tiles[i].columns;
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		for (uint32_t n = 0; n < 30; n += 7)
+			trn_test_expect(&tc, &dst, tiles[i].m - 1, n,
+					chain(&tc, &a, &b, rows, tiles[i].m - 1, n, 0.0f));
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* The promise is not believed, only told about; it costs half. */
+START_TEST(operands_of_zeros_and_ones)
+{
+	static const uint8_t flags[] = { TRN_MATMUL_ONEZERO0, TRN_MATMUL_ONEZERO1 };
+	const struct trn_isa_ap a =
+		trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 64, TRN_TEST_SRC0, 40);
+	const struct trn_isa_ap b =
+		trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 64, TRN_TEST_SRC1, 40);
+	const struct trn_isa_ap dst =
+		trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 40, PSUM_AT, 40);
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn2");
+	trn_test_host_expect(&tc.host, "one-zero");
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct trn_isa_ap *masked = i == 0 ? &a : &b;
+		float row[40];
+
+		trn_test_fill_view(&tc, &a);
+		trn_test_fill_view(&tc, &b);
+		for (uint32_t p = 0; p < 64; p++) {
+			for (uint32_t n = 0; n < 40; n++)
+				row[n] = trn_test_below(&tc, 3) == 0 ? 1.0f : n % 2 ? 0.0f : -0.0f;
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, masked->offset, row, sizeof(row));
+		}
+		trn_test_clear(&tc);
+		product(&tc, &dst, &a, &b)->head.flags = flags[i];
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		trn_test_expect(&tc, &dst, 9, 11, chain(&tc, &a, &b, 1, 9, 11, 0.0f));
+		ck_assert_uint_eq(trn_test_host_count(&tc.host, "one-zero"), i);
+		/* one that is neither, in the last place of the operand */
+		trn_test_poke(&tc, TRN_SPACE_SBUF, 63, 1, masked->offset + 39 * 4, &(float){ 0.5f },
+			      4);
+		ck_assert_uint_eq(tc.status->error, 0);
+		trn_test_clear(&tc);
+		product(&tc, &dst, &a, &b)->head.flags = flags[i];
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		trn_test_expect(&tc, &dst, 39, 39, chain(&tc, &a, &b, 1, 39, 39, 0.0f));
+		ck_assert_uint_eq(trn_test_host_count(&tc.host, "one-zero"), i + 1);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* Steady products on one core run at one column a cycle: 78.6 TFLOPS in BF16. */
 START_TEST(steady_state_rate)
 {
@@ -333,12 +419,13 @@ START_TEST(steady_state_rate)
 		{ TRN_DTYPE_BF16, 0, 78.64 },
 		{ TRN_DTYPE_F32, 0, 19.66 },
 		{ TRN_DTYPE_F8E4M3, TRN_MATMUL_DOUBLE_ROW, 157.3 },
+		{ TRN_DTYPE_F32, TRN_MATMUL_ONEZERO1, 39.32 },
 	};
 	struct trn_test_core tc;
 
 	trn_test_core_open(&tc, "trn2");
 	for (uint32_t i = 0; i < TRN_ARRAY_LEN(cases); i++) {
-		const uint32_t rows = cases[i].flags ? 2 : 1, count = 200;
+		const uint32_t rows = cases[i].flags == TRN_MATMUL_DOUBLE_ROW ? 2 : 1, count = 200;
 		const struct trn_isa_ap a =
 			trn_test_ap(TRN_SPACE_SBUF, cases[i].dtype, 0, 128, 0, 128 * rows);
 		const struct trn_isa_ap b =
@@ -376,6 +463,8 @@ static Suite *exec_tensor_suite(void)
 	tcase_add_test(tcase, wide_product_of_trn3);
 	tcase_add_test(tcase, pass_through_keeps_bits);
 	tcase_add_test(tcase, transposes_keep_bits);
+	tcase_add_test(tcase, tiles_have_the_same_result);
+	tcase_add_test(tcase, operands_of_zeros_and_ones);
 	tcase_add_test(tcase, steady_state_rate);
 	suite_add_tcase(suite, tcase);
 	return suite;

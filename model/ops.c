@@ -8,6 +8,9 @@
 /* Moves of bits: every format, the packed ones too. */
 #define MX_MOVE (TRN_SLOT(DST) | TRN_SLOT(SRC0)), true
 
+#define X4_PAIR TRN_SLOT(SRC0) | TRN_SLOT(SRC1) | TRN_SLOT(SRC2) | TRN_SLOT(SRC3), false
+#define X4_RESULT TRN_SLOT(DST) | TRN_SLOT(DST2), false
+
 static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	/* check, exec, cycles, MX formats. Sequencer */
 	[TRN_OP_BRANCH] = { trn_check_branch, NULL, NULL },
@@ -16,6 +19,7 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_REG_LOAD] = { trn_check_reg_load, trn_exec_reg_load, NULL },
 	[TRN_OP_REG_STORE] = { trn_check_reg_store, trn_exec_reg_store, NULL },
 	[TRN_OP_REG_ARG] = { trn_check_reg_arg, NULL, NULL },
+	[TRN_OP_SET_ROUNDING] = { trn_check_set_rounding, trn_exec_set_rounding, NULL },
 	[TRN_OP_NOTIFY] = { trn_check_notify, trn_exec_notify, NULL },
 
 	/* DMA */
@@ -27,6 +31,10 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },
 	[TRN_OP_TRANSPOSE] = { trn_check_transpose, trn_exec_transpose, trn_cost_transpose,
 			       MX_MOVE },
+
+	[TRN_OP_MATMUL_MX] = { trn_check_matmul_mx, trn_exec_matmul_mx, trn_cost_tensor, X4_PAIR },
+	[TRN_OP_QUANTIZE_MX] = { trn_check_quantize_mx, trn_exec_quantize_mx, trn_cost_quantize_mx,
+				 X4_RESULT },
 
 	/* elementwise, reductions, selects */
 	[TRN_OP_TENSOR_COPY] = { trn_check_same_shape, trn_exec_copy, trn_cost_copy, MX_MOVE },

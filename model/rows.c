@@ -174,11 +174,45 @@ void trn_rows_load(struct trn_core *core, const struct trn_view *view, uint32_t 
 	}
 }
 
+void trn_row_load(struct trn_core *core, const struct trn_view *view, uint32_t row, uint32_t from,
+		  uint32_t count, float *dst)
+{
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_row_gather(view, row, from, count, dst);
+	} else if (view->dense) {
+		trn_row_to_f32(dst, row_at(view, row) + view->offset + (size_t)from * view->esize,
+			       view->dtype, count);
+	} else {
+		trn_row_gather(view, row, from, count, core->scratch->raw);
+		trn_row_to_f32(dst, core->scratch->raw, view->dtype, count);
+	}
+}
+
+void trn_row_store(struct trn_core *core, const struct trn_view *view, uint32_t row, uint32_t from,
+		   uint32_t count, const float *src, uint32_t *rounding)
+{
+	uint8_t *raw = core->scratch->raw;
+
+	if (view->dtype == TRN_DTYPE_F32) {
+		trn_row_scatter(view, row, from, count, src);
+		return;
+	}
+	if (rounding)
+		trn_row_from_f32_stochastic(raw, src, view->dtype, count, rounding);
+	else
+		trn_row_from_f32(raw, src, view->dtype, count);
+	trn_row_scatter(view, row, from, count, raw);
+}
+
 void trn_rows_store(struct trn_core *core, const struct trn_view *view, uint32_t first,
 		    uint32_t rows, const float *src)
 {
 	if (view->dtype == TRN_DTYPE_F32) {
 		trn_rows_scatter(view, first, rows, src);
+	} else if (view->rounding) {
+		trn_row_from_f32_stochastic(core->scratch->raw, src, view->dtype,
+					    (size_t)rows * view->count, view->rounding);
+		trn_rows_scatter(view, first, rows, core->scratch->raw);
 	} else if (rows == 1 && view->dense) {
 		trn_row_from_f32(row_at(view, first) + view->offset, src, view->dtype, view->count);
 	} else {

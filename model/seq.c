@@ -463,6 +463,7 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 	engine->local_ps = engine->ready_ps = core_now(core);
 	engine->dma_ready_ps = engine->dma_last_ps = engine->last_retire_ps = core_now(core);
 	engine->dma_live = engine->first = engine->count = 0;
+	engine->rounding = TRN_ROUND_NEAREST;
 }
 
 /* True when a fault of the catalogue decided how this launch goes. */

@@ -44,6 +44,9 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_ARG] = { TRN_ENGINE_SYNC, TRN_OP_REG_ARG, 1 },
 	[TRN_SHAPE_NOTIFY] = { TRN_ENGINE_SYNC, TRN_OP_NOTIFY, 1 },
 	[TRN_SHAPE_NOP] = { TRN_ENGINE_SYNC, TRN_OP_NOP, 1 },
+	[TRN_SHAPE_ROUNDING] = { TRN_ENGINE_VECTOR, TRN_OP_SET_ROUNDING, 1 },
+	[TRN_SHAPE_MATMUL_MX] = { TRN_ENGINE_TENSOR, TRN_OP_MATMUL_MX, 4 },
+	[TRN_SHAPE_QUANTIZE_MX] = { TRN_ENGINE_VECTOR, TRN_OP_QUANTIZE_MX, 3 },
 };
 
 struct trn_isa_ap trn_test_sbuf(enum trn_dtype dtype, uint32_t partitions, uint32_t at,
@@ -159,6 +162,18 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 16);
 		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 16);
 		c->src1 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 1024, 16);
+		break;
+	case TRN_SHAPE_MATMUL_MX:
+		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 24);
+		c->src0 = trn_test_sbuf(TRN_DTYPE_F4E2M1_X4, 64, 0, 16);
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 1024, 24);
+		c->src2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
+		c->src3 = trn_test_sbuf(TRN_DTYPE_U8, 36, 3072, 24);
+		break;
+	case TRN_SHAPE_QUANTIZE_MX:
+		c->dst = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 16384, 16);
+		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 64);
+		c->dst2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
 		break;
 	case TRN_SHAPE_FLIP_T:
 		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 64);

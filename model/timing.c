@@ -84,6 +84,11 @@ uint64_t trn_cost_tensor(const struct trn_gen *gen, const struct trn_inst *inst)
 	return cycles * gen->matmul_fp32_passes;
 }
 
+uint64_t trn_cost_quantize_mx(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	return ceil_div(inst->view[TRN_AP_SRC0].count, gen->vector_quantize);
+}
+
 /* Copies and tensor_scalar on the vector engine run in a fast mode on 16-bit floats. */
 uint64_t trn_cost_copy(const struct trn_gen *gen, const struct trn_inst *inst)
 {
@@ -247,7 +252,7 @@ struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_i
 	cycles = trn_max_u64(cycles, inst->dynamic ? gen->dynamic_ii_cycles : gen->min_ii_cycles);
 	cost.cycles = cycles;
 	cost.busy_ps = trn_cycles_ps(gen, engine->index, cycles);
-	if (inst->head.op == TRN_OP_MATMUL)
+	if (inst->head.op == TRN_OP_MATMUL || inst->head.op == TRN_OP_MATMUL_MX)
 		cost.result_ps +=
 			trn_cycles_ps(gen, engine->index,
 				      inst->view[TRN_AP_DST].partitions / gen->stationary_columns);

@@ -91,13 +91,13 @@ static int check_head(const struct look *look)
 	return 0;
 }
 
-static bool partitions_ok(const struct trn_isa_ap *ap, bool dma)
+static bool partitions_ok(const struct trn_isa_ap *ap, bool free_start)
 {
 	unsigned int end = (unsigned int)ap->start + ap->partitions;
 
 	if (!ap->partitions || end > TRN_ISA_PARTITIONS)
 		return false;
-	if (dma)
+	if (free_start)
 		return true;
 	return ap->start % (ap->partitions > 64 ? 128 : ap->partitions > 32 ? 64 : 32) == 0;
 }
@@ -125,13 +125,13 @@ static int check_extent(const struct look *look, const struct trn_isa_ap *ap)
 	return 0;
 }
 
-static int check_ap(const struct look *look, const struct trn_isa_ap *ap, bool dma)
+static int check_ap(const struct look *look, const struct trn_isa_ap *ap, bool dma, bool free_start)
 {
 	if (ap->space != TRN_SPACE_SBUF && (dma || ap->space != TRN_SPACE_PSUM))
 		return refuse(look, TRN_RULE_SPACE, "memory that this operand cannot be in");
 	if (ap->dtype == TRN_DTYPE_NONE || ap->dtype >= TRN_DTYPE_COUNT)
 		return refuse(look, TRN_RULE_DTYPE, "unknown dtype");
-	if (!partitions_ok(ap, dma))
+	if (!partitions_ok(ap, free_start))
 		return refuse(look, TRN_RULE_PARTITION, "partition start and count");
 	if (ap->reg > TRN_ISA_REGISTERS)
 		return refuse(look, TRN_RULE_REGISTER, "register that is not there");
@@ -179,7 +179,7 @@ static int check_compute(const struct look *look, size_t size)
 		}
 		if (!((look->op->required | look->op->optional) >> slot & 1))
 			return refuse(look, TRN_RULE_RESERVED, "operand the opcode does not have");
-		r = check_ap(look, &ap, false);
+		r = check_ap(look, &ap, false, look->op->scales >> slot & 1);
 		if (r < 0)
 			return r;
 	}
@@ -235,7 +235,7 @@ static int check_mem(const struct look *look, const struct trn_isa_mem *mem)
 		return refuse(look, TRN_RULE_RESERVED, "reserved fields of a memory operand");
 	if (mem->u.chip.ap.space != mem->space || mem->u.chip.ap.dtype != mem->dtype)
 		return refuse(look, TRN_RULE_DTYPE, "memory operand and its pattern differ");
-	return check_ap(look, &mem->u.chip.ap, true);
+	return check_ap(look, &mem->u.chip.ap, true, true);
 }
 
 static int check_dma(const struct look *look)
@@ -254,7 +254,7 @@ static int check_dma(const struct look *look)
 	if (!indexed && !all_zero((const uint8_t *)&dma.index, sizeof(dma.index)))
 		return refuse(look, TRN_RULE_RESERVED, "absent operand is not zero");
 	if (indexed) {
-		r = check_ap(look, &dma.index, true);
+		r = check_ap(look, &dma.index, true, true);
 		if (r < 0)
 			return r;
 	}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Effects of MX: products of scaled four-number elements, and how such elements are made.
+ * A scale belongs to eight partitions and one element of each. */
+#include "model/core.h"
+
+#define GROUP_ROWS 8u /* partitions of one scale */
+#define QUADRANT 32u  /* partitions whose scales lie together */
+#define CHUNK 1024u   /* elements quantised at once */
+#define E4M3FN_EMAX 8 /* of the largest number */
+#define E5M2_EMAX 15
+#define EXPONENT_LEAST (-127)
+#define SCALE_NAN 0xffu
+
+/* The row of a scale operand for a group of eight partitions. */
+static uint32_t scale_row(uint32_t group)
+{
+	const uint32_t per_quadrant = QUADRANT / GROUP_ROWS;
+
+	return group / per_quadrant * QUADRANT + group % per_quadrant;
+}
+
+/* Elements [from, from + count) of every partition as FP32: number j of partition p is row
+ * 4p + j. */
+static void operand_load(struct trn_core *core, const struct trn_view *view,
+			 const struct trn_view *scale, uint32_t from, uint32_t count, float *dst,
+			 size_t ld)
+{
+	uint8_t *raw = core->scratch->raw;
+	float *factor = core->scratch->a;
+
+	for (uint32_t p = 0; p < view->partitions; p++) {
+		if (p % GROUP_ROWS == 0) {
+			trn_row_gather(scale, scale_row(p / GROUP_ROWS), from, count, raw);
+			for (uint32_t i = 0; i < count; i++)
+				factor[i] = trn_e8m0_to_f32(raw[i]);
+		}
+		trn_row_gather(view, p, from, count, raw);
+		trn_mx_unpack(dst + (size_t)p * TRN_MX_NUMBERS * ld, ld, raw, view->dtype, factor,
+			      count);
+	}
+}
+
+int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
+	struct trn_scratch *scratch = core->scratch;
+	struct trn_gemm tile = {
+		.m = still->count,
+		.k = still->partitions * TRN_MX_NUMBERS,
+		.a = scratch->gemm_a,
+		.b = scratch->gemm_b,
+		.lda = still->count,
+		.ldb = TRN_GEMM_N,
+	};
+	struct trn_product product;
+
+	(void)error;
+	trn_product_start(inst, &product);
+	operand_load(core, still, &inst->view[TRN_AP_SRC2], 0, still->count, scratch->gemm_a,
+		     tile.lda);
+	for (uint32_t from = 0; from < moving->count; from += TRN_GEMM_N) {
+		tile.n = moving->count - from < TRN_GEMM_N ? moving->count - from : TRN_GEMM_N;
+		operand_load(core, moving, &inst->view[TRN_AP_SRC3], from, tile.n, scratch->gemm_b,
+			     tile.ldb);
+		trn_product_tile(core, inst, &product, &tile, from);
+	}
+	return 0;
+}
+
+static uint32_t bits_of(float v)
+{
+	uint32_t u;
+
+	memcpy(&u, &v, sizeof(u));
+	return u;
+}
+
+/* One group: element i of eight rows, which lie ld numbers apart. Its numbers become what
+ * the format is to hold of them, its scale is returned. */
+static uint8_t group_scale(float *x, size_t ld, int32_t emax)
+{
+	uint32_t top = 0;
+	int32_t e;
+	float factor;
+
+	for (uint32_t r = 0; r < GROUP_ROWS; r++) {
+		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++) {
+			const uint32_t abs = bits_of(x[r * ld + j]) & 0x7fffffffu;
+
+			top = abs > top ? abs : top;
+		}
+	}
+	e = (int32_t)(top >> 23) - 127 - (emax - 1);
+	/* Subnormals are below what the least scale is for. */
+	e = e < EXPONENT_LEAST ? EXPONENT_LEAST : e;
+	factor = top >= 0x7f800000u ? 0.0f : trn_e8m0_to_f32((uint8_t)(127 - e));
+	for (uint32_t r = 0; r < GROUP_ROWS; r++) {
+		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++)
+			x[r * ld + j] = top >= 0x7f800000u ? 0.0f : x[r * ld + j] * factor;
+	}
+	return top >= 0x7f800000u ? SCALE_NAN : (uint8_t)(e - EXPONENT_LEAST);
+}
+
+int trn_exec_quantize_mx(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *scale = &inst->view[TRN_AP_DST2];
+	const int32_t emax = dst->dtype == TRN_DTYPE_F8E5M2_X4 ? E5M2_EMAX : E4M3FN_EMAX;
+	const size_t ld = (size_t)CHUNK * TRN_MX_NUMBERS;
+	float *x = core->scratch->a;
+	uint8_t scales[CHUNK];
+
+	(void)error;
+	for (uint32_t p = 0; p < dst->partitions; p += GROUP_ROWS) {
+		for (uint32_t from = 0; from < dst->count; from += CHUNK) {
+			const uint32_t count = dst->count - from < CHUNK ? dst->count - from :
+									   CHUNK;
+
+			for (uint32_t r = 0; r < GROUP_ROWS; r++)
+				trn_row_load(core, src, p + r, from * TRN_MX_NUMBERS,
+					     count * TRN_MX_NUMBERS, x + r * ld);
+			for (uint32_t i = 0; i < count; i++)
+				scales[i] = group_scale(x + (size_t)i * TRN_MX_NUMBERS, ld, emax);
+			for (uint32_t r = 0; r < GROUP_ROWS; r++) {
+				trn_mx_pack(core->scratch->raw, x + r * ld, dst->dtype, count);
+				trn_row_scatter(dst, p + r, from, count, core->scratch->raw);
+			}
+			trn_row_scatter(scale, scale_row(p / GROUP_ROWS), from, count, scales);
+		}
+	}
+	return 0;
+}
