@@ -19,6 +19,7 @@ SEES = [
     ('kernels/', {'kernels'}),
     ('samples/', set()),
     ('tools/', {'tools'}),
+    ('bench/fidelity', {'base', 'model', 'bench'}),
     ('bench/', set()),
 ]
 
