@@ -44,14 +44,16 @@ INLINE float alu_min(float a, float b)
 }
 
 /* X(operator, result of a and b); those that reduce a row, then the others. */
-#define REDUCE_OPERATORS(X)             \
-	X(TRN_ALU_ADD, a + b)           \
-	X(TRN_ALU_MUL, a *b)            \
-	X(TRN_ALU_MAX, alu_max(a, b))   \
-	X(TRN_ALU_MIN, alu_min(a, b))   \
-	X(TRN_ALU_LAND, alu_land(a, b)) \
-	X(TRN_ALU_LOR, alu_lor(a, b))   \
-	X(TRN_ALU_LXOR, alu_lxor(a, b))
+#define REDUCE_OPERATORS(X)                                 \
+	X(TRN_ALU_ADD, a + b)                               \
+	X(TRN_ALU_MUL, a *b)                                \
+	X(TRN_ALU_MAX, alu_max(a, b))                       \
+	X(TRN_ALU_MIN, alu_min(a, b))                       \
+	X(TRN_ALU_LAND, alu_land(a, b))                     \
+	X(TRN_ALU_LOR, alu_lor(a, b))                       \
+	X(TRN_ALU_LXOR, alu_lxor(a, b))                     \
+	X(TRN_ALU_ABS_MAX, alu_max(alu_abs(a), alu_abs(b))) \
+	X(TRN_ALU_ABS_MIN, alu_min(alu_abs(a), alu_abs(b)))
 #define ROW_OPERATORS(X)                                           \
 	REDUCE_OPERATORS(X)                                        \
 	X(TRN_ALU_BYPASS, a)                                       \
@@ -63,8 +65,6 @@ INLINE float alu_min(float a, float b)
 	X(TRN_ALU_LE, a <= b ? 1.0f : 0.0f)                        \
 	X(TRN_ALU_LT, a < b ? 1.0f : 0.0f)                         \
 	X(TRN_ALU_POW, trn_act_pow(a, b))                          \
-	X(TRN_ALU_ABS_MAX, alu_max(alu_abs(a), alu_abs(b)))        \
-	X(TRN_ALU_ABS_MIN, alu_min(alu_abs(a), alu_abs(b)))        \
 	X(TRN_ALU_ABS, alu_abs(a))                                 \
 	X(TRN_ALU_SQUARE, a *a)                                    \
 	X(TRN_ALU_RELU, alu_max(a, 0.0f))                          \
@@ -191,6 +191,9 @@ float trn_alu_reduce(uint32_t op, const float *x, size_t count)
 	size_t i = used;
 
 	memcpy(part, x, used * sizeof(*x));
+	/* Magnitudes: a join takes them, and one element is joined to nothing. */
+	if (count == 1 && (op == TRN_ALU_ABS_MAX || op == TRN_ALU_ABS_MIN))
+		return alu_abs(x[0]);
 	switch (op) {
 	case TRN_ALU_SUB:
 		return reduce_sub(x, count);

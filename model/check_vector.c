@@ -63,6 +63,17 @@ static int scalar_ok(const struct trn_inst *inst, uint32_t which, bool bits,
 	return column ? column_ok(inst, slot, bits, error) : 0;
 }
 
+/* The same of an operator that may be BYPASS: what it leaves out must still be 0. */
+static int operand_ok(const struct trn_inst *inst, uint32_t which, struct trn_core_error *error)
+{
+	const uint32_t op = which == 0 ? inst->op0 : inst->op1;
+	const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
+
+	if (op == TRN_ALU_BYPASS && !reverse && inst->imm[which] != 0)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	return scalar_ok(inst, which, false, error);
+}
+
 /* Operators an engine and a generation have. */
 static bool operator_ok(const struct trn_core *core, uint32_t engine, uint32_t op)
 {
@@ -76,6 +87,11 @@ static bool operator_ok(const struct trn_core *core, uint32_t engine, uint32_t o
 	if (trn_alu_group(op) == TRN_ALU_GROUP_BIT && engine != TRN_ENGINE_VECTOR)
 		return false;
 	return (op != TRN_ALU_POW && op != TRN_ALU_RSQRT) || engine == TRN_ENGINE_GPSIMD;
+}
+
+static bool arithmetic(const struct trn_core *core, const struct trn_inst *inst, uint32_t op)
+{
+	return trn_alu_group(op) == TRN_ALU_GROUP_ARITH && operator_ok(core, inst->engine, op);
 }
 
 static int ints_only(const struct trn_inst *inst, uint32_t slot, struct trn_core_error *error)
@@ -167,33 +183,42 @@ int trn_check_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_co
 	return ints_only(inst, TRN_AP_DST, error);
 }
 
-/* Accumulator command and the column it may be read out to. */
-static int accumulate_ok(const struct trn_inst *inst, struct trn_core_error *error)
+/* Accumulator command and the column it may be read out to. loads: imm[1] may be what the
+ * accumulator starts from. */
+static int accumulate_ok(const struct trn_inst *inst, bool loads, struct trn_core_error *error)
 {
 	const struct trn_view *out = &inst->view[TRN_AP_DST2];
 
-	if (inst->mode > TRN_REDUCE_RESET_REDUCE)
+	if (inst->mode > (loads ? TRN_REDUCE_LOAD_REDUCE : TRN_REDUCE_RESET_REDUCE))
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (loads && inst->mode != TRN_REDUCE_LOAD_REDUCE && inst->imm[1] != 0)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
 	if (!has(inst, TRN_AP_DST2))
 		return 0;
-	if (inst->mode != TRN_REDUCE_ACCUMULATE && inst->mode != TRN_REDUCE_RESET_REDUCE)
+	if (inst->mode < TRN_REDUCE_ACCUMULATE)
 		return refuse(error, TRN_AP_DST2, TRN_RULE_RESERVED);
 	if (out->count != 1 || out->partitions != inst->view[TRN_AP_DST].partitions)
 		return refuse(error, TRN_AP_DST2, TRN_RULE_SHAPE);
 	return 0;
 }
 
+/* The function, and the immediate that only PRELU has. */
+static int function_ok(const struct trn_inst *inst, uint32_t slope, struct trn_core_error *error)
+{
+	if (inst->func >= TRN_ACT_COUNT)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (inst->imm[slope] != 0 && inst->func != TRN_ACT_PRELU)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	return 0;
+}
+
 int trn_check_activation(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	(void)core;
-	if (inst->func >= TRN_ACT_COUNT)
-		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
-	if (inst->imm[2] != 0 && inst->func != TRN_ACT_PRELU)
-		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
-	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0 ||
-	    scalar_ok(inst, 1, false, error) < 0)
+	if (function_ok(inst, 2, error) < 0 || same_shape(inst, TRN_AP_SRC0, error) < 0 ||
+	    scalar_ok(inst, 0, false, error) < 0 || scalar_ok(inst, 1, false, error) < 0)
 		return -1;
-	return accumulate_ok(inst, error);
+	return accumulate_ok(inst, false, error);
 }
 
 int trn_check_exponential(struct trn_core *core, struct trn_inst *inst,
@@ -202,7 +227,93 @@ int trn_check_exponential(struct trn_core *core, struct trn_inst *inst,
 	(void)core;
 	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0)
 		return -1;
-	return accumulate_ok(inst, error);
+	return accumulate_ok(inst, true, error);
+}
+
+/* Operators between SRC0 and its operands, and which of the two operands goes unused. */
+static bool activate2_pair(uint32_t op0, uint32_t op1)
+{
+	if (op0 == TRN_ALU_MUL && (op1 == TRN_ALU_ADD || op1 == TRN_ALU_SUB))
+		return true;
+	return op1 == TRN_ALU_BYPASS && op0 <= TRN_ALU_MUL;
+}
+
+int trn_check_activate2(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const uint32_t join = inst->imm[2];
+	const bool joins = join == TRN_ALU_ADD || join == TRN_ALU_MAX || join == TRN_ALU_MIN ||
+			   join == TRN_ALU_ABS_MAX || join == TRN_ALU_ABS_MIN;
+
+	(void)core;
+	if (!activate2_pair(inst->op0, inst->op1))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (inst->mode == TRN_REDUCE_IDLE && join != 0)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (inst->mode != TRN_REDUCE_IDLE && !joins)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (function_ok(inst, 3, error) < 0 || same_shape(inst, TRN_AP_SRC0, error) < 0 ||
+	    operand_ok(inst, 0, error) < 0 || operand_ok(inst, 1, error) < 0)
+		return -1;
+	return accumulate_ok(inst, false, error);
+}
+
+int trn_check_scalar_reduce(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	if (!arithmetic(core, inst, inst->op0) || inst->func < TRN_ALU_ADD ||
+	    inst->func > TRN_ALU_MIN || inst->func == TRN_ALU_SUB)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || scalar_ok(inst, 0, false, error) < 0)
+		return -1;
+	return accumulate_ok(inst, true, error);
+}
+
+/* Formats that the vector engine selects among: a 32-bit integer is none. */
+static int selectable(const struct trn_inst *inst, uint32_t slot, struct trn_core_error *error)
+{
+	const uint32_t dtype = inst->view[slot].dtype;
+
+	return dtype != TRN_DTYPE_U32 && dtype != TRN_DTYPE_S32 ?
+		       0 :
+		       refuse(error, slot, TRN_RULE_DTYPE);
+}
+
+/* The other of the two tensors: of the same shape, a column, or an immediate. */
+static int other_ok(const struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *other = &inst->view[TRN_AP_SRC2];
+
+	if (!has(inst, TRN_AP_SRC2))
+		return 0;
+	if (inst->imm[0] != 0)
+		return refuse(error, TRN_AP_SRC2, TRN_RULE_RESERVED);
+	if (other->count != inst->view[TRN_AP_SRC0].count && other->count == 1) {
+		if (is_int(other->dtype))
+			return refuse(error, TRN_AP_SRC2, TRN_RULE_DTYPE);
+		return other->partitions == inst->view[TRN_AP_SRC0].partitions ?
+			       0 :
+			       refuse(error, TRN_AP_SRC2, TRN_RULE_SHAPE);
+	}
+	if (same_shape(inst, TRN_AP_SRC2, error) < 0)
+		return -1;
+	return selectable(inst, TRN_AP_SRC2, error);
+}
+
+int trn_check_select_reduce(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	const uint32_t predicate = inst->view[TRN_AP_SRC1].dtype;
+
+	(void)core;
+	if (predicate > TRN_DTYPE_S16)
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_DTYPE);
+	for (uint32_t s = TRN_AP_DST; s <= TRN_AP_SRC1; s++) {
+		if (same_shape(inst, s, error) < 0 || selectable(inst, s, error) < 0)
+			return -1;
+	}
+	if (other_ok(inst, error) < 0)
+		return -1;
+	return accumulate_ok(inst, true, error);
 }
 
 /* Steps of loops that are not there must be 0. */
@@ -250,7 +361,7 @@ int trn_check_range_select(struct trn_core *core, struct trn_inst *inst,
 	}
 	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
 		return -1;
-	return accumulate_ok(inst, error);
+	return accumulate_ok(inst, false, error);
 }
 
 #define TOP_COUNT 8u

@@ -24,6 +24,8 @@
 #define TRN_GATHER_RUN_MAX 32u /* elements of one index of LOCAL_GATHER */
 #define TRN_GATHER_MAX 4096u   /* elements that it gathers */
 
+#define TRN_F32_LOWEST (-3.4028234663852886e38f) /* the most negative finite FP32 */
+
 #define TRN_OPERAND_NONE 0xffu /* an error that is not about one operand */
 
 /* An access pattern, checked and resolved: registers added, dims collapsed. */
@@ -204,6 +206,9 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 	trn_check_exponential, trn_check_same_shape, trn_check_iota, trn_check_affine,
 	trn_check_range_select, trn_check_max8, trn_check_find8;
 
+/* check_vector.c */
+trn_check_fn trn_check_activate2, trn_check_scalar_reduce, trn_check_select_reduce;
+
 /* check_gpsimd.c */
 trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
 	trn_check_n_gather, trn_check_bounds;
@@ -222,8 +227,8 @@ typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst 
 trn_cycles_fn trn_cost_quantize_mx;
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
-	trn_cost_exponential, trn_cost_reciprocal, trn_cost_partition_reduce, trn_cost_topk,
-	trn_cost_local_gather, trn_cost_n_gather;
+	trn_cost_exponential, trn_cost_reciprocal, trn_cost_predicate, trn_cost_partition_reduce,
+	trn_cost_topk, trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
 
@@ -255,6 +260,12 @@ void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, u
 		     const void *src);
 /* Rows that are worked on at once: enough to fill vectors, small enough for a cache. */
 uint32_t trn_rows_block(const struct trn_view *view);
+/* A block of partitions under work; start with zeros. False when all have been. */
+struct trn_block {
+	uint32_t first, rows;
+	size_t count; /* elements */
+};
+bool trn_block_next(struct trn_block *block, const struct trn_view *view);
 
 /* exec.c: the whole effect of a compute instruction, PSUM rules included. */
 int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
@@ -265,10 +276,16 @@ bool trn_shadow_moves(const struct trn_core *core, const struct trn_inst *inst);
 void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst);
 int trn_dma_refuse(struct trn_core_error *error, uint32_t operand, uint64_t address);
 
-/* exec_vector.c: joins a row's reduction to a lane's accumulator as the instruction says;
- * and the column that shows the lanes. */
-void trn_accumulate(const struct trn_inst *inst, uint32_t op, float empty, float *lane,
-		    const float *row, uint32_t count);
+/* exec_vector.c: operand a (0) or b (1) of all partitions: a column, or the immediate in each;
+ * and the operator that joins it to the rows of a block. */
+const float *trn_operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which);
+void trn_operand_apply(const struct trn_inst *inst, uint32_t which, const float *operand,
+		       const struct trn_block *block, uint32_t width, float *x);
+/* Joins the reduction of each row of a block to its lane's accumulator as the instruction
+ * says; what a lane is without any; and the column that shows the lanes. */
+void trn_accumulate(const struct trn_inst *inst, uint32_t op, float *lanes,
+		    const struct trn_block *block, uint32_t width, const float *x);
+float trn_accumulator_empty(uint32_t op);
 void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, const float *lanes);
 
 /* exec_*.c, named by the table. */
@@ -294,6 +311,11 @@ struct trn_product {
 void trn_product_start(const struct trn_inst *inst, struct trn_product *product);
 void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
 		      struct trn_product *product, struct trn_gemm *tile, uint32_t from);
+
+trn_check_fn trn_exec_activate2, trn_exec_scalar_reduce;
+
+/* exec_predicate.c */
+trn_check_fn trn_exec_select_reduce;
 
 /* alu.c: operators on rows and on registers. */
 enum trn_alu_group {

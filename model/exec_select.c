@@ -3,7 +3,7 @@
  * eight largest and where they are. */
 #include "model/core.h"
 
-#define LOWEST (-3.4028234663852886e38f) /* of FP32: what a masked element becomes */
+#define LOWEST TRN_F32_LOWEST /* what a masked element becomes */
 #define TOP_COUNT 8u
 
 /* Affine values of one partition in the order of the destination's loops. 32-bit
@@ -89,6 +89,8 @@ int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 
 	(void)error;
 	for (uint32_t p = 0; p < dst->partitions; p++) {
+		const struct trn_block row = { p, 1, dst->count };
+
 		/* Positions are compared as FP32: exact below 2^24. */
 		for (uint32_t i = 0; i < dst->count; i++)
 			low[i] = (float)(int32_t)(inst->imm[2] + i);
@@ -97,7 +99,7 @@ int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
 		for (uint32_t i = 0; i < dst->count; i++)
 			x[i] = low[i] * high[i] != 0.0f ? x[i] : LOWEST;
-		trn_accumulate(inst, TRN_ALU_MAX, LOWEST, &lanes[p], x, dst->count);
+		trn_accumulate(inst, TRN_ALU_MAX, lanes, &row, dst->count, x);
 		trn_rows_store(core, dst, p, 1, x);
 	}
 	trn_accumulator_read(core, inst, lanes);

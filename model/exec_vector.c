@@ -10,33 +10,14 @@ static bool is_int32(const struct trn_view *view)
 	return view->dtype == TRN_DTYPE_S32 || view->dtype == TRN_DTYPE_U32;
 }
 
-/* A block of partitions under work. */
-struct block {
-	uint32_t first, rows;
-	size_t count; /* elements */
-};
-
-static bool block_next(struct block *block, const struct trn_view *view)
-{
-	const uint32_t size = trn_rows_block(view);
-
-	block->first += block->rows;
-	if (block->first >= view->partitions)
-		return false;
-	block->rows = view->partitions - block->first < size ? view->partitions - block->first :
-							       size;
-	block->count = (size_t)block->rows * view->count;
-	return true;
-}
-
 int trn_exec_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, src)) {
+	while (trn_block_next(&block, src)) {
 		if (dst->dtype == src->dtype) {
 			trn_rows_gather(src, block.first, block.rows, core->scratch->raw);
 			trn_rows_scatter(dst, block.first, block.rows, core->scratch->raw);
@@ -73,8 +54,8 @@ int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 /* ---- integers ---- */
 
 /* Packed elements to and from 32-bit words, in place of FP32. */
-static void bits_load(struct trn_core *core, const struct trn_view *view, const struct block *block,
-		      uint32_t *dst)
+static void bits_load(struct trn_core *core, const struct trn_view *view,
+		      const struct trn_block *block, uint32_t *dst)
 {
 	const uint8_t *raw = core->scratch->raw;
 
@@ -86,7 +67,7 @@ static void bits_load(struct trn_core *core, const struct trn_view *view, const 
 }
 
 static void bits_store(struct trn_core *core, const struct trn_view *view,
-		       const struct block *block, const uint32_t *src)
+		       const struct trn_block *block, const uint32_t *src)
 {
 	uint8_t *raw = core->scratch->raw;
 
@@ -119,7 +100,7 @@ static bool exact_operator(uint32_t op)
 
 /* Bits on the vector engine, exact 32-bit integers on gpsimd. */
 static void tensor_tensor_bits(struct trn_core *core, const struct trn_inst *inst,
-			       const struct block *block)
+			       const struct trn_block *block)
 {
 	const struct trn_view *a = &inst->view[TRN_AP_SRC0];
 	const struct trn_view *b = &inst->view[TRN_AP_SRC1];
@@ -144,10 +125,10 @@ int trn_exec_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
 	const bool integers = inst->engine == TRN_ENGINE_GPSIMD && is_int32(a) && is_int32(b) &&
 			      is_int32(dst) && exact_operator(inst->op0);
 	struct trn_scratch *scratch = core->scratch;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, dst)) {
+	while (trn_block_next(&block, dst)) {
 		if (integers || trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT) {
 			tensor_tensor_bits(core, inst, &block);
 			continue;
@@ -162,8 +143,7 @@ int trn_exec_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
 
 /* ---- one operand per partition ---- */
 
-/* Operand a or b of all partitions: a column, or the immediate in each. */
-static const float *operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which)
+const float *trn_operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which)
 {
 	float *column = core->scratch->column[which];
 	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
@@ -178,7 +158,7 @@ static const float *operand_load(struct trn_core *core, const struct trn_inst *i
 }
 
 static void tensor_scalar_bits(struct trn_core *core, const struct trn_inst *inst,
-			       const struct block *block, const float *const operand[2])
+			       const struct trn_block *block, const float *const operand[2])
 {
 	const uint32_t width = inst->view[TRN_AP_DST].count;
 	uint32_t *x = as_bits(core->scratch->a);
@@ -198,36 +178,41 @@ static void tensor_scalar_bits(struct trn_core *core, const struct trn_inst *ins
 	bits_store(core, &inst->view[TRN_AP_DST], block, x);
 }
 
+void trn_operand_apply(const struct trn_inst *inst, uint32_t which, const float *operand,
+		       const struct trn_block *block, uint32_t width, float *x)
+{
+	const uint32_t op = which == 0 ? inst->op0 : inst->op1;
+	const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
+
+	if (op == TRN_ALU_BYPASS && !reverse)
+		return;
+	for (uint32_t r = 0; r < block->rows; r++) {
+		float *row = x + (size_t)r * width;
+
+		trn_alu_scalar(op, row, row, operand[block->first + r], reverse, width);
+	}
+}
+
 int trn_exec_tensor_scalar(struct trn_core *core, struct trn_inst *inst,
 			   struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const float *operand[2] = { operand_load(core, inst, 0), operand_load(core, inst, 1) };
+	const float *operand[2] = { trn_operand_load(core, inst, 0),
+				    trn_operand_load(core, inst, 1) };
 	const bool bits = trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT ||
 			  trn_alu_group(inst->op1) == TRN_ALU_GROUP_BIT;
-	const uint32_t op[2] = { inst->op0, inst->op1 };
 	float *x = core->scratch->a;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, dst)) {
+	while (trn_block_next(&block, dst)) {
 		if (bits) {
 			tensor_scalar_bits(core, inst, &block, operand);
 			continue;
 		}
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
-		for (uint32_t which = 0; which < 2; which++) {
-			const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
-
-			if (op[which] == TRN_ALU_BYPASS && !reverse)
-				continue;
-			for (uint32_t r = 0; r < block.rows; r++) {
-				float *row = x + (size_t)r * dst->count;
-
-				trn_alu_scalar(op[which], row, row, operand[which][block.first + r],
-					       reverse, dst->count);
-			}
-		}
+		for (uint32_t which = 0; which < 2; which++)
+			trn_operand_apply(inst, which, operand[which], &block, dst->count, x);
 		trn_rows_store(core, dst, block.first, block.rows, x);
 	}
 	return 0;
@@ -252,12 +237,12 @@ int trn_exec_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	const bool bits = trn_alu_group(inst->func) == TRN_ALU_GROUP_BIT;
 	const bool negate = inst->head.flags & TRN_REDUCE_NEGATE;
 	float *x = core->scratch->a, *y = core->scratch->b;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, src)) {
-		const struct block out = { block.first, block.rows,
-					   (size_t)block.rows * dst->count };
+	while (trn_block_next(&block, src)) {
+		const struct trn_block out = { block.first, block.rows,
+					       (size_t)block.rows * dst->count };
 
 		if (bits) {
 			bits_load(core, src, &block, as_bits(x));
@@ -280,20 +265,49 @@ int trn_exec_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 
 /* ---- activation ---- */
 
-void trn_accumulate(const struct trn_inst *inst, uint32_t op, float empty, float *lane,
-		    const float *row, uint32_t count)
+static float accumulate(const struct trn_inst *inst, uint32_t op, float empty, float lane,
+			const float *row, uint32_t count)
 {
-	const float sum = inst->mode >= TRN_REDUCE_ACCUMULATE ? trn_alu_reduce(op, row, count) :
-								empty;
+	float sum;
 
 	if (inst->mode == TRN_REDUCE_RESET)
-		*lane = empty;
-	else if (inst->mode == TRN_REDUCE_RESET_REDUCE)
-		*lane = sum;
-	else if (inst->mode == TRN_REDUCE_ACCUMULATE)
-		trn_alu_rows(op, lane, lane, &sum, 1);
-	else if (inst->engine == TRN_ENGINE_VECTOR)
-		*lane = __builtin_nanf(""); /* an idle instruction clobbers it there */
+		return empty;
+	if (inst->mode == TRN_REDUCE_IDLE) /* clobbers it on the vector engine */
+		return inst->engine == TRN_ENGINE_VECTOR ? __builtin_nanf("") : lane;
+	sum = trn_alu_reduce(op, row, count);
+	if (inst->mode == TRN_REDUCE_RESET_REDUCE)
+		return sum;
+	if (inst->mode == TRN_REDUCE_LOAD_REDUCE)
+		memcpy(&lane, &inst->imm[1], sizeof(lane));
+	trn_alu_rows(op, &lane, &lane, &sum, 1);
+	return lane;
+}
+
+float trn_accumulator_empty(uint32_t op)
+{
+	switch (op) {
+	case TRN_ALU_MUL:
+		return 1.0f;
+	case TRN_ALU_MAX:
+		return TRN_F32_LOWEST;
+	case TRN_ALU_MIN:
+	case TRN_ALU_ABS_MIN:
+		return -TRN_F32_LOWEST;
+	default: /* ADD, SUB, ABS_MAX */
+		return 0.0f;
+	}
+}
+
+void trn_accumulate(const struct trn_inst *inst, uint32_t op, float *lanes,
+		    const struct trn_block *block, uint32_t width, const float *x)
+{
+	const float empty = trn_accumulator_empty(op);
+
+	for (uint32_t r = 0; r < block->rows; r++) {
+		float *lane = &lanes[block->first + r];
+
+		*lane = accumulate(inst, op, empty, *lane, x + (size_t)r * width, width);
+	}
 }
 
 void trn_accumulator_read(struct trn_core *core, const struct trn_inst *inst, const float *lanes)
@@ -329,16 +343,16 @@ int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	float *lanes = core->acc_scalar + inst->view[TRN_AP_SRC0].start;
-	const float *scale = operand_load(core, inst, 0);
-	const float *bias = operand_load(core, inst, 1);
+	const float *scale = trn_operand_load(core, inst, 0);
+	const float *bias = trn_operand_load(core, inst, 1);
 	float *x = core->scratch->a;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 	bool told = false;
 	float slope;
 
 	(void)error;
 	memcpy(&slope, &inst->imm[2], sizeof(slope));
-	while (block_next(&block, dst)) {
+	while (trn_block_next(&block, dst)) {
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
 		for (uint32_t r = 0; r < block.rows; r++) {
 			float *row = x + (size_t)r * dst->count;
@@ -349,9 +363,7 @@ int trn_exec_activation(struct trn_core *core, struct trn_inst *inst, struct trn
 		}
 		told = told || told_range(core, inst, x, block.count);
 		trn_act_row(inst->func, slope, x, x, block.count);
-		for (uint32_t r = 0; r < block.rows; r++)
-			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
-				       x + (size_t)r * dst->count, dst->count);
+		trn_accumulate(inst, TRN_ALU_ADD, lanes, &block, dst->count, x);
 		trn_rows_store(core, dst, block.first, block.rows, x);
 	}
 	trn_accumulator_read(core, inst, lanes);
@@ -362,24 +374,73 @@ int trn_exec_exponential(struct trn_core *core, struct trn_inst *inst, struct tr
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	float *lanes = core->acc_vector + inst->view[TRN_AP_SRC0].start;
-	const float *top = operand_load(core, inst, 0);
+	const float *top = trn_operand_load(core, inst, 0);
 	float *x = core->scratch->a;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, dst)) {
+	while (trn_block_next(&block, dst)) {
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
 		for (uint32_t r = 0; r < block.rows; r++) {
 			float *row = x + (size_t)r * dst->count;
 
-			for (uint32_t i = 0; i < dst->count; i++)
-				row[i] -= top[block.first + r];
+			trn_alu_scalar(TRN_ALU_SUB, row, row, top[block.first + r], false,
+				       dst->count);
 		}
 		trn_act_row(TRN_ACT_EXP, 0.0f, x, x, block.count);
-		for (uint32_t r = 0; r < block.rows; r++)
-			trn_accumulate(inst, TRN_ALU_ADD, 0.0f, &lanes[block.first + r],
-				       x + (size_t)r * dst->count, dst->count);
+		trn_accumulate(inst, TRN_ALU_ADD, lanes, &block, dst->count, x);
 		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	trn_accumulator_read(core, inst, lanes);
+	return 0;
+}
+
+int trn_exec_activate2(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const float *operand[2] = { trn_operand_load(core, inst, 0),
+				    trn_operand_load(core, inst, 1) };
+	float *lanes = core->acc_scalar + inst->view[TRN_AP_SRC0].start;
+	float *x = core->scratch->a;
+	struct trn_block block = { 0 };
+	bool told = false;
+	float slope;
+
+	(void)error;
+	memcpy(&slope, &inst->imm[3], sizeof(slope));
+	while (trn_block_next(&block, dst)) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		for (uint32_t which = 0; which < 2; which++)
+			trn_operand_apply(inst, which, operand[which], &block, dst->count, x);
+		told = told || told_range(core, inst, x, block.count);
+		trn_act_row(inst->func, slope, x, x, block.count);
+		trn_accumulate(inst, inst->imm[2], lanes, &block, dst->count, x);
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	trn_accumulator_read(core, inst, lanes);
+	return 0;
+}
+
+int trn_exec_scalar_reduce(struct trn_core *core, struct trn_inst *inst,
+			   struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	float *lanes = core->acc_vector + inst->view[TRN_AP_SRC0].start;
+	const float *operand = trn_operand_load(core, inst, 0);
+	float *x = core->scratch->a;
+	struct trn_block block = { 0 };
+
+	(void)error;
+	while (trn_block_next(&block, dst)) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
+		trn_operand_apply(inst, 0, operand, &block, dst->count, x);
+		trn_accumulate(inst, inst->func, lanes, &block, dst->count, x);
+		trn_rows_store(core, dst, block.first, block.rows, x);
+	}
+	if (inst->head.flags & TRN_REDUCE_NEGATE) {
+		/* What is shown, not what stays. */
+		trn_alu_scalar(TRN_ALU_MUL, x, lanes, -1.0f, false, dst->partitions);
+		lanes = x;
 	}
 	trn_accumulator_read(core, inst, lanes);
 	return 0;
@@ -389,10 +450,10 @@ int trn_exec_reciprocal(struct trn_core *core, struct trn_inst *inst, struct trn
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	float *x = core->scratch->a;
-	struct block block = { 0 };
+	struct trn_block block = { 0 };
 
 	(void)error;
-	while (block_next(&block, dst)) {
+	while (trn_block_next(&block, dst)) {
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], block.first, block.rows, x);
 		for (size_t i = 0; i < block.count; i++)
 			x[i] = 1.0f / x[i];

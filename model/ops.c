@@ -51,6 +51,11 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 				  trn_cost_src_readout },
 	[TRN_OP_MAX8] = { trn_check_max8, trn_exec_max8, trn_cost_src },
 	[TRN_OP_FIND_INDEX8] = { trn_check_find8, trn_exec_find8, trn_cost_src },
+	[TRN_OP_SCALAR_REDUCE] = { trn_check_scalar_reduce, trn_exec_scalar_reduce,
+				   trn_cost_src_readout },
+	[TRN_OP_ACTIVATE2] = { trn_check_activate2, trn_exec_activate2, trn_cost_src_readout },
+	[TRN_OP_SELECT_REDUCE] = { trn_check_select_reduce, trn_exec_select_reduce,
+				   trn_cost_predicate },
 
 	/* random numbers */
 

@@ -227,3 +227,16 @@ uint32_t trn_rows_block(const struct trn_view *view)
 
 	return rows > 1 ? rows : 1;
 }
+
+bool trn_block_next(struct trn_block *block, const struct trn_view *view)
+{
+	const uint32_t size = trn_rows_block(view);
+
+	block->first += block->rows;
+	if (block->first >= view->partitions)
+		return false;
+	block->rows = view->partitions - block->first < size ? view->partitions - block->first :
+							       size;
+	block->count = (size_t)block->rows * view->count;
+	return true;
+}

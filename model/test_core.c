@@ -263,6 +263,13 @@ void trn_test_raw_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uin
 		      (uint32_t)trn_dtype_size(ap->dtype));
 }
 
+void trn_test_raw_set(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n,
+		      const void *src)
+{
+	trn_test_poke(tc, ap->space, ap->start + p, 1, element_at(ap, n), src,
+		      (uint32_t)trn_dtype_size(ap->dtype));
+}
+
 float trn_test_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n)
 {
 	uint8_t raw[4];

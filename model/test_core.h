@@ -99,6 +99,8 @@ uint32_t trn_test_view_count(const struct trn_isa_ap *ap);
 /* Element n of partition p of a pattern, by the tests' own arithmetic. */
 void trn_test_raw_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n,
 		      void *dst);
+void trn_test_raw_set(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n,
+		      const void *src);
 float trn_test_get(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint32_t p, uint32_t n);
 /* Random values wherever the pattern may reach, its gaps too. */
 void trn_test_fill_view(struct trn_test_core *tc, const struct trn_isa_ap *ap);

@@ -21,6 +21,9 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_RANGE] = { TRN_ENGINE_VECTOR, TRN_OP_RANGE_SELECT, 3 },
 	[TRN_SHAPE_MAX8] = { TRN_ENGINE_VECTOR, TRN_OP_MAX8, 3 },
 	[TRN_SHAPE_FIND8] = { TRN_ENGINE_VECTOR, TRN_OP_FIND_INDEX8, 3 },
+	[TRN_SHAPE_SCALAR_REDUCE] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_REDUCE, 3 },
+	[TRN_SHAPE_ACTIVATE2] = { TRN_ENGINE_SCALAR, TRN_OP_ACTIVATE2, 3 },
+	[TRN_SHAPE_SELECT_REDUCE] = { TRN_ENGINE_VECTOR, TRN_OP_SELECT_REDUCE, 3 },
 	[TRN_SHAPE_PARTITIONS] = { TRN_ENGINE_GPSIMD, TRN_OP_PARTITION_REDUCE, 3 },
 	[TRN_SHAPE_TOPK] = { TRN_ENGINE_GPSIMD, TRN_OP_TOPK, 3 },
 	[TRN_SHAPE_NONZERO] = { TRN_ENGINE_GPSIMD, TRN_OP_NONZERO_COUNT, 3 },
@@ -122,6 +125,24 @@ static void make_gpsimd(struct trn_isa_compute *c, enum trn_test_shape shape)
 	}
 }
 
+/* The vector engine's with three operands, and what has a form like them. */
+static void make_vector(struct trn_isa_compute *c, enum trn_test_shape shape)
+{
+	switch (shape) {
+	case TRN_SHAPE_SCALAR_REDUCE:
+		c->op0 = TRN_ALU_SUB;
+		c->func = TRN_ALU_MAX;
+		break;
+	case TRN_SHAPE_ACTIVATE2:
+		c->op0 = TRN_ALU_MUL;
+		c->func = TRN_ACT_SILU;
+		break;
+	default: /* SELECT_REDUCE */
+		c->src1 = trn_test_sbuf(TRN_DTYPE_U8, 64, 1024, 16);
+		break;
+	}
+}
+
 static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 {
 	struct trn_isa_compute *c = &i->c;
@@ -181,6 +202,11 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 	case TRN_SHAPE_FLIP_V:
 		c->src0.partitions = 32;
 		c->dst = trn_test_sbuf(TRN_DTYPE_F32, 16, 16384, 32);
+		break;
+	case TRN_SHAPE_SCALAR_REDUCE:
+	case TRN_SHAPE_ACTIVATE2:
+	case TRN_SHAPE_SELECT_REDUCE:
+		make_vector(c, shape);
 		break;
 	default:
 		make_gpsimd(c, shape);

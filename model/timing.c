@@ -172,6 +172,19 @@ uint64_t trn_cost_src(const struct trn_gen *gen, const struct trn_inst *inst)
 	return inst->view[TRN_AP_SRC0].count;
 }
 
+/* Two inputs at a time are read at full rate only from two memories. */
+uint64_t trn_cost_predicate(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const uint64_t count = inst->view[TRN_AP_DST].count;
+	uint64_t cycles = 2 * count;
+
+	for (uint32_t s = TRN_AP_SRC0; s <= TRN_AP_SRC2; s++) {
+		if ((inst->live >> s & 1) && !in_sbuf(&inst->view[s]))
+			cycles = count;
+	}
+	return cycles + readout(gen, inst);
+}
+
 uint64_t trn_cost_src_readout(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	return trn_cost_src(gen, inst) + readout(gen, inst);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of the vector and scalar engine's larger instructions, broken one by one. */
+#include <string.h>
+#include "base/bits.h"
+#include "base/test_main.h"
+#include "model/test_rules.h"
+
+#define COLUMN(slot, dtype, parts, count) \
+	(i->c.slot = trn_test_sbuf(TRN_DTYPE_##dtype, parts, 8192, count))
+
+CHANGE(as_it_is, (void)i)
+CHANGE(count_differs, i->c.src0.dims[0].num = 15)
+CHANGE(src1_differs, i->c.src1.dims[0].num = 15)
+CHANGE(dst_bf16_u32, i->c.dst.dtype = TRN_DTYPE_U32)
+CHANGE(src0_s32, i->c.src0.dtype = TRN_DTYPE_S32)
+CHANGE(op0_bypass, i->c.op0 = TRN_ALU_BYPASS)
+CHANGE(op0_bits, i->c.op0 = TRN_ALU_AND)
+CHANGE(op0_unary, i->c.op0 = TRN_ALU_ABS)
+CHANGE(op0_pow, i->c.op0 = TRN_ALU_POW)
+CHANGE(op0_abs_max, i->c.op0 = TRN_ALU_ABS_MAX)
+CHANGE(func_sub, i->c.func = TRN_ALU_SUB)
+CHANGE(func_bypass, i->c.func = TRN_ALU_BYPASS)
+CHANGE(func_eq, i->c.func = TRN_ALU_EQ)
+CHANGE(mode_5, i->c.mode = 5)
+CHANGE(mode_load, i->c.mode = TRN_REDUCE_LOAD_REDUCE)
+CHANGE(load_unasked, i->c.imm[1] = 1)
+CHANGE(load_unasked_2, (i->c.imm[1] = 1, i->c.mode = TRN_REDUCE_RESET_REDUCE))
+CHANGE(lanes_idle, COLUMN(dst2, F32, 64, 1))
+CHANGE(lanes_reset, (COLUMN(dst2, F32, 64, 1), i->c.mode = TRN_REDUCE_RESET))
+CHANGE(lanes_wide, (COLUMN(dst2, F32, 64, 2), i->c.mode = TRN_REDUCE_LOAD_REDUCE))
+CHANGE(lanes_parts, (COLUMN(dst2, F32, 32, 1), i->c.mode = TRN_REDUCE_LOAD_REDUCE))
+CHANGE(column_missing, i->c.head.flags |= TRN_SCALAR_COLUMN0)
+CHANGE(column_unasked, COLUMN(src1, F32, 64, 1))
+CHANGE(column_bf16, (COLUMN(src1, BF16, 64, 1), i->c.head.flags |= TRN_SCALAR_COLUMN0))
+CHANGE(column_wide, (COLUMN(src1, F32, 64, 2), i->c.head.flags |= TRN_SCALAR_COLUMN0))
+CHANGE(column_and_imm,
+       (COLUMN(src1, F32, 64, 1), i->c.head.flags |= TRN_SCALAR_COLUMN0, i->c.imm[0] = 1))
+
+CHANGE(act2_pair, (i->c.op0 = TRN_ALU_ADD, i->c.op1 = TRN_ALU_ADD))
+CHANGE(act2_pair_max, i->c.op0 = TRN_ALU_MAX)
+CHANGE(act2_second, (i->c.op0 = TRN_ALU_BYPASS, i->c.op1 = TRN_ALU_ADD))
+CHANGE(act2_func, i->c.func = TRN_ACT_COUNT)
+CHANGE(act2_slope, i->c.imm[3] = 1)
+CHANGE(act2_join_idle, i->c.imm[2] = TRN_ALU_ADD)
+CHANGE(act2_join_mul, (i->c.imm[2] = TRN_ALU_MUL, i->c.mode = TRN_REDUCE_RESET_REDUCE))
+CHANGE(act2_join_none, i->c.mode = TRN_REDUCE_RESET_REDUCE)
+CHANGE(act2_join_far, (i->c.imm[2] = 0x10001, i->c.mode = TRN_REDUCE_RESET_REDUCE))
+CHANGE(act2_load, (i->c.imm[2] = TRN_ALU_ADD, i->c.mode = TRN_REDUCE_LOAD_REDUCE))
+CHANGE(act2_unused, i->c.imm[1] = 1)
+CHANGE(act2_unused_0, (i->c.op0 = TRN_ALU_BYPASS, i->c.imm[0] = 1))
+CHANGE(act2_column_1, i->c.head.flags |= TRN_SCALAR_COLUMN1)
+
+CHANGE(pred_f32, i->c.src1.dtype = TRN_DTYPE_F32)
+CHANGE(pred_u32, i->c.src1.dtype = TRN_DTYPE_U32)
+CHANGE(other_imm, (COLUMN(src2, F32, 64, 16), i->c.imm[0] = 1))
+CHANGE(other_two, COLUMN(src2, F32, 64, 2))
+CHANGE(other_parts, COLUMN(src2, F32, 32, 1))
+CHANGE(other_tensor_parts, COLUMN(src2, F32, 32, 16))
+CHANGE(other_int_column, COLUMN(src2, S16, 64, 1))
+CHANGE(other_s32, COLUMN(src2, S32, 64, 16))
+
+static const struct trn_test_broken cases[] = {
+	BREAK3(TRN_SHAPE_EXP, load_unasked, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_EXP, load_unasked_2, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_EXP, mode_5, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_EXP, lanes_reset, TRN_RULE_RESERVED, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_ACT, mode_load, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_RANGE, mode_load, TRN_RULE_OPERATOR, NONE),
+
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, op0_bypass, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, op0_bits, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, op0_unary, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, op0_pow, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, op0_abs_max, TRN_RULE_OPERATOR, NONE), /* trn3 */
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, func_sub, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, func_bypass, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, func_eq, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, mode_5, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, load_unasked, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, lanes_idle, TRN_RULE_RESERVED, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, lanes_reset, TRN_RULE_RESERVED, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, lanes_wide, TRN_RULE_SHAPE, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, lanes_parts, TRN_RULE_SHAPE, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, column_missing, TRN_RULE_SPACE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, column_unasked, TRN_RULE_RESERVED, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, column_bf16, TRN_RULE_DTYPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, column_wide, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCALAR_REDUCE, column_and_imm, TRN_RULE_RESERVED, TRN_AP_SRC1),
+
+	BREAK(TRN_SHAPE_ACTIVATE2, as_it_is, TRN_RULE_OPCODE, NONE), /* not on trn2 */
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_pair, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_pair_max, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_second, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_func, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_slope, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_join_idle, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_join_mul, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_join_none, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_join_far, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_load, TRN_RULE_OPERATOR, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_unused, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_unused_0, TRN_RULE_RESERVED, NONE),
+	BREAK3(TRN_SHAPE_ACTIVATE2, act2_column_1, TRN_RULE_SPACE, TRN_AP_SRC2),
+	BREAK3(TRN_SHAPE_ACTIVATE2, column_missing, TRN_RULE_SPACE, TRN_AP_SRC1),
+	BREAK3(TRN_SHAPE_ACTIVATE2, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK3(TRN_SHAPE_ACTIVATE2, lanes_idle, TRN_RULE_RESERVED, TRN_AP_DST2),
+
+	BREAK(TRN_SHAPE_SELECT_REDUCE, pred_f32, TRN_RULE_DTYPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, pred_u32, TRN_RULE_DTYPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, dst_bf16_u32, TRN_RULE_DTYPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, src0_s32, TRN_RULE_DTYPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, src1_differs, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_imm, TRN_RULE_RESERVED, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_two, TRN_RULE_SHAPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_parts, TRN_RULE_SHAPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_tensor_parts, TRN_RULE_SHAPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_int_column, TRN_RULE_DTYPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, other_s32, TRN_RULE_DTYPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, mode_5, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, load_unasked, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, lanes_idle, TRN_RULE_RESERVED, TRN_AP_DST2),
+};
+
+START_TEST(each_rule_traps_with_its_record)
+{
+	trn_test_broken_run(&cases[_i]);
+}
+END_TEST
+
+static Suite *vector_rules_suite(void)
+{
+	Suite *suite = suite_create("vector-rules");
+	TCase *tcase = tcase_create("rules");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(cases));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+TRN_TEST_MAIN(vector_rules_suite)
