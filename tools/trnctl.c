@@ -12,6 +12,7 @@ static const struct trnctl_verb verbs[] = {
 	{ "selftest", "try everything the device can do", trnctl_selftest },
 	{ "regs", "read registers by name; write them when told twice", trnctl_regs },
 	{ "run", "run a program file with arguments", trnctl_run },
+	{ "predict", "speed of a decoder on the model; the launch claims", trnctl_predict },
 	{ "ps", "who holds which core", trnctl_ps },
 	{ "reset", "reset the device or some cores", trnctl_reset },
 	{ "version", "version of the library and of this tool", trnctl_version },

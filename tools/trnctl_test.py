@@ -78,7 +78,7 @@ def test_help_of_every_verb():
     text = Run('--help').expect(OK).out
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
-    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'ps', 'reset', 'version'):
+    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'predict', 'ps', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
@@ -87,6 +87,30 @@ def test_help_of_every_verb():
         Run(verb, '--usage').expect(OK)
         check(Run(verb, '-?').expect(OK).out == run.out, '-?')
         check(Run(verb, '-h').expect(OK).out == run.out, '-h')
+
+
+def test_predict_headlines():
+    text = Run('predict', 'headlines', '--arithmetic-only').expect(OK).out
+    document = Run('predict', 'headlines', '--json').expect(OK).json('trn.headlines/1')
+    for claim in document['claims']:
+        check('%-4s %s' % (claim['id'], claim['claim']) in text, '%s is not in the text', claim)
+        check(claim['verdict'] in ('follows', 'does not follow', 'not provable'), '%s', claim)
+    ids = [claim['id'] for claim in document['claims']]
+    check({'H%d' % n for n in range(1, 11)} <= set(ids), '%s', ids)
+    measured = {c['id']: c['measured'] for c in document['claims']}
+    check(abs(measured['H1b'] - 2.25) < 0.02, 'BF16: %s', measured['H1b'])
+
+
+def test_predict_refuses():
+    fails('predict', status=USAGE)
+    fails('predict', 'gpt-oss-20b', 'again', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--batch', '1,x', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--context', '0', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--phase', 'training', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--on', 'trn7', status=FAILURE)
+    fails('predict', 'gpt-oss-120b', '--on', 'trn2', '--chips', '1', status=FAILURE)
+    run, _ = fails('predict', 'no-such-model', status=FAILURE)
+    check('no model "no-such-model"' in run.err, '%s', run.err)
 
 
 def test_list_without_device():

@@ -18,9 +18,10 @@ SEES = [
     ('runtime/', {'base', 'hal-public', 'runtime'}),
     ('kernels/', {'kernels'}),
     ('samples/', set()),
-    ('tools/', {'tools'}),
-    ('bench/fidelity', {'base', 'model', 'bench'}),
-    ('bench/', set()),
+    ('predict/', {'base', 'model', 'predict'}),
+    ('tools/', {'predict', 'tools'}),
+    ('bench/fidelity', {'base', 'bench', 'model', 'predict'}),
+    ('bench/', {'predict'}),
 ]
 
 

@@ -39,7 +39,7 @@ FLOORS = [
 NOT_IN_MODEL = {'base/clock.h', 'base/lock.h', 'base/log.h'}
 # The test main and its helpers are base/'s, and every floor's tests use them.
 FOR_TESTS = re.compile(r'base/test_\w+\.h$')
-DIAG_USERS = re.compile(r'(include|runtime|tools|bench|tests)/|kernels/test_')
+DIAG_USERS = re.compile(r'(include|runtime|predict|tools|bench|tests)/|kernels/test_')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 
 
@@ -61,7 +61,7 @@ def check_include(file, kind, target):
         return 'this folder is on no floor (tests/lint/rules.py, FLOORS)'
     quoted, system = floor
     if target == 'trn/diag.h' and not DIAG_USERS.match(file.path) and not file.is_test:
-        return 'trn/diag.h is for tools, bench and tests'
+        return 'trn/diag.h is for predict, tools, bench and tests'
     if kind == '<':
         if target.startswith('trn/') or system is None or file.is_test or target in system:
             return None

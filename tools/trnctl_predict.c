@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/* trnctl predict: workloads on the model, and the launch claims. */
+#include "tools/trnctl.h"
+
+#include <math.h>
+#include <string.h>
+#include "predict/headlines.h"
+#include "predict/predict.h"
+
+struct predict {
+	struct trnctl *ctl;
+	const char *what; /* a model, or "headlines" */
+	const char *on, *batch;
+	struct trn_predict_request request;
+	struct trn_predict_config config;
+	bool no_measure;
+	struct json_object *rows; /* of the document */
+};
+
+enum {
+	KEY_ON = 0x200,
+	KEY_BATCH,
+	KEY_CONTEXT,
+	KEY_PHASE,
+	KEY_CHIPS,
+	KEY_EQUIVALENT,
+	KEY_SEED,
+	KEY_ARITHMETIC,
+};
+
+static const struct argp_option options_list[] = {
+	{ "on", KEY_ON, "GEN[,GEN...]", 0, "Generations (trn2,trn3)", 0 },
+	{ "batch", KEY_BATCH, "N[,N...]", 0, "Sequences of a step (1)", 0 },
+	{ "context", KEY_CONTEXT, "N", 0, "Positions of a sequence (4096)", 0 },
+	{ "phase", KEY_PHASE, "decode|prefill", 0, "What a step is (decode)", 0 },
+	{ "chips", KEY_CHIPS, "N", 0, "Chips of a copy (the smallest number that fits)", 0 },
+	{ "per-chip-equivalent", KEY_EQUIVALENT, NULL, 0,
+	  "One chip's bandwidth and compute, whatever its capacity", 0 },
+	{ "seed", KEY_SEED, "N", 0, "Of the choices of experts (1)", 0 },
+	{ "arithmetic-only", KEY_ARITHMETIC, NULL, 0, "headlines: do not run the model", 0 },
+	{ 0 },
+};
+
+static error_t number_arg(struct trnctl *ctl, struct argp_state *state, const char *name,
+			  const char *arg, uint32_t *ret_value)
+{
+	uint64_t value;
+
+	if (trnctl_number(arg, &value) < 0 || value < 1 || value > UINT32_MAX)
+		return trnctl_usage(ctl, state, "--%s \"%.40s\" is no number above 0", name, arg);
+	*ret_value = (uint32_t)value;
+	return 0;
+}
+
+static error_t predict_parse(int key, char *arg, struct argp_state *state)
+{
+	struct predict *p = state->input;
+
+	switch (key) {
+	case KEY_ON:
+		p->on = arg;
+		return 0;
+	case KEY_BATCH:
+		p->batch = arg;
+		return 0;
+	case KEY_CONTEXT:
+		return number_arg(p->ctl, state, "context", arg, &p->request.context);
+	case KEY_CHIPS:
+		return number_arg(p->ctl, state, "chips", arg, &p->request.chips);
+	case KEY_PHASE:
+		if (strcmp(arg, "decode") != 0 && strcmp(arg, "prefill") != 0)
+			return trnctl_usage(p->ctl, state,
+					    "--phase \"%.40s\" is not decode or prefill", arg);
+		p->request.phase = arg[0] == 'd' ? TRN_PREDICT_DECODE : TRN_PREDICT_PREFILL;
+		return 0;
+	case KEY_EQUIVALENT:
+		p->request.chip_equivalent = true;
+		return 0;
+	case KEY_SEED:
+		if (trnctl_number(arg, &p->request.seed) < 0)
+			return trnctl_usage(p->ctl, state, "--seed \"%.40s\" is no number", arg);
+		return 0;
+	case KEY_ARITHMETIC:
+		p->no_measure = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (p->what)
+			return trnctl_usage(p->ctl, state, "more than one model: \"%.40s\"", arg);
+		p->what = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- headlines ---- */
+
+static struct json_object *claim_json(const struct trn_predict_claim *claim)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "id", trnctl_text(claim->id));
+	json_object_object_add(json, "claim", trnctl_text(claim->claim));
+	json_object_object_add(json, "claimed", trnctl_real(claim->claimed));
+	json_object_object_add(json, "value", trnctl_real(claim->value));
+	json_object_object_add(json, "arithmetic", trnctl_text(claim->arithmetic));
+	json_object_object_add(json, "measured", trnctl_real(claim->measured));
+	json_object_object_add(json, "measurement", trnctl_text(claim->measure));
+	json_object_object_add(json, "verdict",
+			       trnctl_text(trn_predict_verdict_name(claim->verdict)));
+	json_object_object_add(json, "remark", trnctl_text(claim->words));
+	return json;
+}
+
+static void claim_text(const struct trn_predict_claim *claim)
+{
+	printf("%-4s %s\n", claim->id, claim->claim);
+	printf("     published  %s\n", claim->arithmetic);
+	if (isfinite(claim->measured))
+		printf("     measured   %.3f: %s\n", claim->measured, claim->measure);
+	printf("     verdict    %s%s%s\n", trn_predict_verdict_name(claim->verdict),
+	       claim->words[0] != '\0' ? ": " : "", claim->words);
+}
+
+static int headlines(struct predict *p)
+{
+	struct trn_predict_claim claims[TRN_PREDICT_CLAIMS_MAX];
+	struct json_object *document, *list;
+	struct trn_predict_why why;
+	uint32_t count = 0;
+	int r = trn_predict_headlines(!p->no_measure, p->request.seed, claims, &count, &why);
+
+	if (r < 0)
+		return trnctl_fail(p->ctl, r, "%s", why.text);
+	if (!p->ctl->json) {
+		for (uint32_t i = 0; i < count; i++)
+			claim_text(&claims[i]);
+		return TRNCTL_OK;
+	}
+	document = trnctl_document("trn.headlines/1");
+	list = json_object_new_array();
+	for (uint32_t i = 0; i < count; i++)
+		json_object_array_add(list, claim_json(&claims[i]));
+	json_object_object_add(document, "claims", list);
+	return trnctl_print(p->ctl, document, TRNCTL_OK);
+}
+
+/* ---- predictions ---- */
+
+static struct json_object *roofline_json(const struct trn_predict_roofline *roofline, double tokens)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "experts_touched", trnctl_real(roofline->experts));
+	json_object_object_add(json, "weight_bytes", trnctl_real(roofline->weight_bytes));
+	json_object_object_add(json, "kv_bytes", trnctl_real(roofline->kv_bytes));
+	json_object_object_add(json, "memory_ms", trnctl_real(roofline->memory_s * 1e3));
+	json_object_object_add(json, "compute_ms", trnctl_real(roofline->compute_s * 1e3));
+	json_object_object_add(json, "step_ms", trnctl_real(roofline->step_s * 1e3));
+	json_object_object_add(json, "tokens_per_s", trnctl_real(tokens / roofline->step_s));
+	return json;
+}
+
+static void row_json(struct predict *p, const struct trn_predict_request *request,
+		     const struct trn_predict_roofline *roofline, double tokens)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "gen", trnctl_text(request->gen));
+	json_object_object_add(json, "batch", json_object_new_int64(request->batch));
+	json_object_object_add(json, "context", json_object_new_int64(request->context));
+	json_object_object_add(json, "phase",
+			       trnctl_text(request->phase == TRN_PREDICT_DECODE ? "decode" :
+										  "prefill"));
+	json_object_object_add(json, "chips", json_object_new_int64(request->chips));
+	json_object_object_add(json, "experts_format",
+			       trnctl_text(trn_predict_format_name(roofline->format)));
+	json_object_object_add(json, "roofline", roofline_json(roofline, tokens));
+	json_object_array_add(p->rows, json);
+}
+
+static int predict_row(struct predict *p, const char *gen, uint32_t batch)
+{
+	struct trn_predict_request request = p->request;
+	struct trn_predict_roofline roofline;
+	struct trn_predict_why why;
+	double tokens;
+	int r;
+
+	request.gen = gen;
+	request.batch = batch;
+	r = trn_predict_request_check(&request, &why);
+	if (r == 0)
+		r = trn_predict_roofline(&request, &roofline, &why);
+	if (r < 0)
+		return trnctl_fail(p->ctl, r, "%s", why.text);
+	tokens = (double)batch *
+		 (request.phase == TRN_PREDICT_PREFILL ? (double)request.context : 1.0);
+	if (p->ctl->json)
+		row_json(p, &request, &roofline, tokens);
+	else
+		printf("%-5s %6u %8u %5u  roofline %10.3f ms %12.1f tokens/s\n", gen, batch,
+		       request.context, request.chips, roofline.step_s * 1e3,
+		       tokens / roofline.step_s);
+	return TRNCTL_OK;
+}
+
+/* Every batch of the list on one generation. */
+static int predict_gen(struct predict *p, const char *gen)
+{
+	char list[256], *save = NULL;
+	int status = TRNCTL_OK;
+
+	if (snprintf(list, sizeof(list), "%s", p->batch) >= (int)sizeof(list))
+		return trnctl_fail_usage(p->ctl, "--batch is too long");
+	for (char *word = strtok_r(list, ",", &save); word && status == TRNCTL_OK;
+	     word = strtok_r(NULL, ",", &save)) {
+		uint64_t batch;
+
+		if (trnctl_number(word, &batch) < 0 || batch < 1 || batch > UINT32_MAX)
+			return trnctl_fail_usage(p->ctl, "--batch \"%.40s\" is no number above 0",
+						 word);
+		status = predict_row(p, gen, (uint32_t)batch);
+	}
+	return status;
+}
+
+static int predict_model(struct predict *p)
+{
+	char list[256], *save = NULL;
+	struct trn_predict_why why;
+	int status = TRNCTL_OK;
+	int r = trn_predict_config_load(p->what, &p->config, &why);
+
+	if (r < 0)
+		return trnctl_fail(p->ctl, r, "%s", why.text);
+	p->request.config = &p->config;
+	if (snprintf(list, sizeof(list), "%s", p->on) >= (int)sizeof(list))
+		return trnctl_fail_usage(p->ctl, "--on is too long");
+	for (char *gen = strtok_r(list, ",", &save); gen && status == TRNCTL_OK;
+	     gen = strtok_r(NULL, ",", &save))
+		status = predict_gen(p, gen);
+	return status;
+}
+
+int trnctl_predict(struct trnctl *ctl, int argc, char **argv)
+{
+	struct predict p = { .ctl = ctl,
+			     .on = "trn2,trn3",
+			     .batch = "1",
+			     .request = { .context = 4096, .seed = 1 } };
+	struct trnctl_options options = {
+		.options = options_list,
+		.parser = predict_parse,
+		.input = &p,
+		.args = "headlines|MODEL|CONFIG.json",
+		.doc = "Predict a decoder's speed from its kernels' instruction streams, or hold "
+		       "the launch claims against the figures behind them.",
+	};
+	struct json_object *document;
+	int status;
+
+	if (!trnctl_parse(ctl, &options, argc, argv, &status))
+		return status;
+	if (!p.what)
+		return trnctl_fail_usage(ctl, "what to predict: headlines, a model or a file");
+	if (strcmp(p.what, "headlines") == 0)
+		return headlines(&p);
+	p.rows = json_object_new_array();
+	status = predict_model(&p);
+	if (!ctl->json || status != TRNCTL_OK) {
+		json_object_put(p.rows);
+		return status;
+	}
+	document = trnctl_document("trn.predict/1");
+	json_object_object_add(document, "model", trnctl_text(p.config.name));
+	json_object_object_add(document, "predictions", p.rows);
+	return trnctl_print(ctl, document, TRNCTL_OK);
+}
