@@ -242,6 +242,32 @@ static bool move_planes(const struct nest *dst, const struct nest *src)
 	return true;
 }
 
+static bool is_aligned(const void *at)
+{
+	return (uintptr_t)at % sizeof(float) == 0;
+}
+
+/* A run between host bytes, without a stop between; false: not of a form for that. */
+static bool move_direct(const struct nest *dst, const struct nest *src, uint32_t count)
+{
+	uint8_t *to = dst->ptr + dst->offset;
+	const uint8_t *from = src->ptr + src->offset;
+	const bool dense = nest_dense(dst) && nest_dense(src);
+
+	if (dst->dtype == src->dtype && dense)
+		memmove(to, from, (size_t)count * src->esize);
+	else if (dst->dtype == src->dtype)
+		move_strided(to, dst->step[dst->levels - 1], from, src->step[src->levels - 1],
+			     src->esize, count);
+	else if (dense && dst->dtype == TRN_DTYPE_F32 && is_aligned(to))
+		trn_row_to_f32((float *)(void *)to, from, src->dtype, count);
+	else if (dense && src->dtype == TRN_DTYPE_F32 && is_aligned(from))
+		trn_row_from_f32(to, (const float *)(const void *)from, dst->dtype, count);
+	else
+		return false;
+	return true;
+}
+
 /* The next count elements of both sides. */
 static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, uint64_t count,
 		    struct trn_core_error *error)
@@ -254,16 +280,7 @@ static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, u
 		uint32_t run =
 			(uint32_t)trn_min_u64(count, trn_min_u64(nest_run(dst), nest_run(src)));
 
-		const bool direct = dst->dtype == src->dtype && dst->ptr && src->ptr;
-
-		if (direct && nest_dense(dst) && nest_dense(src)) {
-			memmove(dst->ptr + dst->offset, src->ptr + src->offset,
-				(size_t)run * src->esize);
-		} else if (direct) {
-			move_strided(dst->ptr + dst->offset, dst->step[dst->levels - 1],
-				     src->ptr + src->offset, src->step[src->levels - 1], src->esize,
-				     run);
-		} else {
+		if (!dst->ptr || !src->ptr || !move_direct(dst, src, run)) {
 			run = run < CHUNK ? run : CHUNK;
 			if (nest_move(src, raw, run, false, &bad) < 0)
 				return trn_dma_refuse(error, TRN_AP_SRC0, bad);

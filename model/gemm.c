@@ -6,6 +6,7 @@
 
 #define TILE_M 4u
 #define TILE_N 32u
+#define COLUMNS 16u /* fewer left over go column by column */
 
 #define BODY static inline __attribute__((always_inline))
 
@@ -30,6 +31,24 @@ BODY void tile_full(const struct trn_gemm *g, uint32_t m0, uint32_t n0)
 		for (uint32_t n = 0; n < TILE_N; n++)
 			g->c[(m0 + m) * g->ldc + n0 + n] = acc[m][n];
 	}
+}
+
+/* One column of c, several rows of it side by side. */
+BODY void tile_column(const struct trn_gemm *g, uint32_t m0, uint32_t n)
+{
+	float acc[TILE_N];
+
+	for (uint32_t m = 0; m < TILE_N; m++)
+		acc[m] = g->accumulate ? g->c[(m0 + m) * g->ldc + n] : 0.0f;
+	for (uint32_t k = 0; k < g->k; k++) {
+		const float *a = g->a + k * g->lda + m0;
+		const float b = g->b[k * g->ldb + n];
+
+		for (uint32_t m = 0; m < TILE_N; m++)
+			acc[m] = __builtin_fmaf(a[m], b, acc[m]);
+	}
+	for (uint32_t m = 0; m < TILE_N; m++)
+		g->c[(m0 + m) * g->ldc + n] = acc[m];
 }
 
 /* What does not fill a tile: one row of c at a time. */
@@ -57,8 +76,15 @@ BODY void gemm_body(const struct trn_gemm *g)
 		for (uint32_t n = 0; n < n_full; n += TILE_N)
 			tile_full(g, m, n);
 	}
-	for (uint32_t m = 0; m < g->m; m++)
-		row_part(g, m, m < m_full ? n_full : 0, g->n);
+	for (uint32_t n = n_full; n < g->n && g->n - n_full < COLUMNS; n++) {
+		for (uint32_t m = 0; m + TILE_N <= g->m; m += TILE_N)
+			tile_column(g, m, n);
+	}
+	for (uint32_t m = 0; m < g->m; m++) {
+		const bool column = g->n - n_full < COLUMNS && m < g->m - g->m % TILE_N;
+
+		row_part(g, m, m < m_full ? n_full : 0, column ? n_full : g->n);
+	}
 }
 
 void trn_gemm_plain(const struct trn_gemm *g)
