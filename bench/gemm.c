@@ -7,17 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <trn/kernels_gemm.h>
 #include <trn/trn.h>
-#include <unistd.h>
-#ifdef TRN_HAVE_OPENBLAS
-#include <cblas.h>
-void openblas_set_num_threads(int threads);
-char *openblas_get_corename(void);
-#endif
+#include "measure.h"
 
-#define RUNS_MAX 101
 #define LIMIT_NS UINT64_C(60000000000)
 #define GOAL 0.8 /* of the reference's speed */
 
@@ -25,11 +18,6 @@ struct args {
 	const char *uri;
 	uint32_t size, runs;
 	bool json;
-};
-
-struct series { /* nanoseconds */
-	double value[RUNS_MAX];
-	uint32_t count;
 };
 
 struct bench {
@@ -42,30 +30,9 @@ struct bench {
 	struct trn_buffer *a, *b, *c, *times;
 	float *x, *y, *z, *got; /* A, B, the reference's C, the device's */
 	uint16_t *packed;
-	struct series device_wall, reference_wall;
+	struct bench_series device_wall, reference_wall;
 	double virtual_ns, worst;
 };
-
-static double now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(struct series *series)
-{
-	qsort(series->value, series->count, sizeof(series->value[0]), by_value);
-	return series->value[series->count / 2];
-}
 
 static int fail(struct bench *bench, int r, const char *what)
 {
@@ -161,66 +128,31 @@ static int upload(struct bench *bench, struct trn_buffer *buffer, const float *v
 
 static int run_device(struct bench *bench, double *ret_ns)
 {
-	double start = now_ns();
+	double start = bench_now_ns();
 	uint64_t sequence = 0;
 	int r = trn_queue_submit(bench->queue, bench->batch, trn_deadline_in(LIMIT_NS), &sequence);
 
 	if (r == 0)
 		r = trn_queue_wait(bench->queue, sequence, trn_deadline_in(LIMIT_NS));
-	*ret_ns = now_ns() - start;
+	*ret_ns = bench_now_ns() - start;
 	return r;
 }
 
 /* ---- the reference ---- */
 
 #ifdef TRN_HAVE_OPENBLAS
-/* OpenBLAS takes some processors for one of 2004, and a variable left in the environment may
- * name another one: the best kernels are asked for. They are chosen when the library is
- * loaded, so the program starts itself again. */
-static void choose_kernels(char **argv)
-{
-#if defined(__x86_64__)
-	const char *core = __builtin_cpu_supports("avx512f") ? "SkylakeX" :
-			   __builtin_cpu_supports("avx2")    ? "Haswell" :
-							       NULL;
-	const char *now = getenv("OPENBLAS_CORETYPE");
-
-	if (!core || (now && strcmp(now, core) == 0) || setenv("OPENBLAS_CORETYPE", core, 1) != 0)
-		return;
-	(void)execv("/proc/self/exe", argv); /* goes on with what the library chose */
-#else
-	(void)argv;
-#endif
-}
-
-static const char *reference_name(void)
-{
-	return openblas_get_corename();
-}
-
 static bool run_reference(struct bench *bench, double *ret_ns)
 {
 	int n = (int)bench->args.size;
 	double start;
 
-	openblas_set_num_threads(1);
-	start = now_ns();
+	start = bench_now_ns();
 	cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, bench->x, n, bench->y,
 		    n, 0.0f, bench->z, n);
-	*ret_ns = now_ns() - start;
+	*ret_ns = bench_now_ns() - start;
 	return true;
 }
 #else
-static void choose_kernels(char **argv)
-{
-	(void)argv;
-}
-
-static const char *reference_name(void)
-{
-	return "none"; /* never printed: without a reference there is no ratio */
-}
-
 static bool run_reference(struct bench *bench, double *ret_ns)
 {
 	(void)bench;
@@ -276,10 +208,10 @@ static int measure(struct bench *bench)
 	return r;
 }
 
-static void print_series(const struct bench *bench, const char *name, struct series *series)
+static void print_series(const struct bench *bench, const char *name, struct bench_series *series)
 {
 	double flops = 2.0 * pow(bench->args.size, 3);
-	double mid = median(series);
+	double mid = bench_median(series);
 	double low = series->value[0], high = series->value[series->count - 1];
 
 	if (bench->args.json)
@@ -305,14 +237,14 @@ static void report(struct bench *bench)
 	print_series(bench, "device", &bench->device_wall);
 	if (reference) {
 		print_series(bench, "openblas", &bench->reference_wall);
-		ratio = median(&bench->reference_wall) / median(&bench->device_wall);
+		ratio = bench_median(&bench->reference_wall) / bench_median(&bench->device_wall);
 	}
 	if (args->json) {
 		printf("\"device_virtual_us\":%.3f,", bench->virtual_ns / 1e3);
 		if (reference)
 			printf("\"openblas_core\":\"%s\",\"ratio\":%.4f,\"goal\":%.2f,"
 			       "\"worst_difference\":%.3g}\n",
-			       reference_name(), ratio, GOAL, bench->worst);
+			       bench_blas_name(), ratio, GOAL, bench->worst);
 		else
 			printf("\"openblas_core\":null,\"ratio\":null,\"goal\":%.2f}\n", GOAL);
 		return;
@@ -320,7 +252,7 @@ static void report(struct bench *bench)
 	printf("device     time %8.3f us in virtual time\n", bench->virtual_ns / 1e3);
 	if (reference)
 		printf("ratio %.3f of one-thread OpenBLAS (%s), goal %.2f; worst difference %.3g\n",
-		       ratio, reference_name(), GOAL, bench->worst);
+		       ratio, bench_blas_name(), GOAL, bench->worst);
 	else
 		printf("no reference: built without OpenBLAS\n");
 }
@@ -347,8 +279,9 @@ static int parse(int argc, char **argv, struct args *args)
 			return -EINVAL;
 		i++;
 	}
-	return args->size && args->size <= 8192 && args->runs && args->runs <= RUNS_MAX ? 0 :
-											  -EINVAL;
+	return args->size && args->size <= 8192 && args->runs && args->runs <= BENCH_RUNS_MAX ?
+		       0 :
+		       -EINVAL;
 }
 
 static bool allocate(struct bench *bench)
@@ -394,7 +327,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: gemm [--size N] [--runs N] [--device URI] [--json]\n");
 		return 2;
 	}
-	choose_kernels(argv);
+	bench_blas_choose(argv);
 	if (!allocate(&bench)) {
 		release(&bench);
 		fprintf(stderr, "gemm: out of memory\n");
