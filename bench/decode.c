@@ -15,7 +15,7 @@
 struct bench {
 	const char *uri, *config_path;
 	uint32_t tokens;
-	bool json;
+	bool json, bf16;
 	struct decode_config config;
 	struct decode_weights weights;
 	struct trn_context *context;
@@ -31,6 +31,7 @@ static int set_up(struct bench *b, struct decode_why *why)
 {
 	int r = decode_config_load(b->config_path, &b->config, why);
 
+	b->config.bf16 = b->bf16;
 	if (r == 0 && b->tokens > b->config.positions)
 		r = decode_fail(why, -EINVAL, "at most %u tokens", b->config.positions);
 	if (r == 0)
@@ -113,13 +114,16 @@ static void print_series(const struct bench *b, const char *name, struct bench_s
 
 static void report(struct bench *b)
 {
+	const char *precision = b->bf16 ? "bf16" : "fp32";
 	double ratio;
 
 	if (b->json)
-		printf("{\"schema\":\"trn.bench.decode/1\",\"device\":\"%s\",\"tokens\":%u,",
-		       b->uri, b->tokens);
+		printf("{\"schema\":\"trn.bench.decode/1\",\"device\":\"%s\",\"tokens\":%u,"
+		       "\"precision\":\"%s\",",
+		       b->uri, b->tokens, precision);
 	else
-		printf("decode of %u tokens on %s, weights from seed 1\n", b->tokens, b->uri);
+		printf("decode of %u tokens on %s, %s activations, weights from seed 1\n",
+		       b->tokens, b->uri, precision);
 	print_series(b, "device", &b->device_wall);
 	print_series(b, "host", &b->host_wall);
 	ratio = bench_median(&b->host_wall) / bench_median(&b->device_wall);
@@ -145,6 +149,10 @@ static int parse(int argc, char **argv, struct bench *b)
 		}
 		if (strcmp(argv[i], "--device") == 0)
 			b->uri = value;
+		else if (strcmp(argv[i], "--precision") == 0 && strcmp(value, "bf16") == 0)
+			b->bf16 = true;
+		else if (strcmp(argv[i], "--precision") == 0 && strcmp(value, "fp32") == 0)
+			b->bf16 = false;
 		else if (strcmp(argv[i], "--config") == 0)
 			b->config_path = value;
 		else if (strcmp(argv[i], "--tokens") == 0)
@@ -165,8 +173,8 @@ int main(int argc, char **argv)
 	int r;
 
 	if (parse(argc, argv, &b) < 0) {
-		fprintf(stderr, "usage: decode [--tokens N] [--config FILE] [--device URI] "
-				"[--json]\n");
+		fprintf(stderr, "usage: decode [--tokens N] [--precision fp32|bf16] "
+				"[--config FILE] [--device URI] [--json]\n");
 		return 2;
 	}
 	bench_blas_choose(argv);

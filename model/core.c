@@ -10,7 +10,7 @@
 
 /* One cache line more than the partition: partitions at a power of two would all
  * fall into one set of the host's caches. */
-#define PITCH_PAD 64u
+#define PITCH_PAD 1088u
 
 int trn_core_create(struct trn_chip *chip, uint32_t index, struct trn_core **ret_core)
 {

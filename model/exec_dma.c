@@ -268,6 +268,22 @@ static bool move_direct(const struct nest *dst, const struct nest *src, uint32_t
 	return true;
 }
 
+#define LINE 64u
+#define AHEAD 3u /* runs; the host's own prefetch gives up at each jump */
+#define AHEAD_BYTES 2048u
+
+/* Asks for what a cursor that runs in front of the reading one points at. */
+static void fetch_ahead(struct nest *ahead, uint32_t count)
+{
+	const size_t bytes = (size_t)count * ahead->esize;
+
+	if (!ahead->ptr || !nest_dense(ahead) || bytes > AHEAD_BYTES)
+		return;
+	for (size_t at = 0; at < bytes; at += LINE)
+		__builtin_prefetch(ahead->ptr + ahead->offset + at);
+	nest_advance(ahead, count);
+}
+
 /* The next count elements of both sides. */
 static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, uint64_t count,
 		    struct trn_core_error *error)
@@ -275,11 +291,15 @@ static int transfer(struct trn_core *core, struct nest *dst, struct nest *src, u
 	uint8_t *raw = core->scratch->raw;
 	float *wide = core->scratch->a;
 	uint64_t bad = 0;
+	struct nest ahead = *src;
 
+	for (uint32_t i = 0; i < AHEAD; i++)
+		nest_advance(&ahead, nest_run(&ahead));
 	while (count > 0) {
 		uint32_t run =
 			(uint32_t)trn_min_u64(count, trn_min_u64(nest_run(dst), nest_run(src)));
 
+		fetch_ahead(&ahead, run);
 		if (!dst->ptr || !src->ptr || !move_direct(dst, src, run)) {
 			run = run < CHUNK ? run : CHUNK;
 			if (nest_move(src, raw, run, false, &bad) < 0)

@@ -9,6 +9,17 @@ static float *view_matrix(const struct trn_view *view, uint32_t column)
 	return (float *)(void *)(view->base + view->offset) + column;
 }
 
+#define LINE 64u
+#define AHEAD 3u /* rows: a partition is far from the next, the host does not guess it */
+
+static void fetch_row(const struct trn_view *view, uint32_t row)
+{
+	const uint8_t *base = view->base + (size_t)row * view->pitch;
+
+	for (uint32_t at = view->lo; row < view->partitions && at < view->hi; at += LINE)
+		__builtin_prefetch(base + at);
+}
+
 /* One operand of a tile: K rows of count columns. With two rows per partition, k is
  * 2 * partition + row. Dense FP32 is used where it lies. */
 static const float *tile_load(struct trn_core *core, const struct trn_view *view, uint32_t rows,
@@ -22,6 +33,8 @@ static const float *tile_load(struct trn_core *core, const struct trn_view *view
 		return view_matrix(view, from);
 	}
 	for (uint32_t p = 0; p < view->partitions; p++) {
+		if (view->hi - view->lo <= 4096)
+			fetch_row(view, p + AHEAD);
 		for (uint32_t j = 0; j < rows; j++)
 			trn_row_load(core, view, p, j * width + from, count,
 				     scratch + (p * rows + j) * ld);

@@ -10,39 +10,71 @@ static uint8_t *row_at(const struct trn_view *view, uint32_t row)
 	return view->base + row * view->pitch;
 }
 
-/* One strided run. The size is a constant in each branch, so each is a plain loop. */
-static void run_gather(uint8_t *dst, const uint8_t *src, ptrdiff_t step, uint32_t count,
-		       uint32_t esize)
+/* One strided run. Size and the commonest step are constants in each branch: plain loops. */
+#define RUN(bytes, dst_step, src_step)     \
+	for (size_t i = 0; i < count; i++) \
+	memcpy(dst + (ptrdiff_t)i * (dst_step), src + (ptrdiff_t)i * (src_step), bytes)
+
+/* Every second one of four bytes, as of pairs: shuffles, where the host has wide ones. */
+static inline __attribute__((always_inline)) void
+pairs_body(float *restrict dst, const float *restrict src, size_t count)
 {
-	if (step == (ptrdiff_t)esize) {
-		memcpy(dst, src, (size_t)count * esize);
-	} else if (esize == 4) {
-		for (uint32_t i = 0; i < count; i++)
-			memcpy(dst + 4u * i, src + (ptrdiff_t)i * step, 4);
-	} else if (esize == 2) {
-		for (uint32_t i = 0; i < count; i++)
-			memcpy(dst + 2u * i, src + (ptrdiff_t)i * step, 2);
-	} else {
-		for (uint32_t i = 0; i < count; i++)
-			dst[i] = src[(ptrdiff_t)i * step];
-	}
+	for (size_t i = 0; i < count; i++)
+		dst[i] = src[2 * i];
 }
 
-static void run_scatter(uint8_t *dst, const uint8_t *src, ptrdiff_t step, uint32_t count,
-			uint32_t esize)
+static void pairs_plain(float *restrict dst, const float *restrict src, size_t count)
 {
-	if (step == (ptrdiff_t)esize) {
-		memcpy(dst, src, (size_t)count * esize);
-	} else if (esize == 4) {
-		for (uint32_t i = 0; i < count; i++)
-			memcpy(dst + (ptrdiff_t)i * step, src + 4u * i, 4);
-	} else if (esize == 2) {
-		for (uint32_t i = 0; i < count; i++)
-			memcpy(dst + (ptrdiff_t)i * step, src + 2u * i, 2);
-	} else {
-		for (uint32_t i = 0; i < count; i++)
-			dst[(ptrdiff_t)i * step] = src[i];
+	pairs_body(dst, src, count);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void pairs_wide(float *restrict dst,
+						       const float *restrict src, size_t count)
+{
+	pairs_body(dst, src, count);
+}
+#endif
+
+static void pairs_gather(void *dst, const void *src, size_t count)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2")) {
+		pairs_wide(dst, src, count);
+		return;
 	}
+#endif
+	pairs_plain(dst, src, count);
+}
+
+static void run_gather(uint8_t *restrict dst, const uint8_t *restrict src, ptrdiff_t step,
+		       uint32_t count, uint32_t esize)
+{
+	if (step == (ptrdiff_t)esize)
+		memcpy(dst, src, (size_t)count * esize);
+	else if (esize == 4 && step == 8 && ((uintptr_t)dst | (uintptr_t)src) % 4 == 0)
+		pairs_gather(dst, src, count);
+	else if (esize == 4)
+		RUN(4, 4, step);
+	else if (esize == 2 && step == 4)
+		RUN(2, 2, 4);
+	else if (esize == 2)
+		RUN(2, 2, step);
+	else
+		RUN(1, 1, step);
+}
+
+static void run_scatter(uint8_t *restrict dst, const uint8_t *restrict src, ptrdiff_t step,
+			uint32_t count, uint32_t esize)
+{
+	if (step == (ptrdiff_t)esize)
+		memcpy(dst, src, (size_t)count * esize);
+	else if (esize == 4)
+		RUN(4, step, 4);
+	else if (esize == 2)
+		RUN(2, step, 2);
+	else
+		RUN(1, step, 1);
 }
 
 /* A place inside a row's loops. */
