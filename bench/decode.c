@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <trn/trn.h>
-#include "decode_host.h"
-#include "measure.h"
+#include "bench/decode_host.h"
+#include "bench/measure.h"
 
 #define SECONDS UINT64_C(1000000000)
 #define GOAL 0.5 /* of the reference's speed */
@@ -133,7 +133,8 @@ static void report(struct bench *b)
 		       bench_blas_name(), ratio, GOAL, b->worst, b->agree);
 	else
 		printf("ratio %.3f of host C over one-thread OpenBLAS (%s), goal %.2f\n"
-		       "worst difference of a logit %.3g of the largest; best token the same in %u\n",
+		       "worst difference of a logit %.3g of the largest; best token the same "
+		       "in %u\n",
 		       ratio, bench_blas_name(), GOAL, b->worst, b->agree);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody would write who has no accelerator: FP32, one BLAS call for each matrix,
  * loops for the rest. */
-#include "decode_host.h"
+#include "bench/decode_host.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "measure.h"
+#include "bench/measure.h"
 
 struct host_decoder {
 	struct decode_config config;

@@ -5,7 +5,7 @@
 #define BENCH_DECODE_HOST_H
 
 #include <stdint.h>
-#include "decode.h"
+#include "samples/decode.h"
 
 struct host_decoder;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <trn/kernels_gemm.h>
 #include <trn/trn.h>
-#include "measure.h"
+#include "bench/measure.h"
 
 #define LIMIT_NS UINT64_C(60000000000)
 #define GOAL 0.8 /* of the reference's speed */

@@ -21,7 +21,8 @@ SEES = [
     ('predict/', {'base', 'model', 'predict'}),
     ('tools/', {'predict', 'tools'}),
     ('bench/fidelity', {'base', 'bench', 'model', 'predict'}),
-    ('bench/', {'predict'}),
+    ('bench/decode', {'bench', 'samples'}),
+    ('bench/', {'bench', 'predict'}),
 ]
 
 

@@ -33,6 +33,8 @@ FLOORS = [
     (r'tools/trnmockd', ['base/', 'model/', 'tools/'], None),
     (r'tools/', ['predict/', 'tools/'], None),
     (r'bench/fidelity', ['predict/', 'model/', 'bench/'], None),
+    # Measures the sample's own code.
+    (r'bench/decode', ['bench/', 'samples/'], None),
     (r'bench/', ['predict/', 'bench/'], None),
 ]
 # The model has no clock, no lock and no log: its way out is struct trn_model_host.
