@@ -65,6 +65,21 @@ void trn_trnx_fini(struct trn_trnx *trnx);
 int trn_trnx_symbol(const struct trn_trnx *trnx, uint32_t index, struct trn_trnx_symbol *ret_symbol,
 		    const char **ret_name);
 
+/* trnx_write.c: what an image is made of. Of the sections arg, offset and crc are filled in. */
+struct trn_trnx_tables {
+	uint32_t name, arch; /* name: offset of the string */
+	uint32_t section_count, symbol_count, reloc_count, arg_count, string_size;
+	struct trn_trnx_section *section;
+	const uint8_t *const *content; /* of each section; bss: unused */
+	const struct trn_trnx_symbol *symbol;
+	const struct trn_trnx_reloc *reloc;
+	const struct trn_trnx_arg *arg;
+	const uint8_t *strings;
+};
+/* Sizes are the caller's to bound. -ENOMEM. */
+int trn_trnx_write(const struct trn_alloc *alloc, const struct trn_trnx_tables *tables,
+		   void **ret_image, size_t *ret_bytes);
+
 /* trnx_code.c: what is known of an instruction without a device. */
 struct trn_trnx_code {
 	const uint8_t *words;

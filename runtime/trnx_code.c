@@ -204,6 +204,8 @@ static int check_dram(const struct look *look, const struct trn_isa_mem *mem)
 {
 	bool ended = false;
 
+	if (!mem->reg && mem->reg_scale)
+		return refuse(look, TRN_RULE_RESERVED, "scale without a register");
 	if (!arg_ok(look, mem->arg))
 		return refuse(look, TRN_RULE_ARGUMENT, "argument that is not declared");
 	if (!mem->u.dram.dims[0].num)

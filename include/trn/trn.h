@@ -3,6 +3,7 @@
 #ifndef TRN_TRN_H
 #define TRN_TRN_H
 
+#include <trn/asm.h>
 #include <trn/buffer.h>
 #include <trn/builder.h>
 #include <trn/context.h>
