@@ -20,6 +20,7 @@ int trn_core_create(struct trn_chip *chip, uint32_t index, struct trn_core **ret
 		return -ENOMEM;
 	core->chip = chip;
 	core->index = index;
+	trn_random_reset(&core->random);
 	core->sbuf_pitch = chip->gen->sbuf_partition_bytes + PITCH_PAD;
 	core->psum_pitch = TRN_PSUM_PARTITION_SIZE + PITCH_PAD;
 	core->sbuf_bytes = core->sbuf_pitch * TRN_ISA_PARTITIONS;
@@ -308,6 +309,7 @@ void trn_core_reset(struct trn_core *core)
 	core->running = 0;
 	core->dma_live = 0;
 	core->error = (struct trn_core_error){ 0 };
+	trn_random_reset(&core->random);
 	memset(&core->sync, 0, sizeof(core->sync));
 	memset(core->psum_written, 0, sizeof(core->psum_written));
 	memset(core->psum_summable, 0, sizeof(core->psum_summable));
@@ -355,6 +357,7 @@ uint64_t trn_core_hash(struct trn_core *core, uint64_t hash)
 			hash = trn_hash_u64(hash, engine->rounding_state);
 		hash = trn_hash_bytes(hash, engine->reg, sizeof(engine->reg));
 	}
+	hash = trn_hash_bytes(hash, &core->random, sizeof(core->random));
 	if (core->psum_used) {
 		hash = trn_hash_bytes(hash, core->psum_written, sizeof(core->psum_written));
 		for (uint32_t p = 0; p < TRN_ISA_PARTITIONS; p++)

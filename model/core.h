@@ -138,6 +138,16 @@ struct trn_scratch {
 	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
 };
 
+/* exec_random.c: generators by lane. The vector engine has the shift register or the others,
+ * as the generation says; x, y, z, w, v, d of each. */
+#define TRN_XORWOW_WORDS 6u
+#define TRN_VECTOR_GENERATORS 4u
+struct trn_random {
+	uint32_t shift[TRN_ISA_PARTITIONS];
+	uint32_t vector[TRN_ISA_PARTITIONS][TRN_VECTOR_GENERATORS][TRN_XORWOW_WORDS];
+	uint32_t gpsimd[TRN_ISA_PARTITIONS][TRN_XORWOW_WORDS];
+};
+
 struct trn_core_dma {
 	bool used;
 	struct trn_inst inst;
@@ -160,6 +170,7 @@ struct trn_core {
 	uint64_t psum_summable[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS]; /* accumulate is defined */
 	bool psum_used;
 	float acc_vector[TRN_ISA_PARTITIONS], acc_scalar[TRN_ISA_PARTITIONS];
+	struct trn_random random;
 	struct trn_core_engine engine[TRN_ENGINE_COUNT];
 	uint32_t running; /* engines that have not halted */
 	/* launch */
@@ -217,6 +228,12 @@ trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_
 trn_check_fn trn_check_matmul_mx, trn_check_quantize_mx;
 trn_check_fn trn_check_set_rounding;
 
+/* exec_random.c */
+trn_check_fn trn_check_rng, trn_check_rand2, trn_check_dropout, trn_check_seed, trn_check_rand_set,
+	trn_check_rand_get, trn_exec_rng, trn_exec_rand2, trn_exec_dropout, trn_exec_seed,
+	trn_exec_rand_set, trn_exec_rand_get;
+void trn_random_reset(struct trn_random *random);
+
 /* timing.c */
 struct trn_cost {
 	uint64_t busy_ps;   /* until the next instruction of this engine may issue */
@@ -224,7 +241,7 @@ struct trn_cost {
 	uint64_t cycles;
 };
 typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst *inst);
-trn_cycles_fn trn_cost_quantize_mx;
+trn_cycles_fn trn_cost_quantize_mx, trn_cost_rand2, trn_cost_rand_state;
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
 	trn_cost_exponential, trn_cost_reciprocal, trn_cost_predicate, trn_cost_partition_reduce,

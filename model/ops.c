@@ -31,7 +31,6 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },
 	[TRN_OP_TRANSPOSE] = { trn_check_transpose, trn_exec_transpose, trn_cost_transpose,
 			       MX_MOVE },
-
 	[TRN_OP_MATMUL_MX] = { trn_check_matmul_mx, trn_exec_matmul_mx, trn_cost_tensor, X4_PAIR },
 	[TRN_OP_QUANTIZE_MX] = { trn_check_quantize_mx, trn_exec_quantize_mx, trn_cost_quantize_mx,
 				 X4_RESULT },
@@ -58,6 +57,12 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 				   trn_cost_predicate },
 
 	/* random numbers */
+	[TRN_OP_DROPOUT] = { trn_check_dropout, trn_exec_dropout, trn_cost_src },
+	[TRN_OP_RNG] = { trn_check_rng, trn_exec_rng, trn_cost_dst },
+	[TRN_OP_RAND2] = { trn_check_rand2, trn_exec_rand2, trn_cost_rand2 },
+	[TRN_OP_SET_RNG_SEED] = { trn_check_seed, trn_exec_seed, trn_cost_rand_state },
+	[TRN_OP_RAND_SET_STATE] = { trn_check_rand_set, trn_exec_rand_set, trn_cost_rand_state },
+	[TRN_OP_RAND_GET_STATE] = { trn_check_rand_get, trn_exec_rand_get, trn_cost_rand_state },
 
 	/* gpsimd */
 	[TRN_OP_IOTA] = { trn_check_iota, trn_exec_iota, trn_cost_dst },

@@ -50,6 +50,13 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_ROUNDING] = { TRN_ENGINE_VECTOR, TRN_OP_SET_ROUNDING, 1 },
 	[TRN_SHAPE_MATMUL_MX] = { TRN_ENGINE_TENSOR, TRN_OP_MATMUL_MX, 4 },
 	[TRN_SHAPE_QUANTIZE_MX] = { TRN_ENGINE_VECTOR, TRN_OP_QUANTIZE_MX, 3 },
+	[TRN_SHAPE_RNG] = { TRN_ENGINE_GPSIMD, TRN_OP_RNG, 3 },
+	[TRN_SHAPE_RAND2] = { TRN_ENGINE_VECTOR, TRN_OP_RAND2, 3 },
+	[TRN_SHAPE_DROPOUT] = { TRN_ENGINE_VECTOR, TRN_OP_DROPOUT, 3 },
+	[TRN_SHAPE_SEED] = { TRN_ENGINE_VECTOR, TRN_OP_SET_RNG_SEED, 3 },
+	[TRN_SHAPE_RAND_SET] = { TRN_ENGINE_GPSIMD, TRN_OP_RAND_SET_STATE, 3 },
+	[TRN_SHAPE_RAND_SET_V] = { TRN_ENGINE_VECTOR, TRN_OP_RAND_SET_STATE, 3 },
+	[TRN_SHAPE_RAND_GET_V] = { TRN_ENGINE_VECTOR, TRN_OP_RAND_GET_STATE, 3 },
 };
 
 struct trn_isa_ap trn_test_sbuf(enum trn_dtype dtype, uint32_t partitions, uint32_t at,
@@ -143,6 +150,50 @@ static void make_vector(struct trn_isa_compute *c, enum trn_test_shape shape)
 	}
 }
 
+/* MX; generators and what they make: no source, or no destination. */
+static void make_mx_random(struct trn_isa_compute *c, enum trn_test_shape shape)
+{
+	const struct trn_isa_ap none = { 0 };
+	const uint32_t words = shape == TRN_SHAPE_RAND_SET ? 6 : 24;
+
+	switch (shape) {
+	case TRN_SHAPE_MATMUL_MX:
+		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 24);
+		c->src0 = trn_test_sbuf(TRN_DTYPE_F4E2M1_X4, 64, 0, 16);
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 1024, 24);
+		c->src2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
+		c->src3 = trn_test_sbuf(TRN_DTYPE_U8, 36, 3072, 24);
+		break;
+	case TRN_SHAPE_QUANTIZE_MX:
+		c->dst = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 16384, 16);
+		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 64);
+		c->dst2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
+		break;
+	case TRN_SHAPE_RNG:
+		c->dst.dtype = TRN_DTYPE_U32;
+		c->src0 = none;
+		break;
+	case TRN_SHAPE_RAND2:
+		c->src0 = none;
+		break;
+	case TRN_SHAPE_SEED:
+		c->src0 = trn_test_sbuf(TRN_DTYPE_U32, 1, 0, 1);
+		c->dst = none;
+		break;
+	case TRN_SHAPE_RAND_SET:
+	case TRN_SHAPE_RAND_SET_V:
+		c->src0 = trn_test_sbuf(TRN_DTYPE_U32, 64, 0, words);
+		c->dst = none;
+		break;
+	case TRN_SHAPE_RAND_GET_V:
+		c->dst = trn_test_sbuf(TRN_DTYPE_U32, 64, 16384, words);
+		c->src0 = none;
+		break;
+	default:
+		break;
+	}
+}
+
 static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 {
 	struct trn_isa_compute *c = &i->c;
@@ -184,18 +235,6 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 16);
 		c->src1 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 1024, 16);
 		break;
-	case TRN_SHAPE_MATMUL_MX:
-		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 24);
-		c->src0 = trn_test_sbuf(TRN_DTYPE_F4E2M1_X4, 64, 0, 16);
-		c->src1 = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 1024, 24);
-		c->src2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
-		c->src3 = trn_test_sbuf(TRN_DTYPE_U8, 36, 3072, 24);
-		break;
-	case TRN_SHAPE_QUANTIZE_MX:
-		c->dst = trn_test_sbuf(TRN_DTYPE_F8E4M3FN_X4, 64, 16384, 16);
-		c->src0 = trn_test_sbuf(TRN_DTYPE_BF16, 64, 0, 64);
-		c->dst2 = trn_test_sbuf(TRN_DTYPE_F8E8M0, 36, 2048, 16);
-		break;
 	case TRN_SHAPE_FLIP_T:
 		c->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 16, 0, 64);
 		break;
@@ -210,6 +249,7 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 		break;
 	default:
 		make_gpsimd(c, shape);
+		make_mx_random(c, shape);
 		break;
 	}
 }

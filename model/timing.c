@@ -3,7 +3,8 @@
  * (hardware-and-isa facts 4.4 to 4.6 and 8). No effect, no order: seq.c asks. */
 #include "model/core.h"
 
-#define N_GATHER_PIECE 512u /* elements of one piece, 5.2 row 34 */
+#define RAND_STATE_CYCLES 64u /* 5.2 rows 40 to 45, estimated there */
+#define N_GATHER_PIECE 512u   /* elements of one piece, 5.2 row 34 */
 
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles)
 {
@@ -87,6 +88,18 @@ uint64_t trn_cost_tensor(const struct trn_gen *gen, const struct trn_inst *inst)
 uint64_t trn_cost_quantize_mx(const struct trn_gen *gen, const struct trn_inst *inst)
 {
 	return ceil_div(inst->view[TRN_AP_SRC0].count, gen->vector_quantize);
+}
+
+uint64_t trn_cost_rand2(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	return ceil_div(inst->view[TRN_AP_DST].count, gen->vector_rand2);
+}
+
+uint64_t trn_cost_rand_state(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	(void)gen;
+	(void)inst;
+	return RAND_STATE_CYCLES;
 }
 
 /* Copies and tensor_scalar on the vector engine run in a fast mode on 16-bit floats. */
