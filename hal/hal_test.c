@@ -53,7 +53,7 @@ static const struct {
 	{ "mock:trn3/x", -EINVAL, "no index" },
 	{ "mock:trn3/", -EINVAL, "no index" },
 	{ "mock:trn3-ultraserver", -ENOTSUP, "later version" },
-	{ "mock:trn3-gen1", -ENOTSUP, "mock:trn2 mock:trn3 mock:trn4 exist" },
+	{ "mock:trn3-gen1", -ENOTSUP, "later version; mock:trn2 mock:trn3 mock:trn4" },
 	{ "mock:trn2-48xl", -ENOTSUP, "later version" },
 	{ "mock:trn2-ultraserver/3", -ENOTSUP, "later version" },
 	{ "mock:trn4-ultraserver", -ENOTSUP, "later version" },

@@ -11,6 +11,7 @@ backticks, in the second: | 0x38 | `TRN_UDMAQ_TAIL_INC` | ... A macro with an ar
 is `NAME(q)` with its value as base + q × stride, and `bit 26` is a number too.
 """
 import argparse
+import os
 import re
 import sys
 
@@ -175,6 +176,32 @@ def check_generations(files, page):
     return problems or ([] if want[0] else ['no table of constants was found'])
 
 
+def write_generations(root, files):
+    """The table of generations again from the code: numbers; rows that are new."""
+    names = dict(constants(files), TRN_KIB=1 << 10, TRN_MIB=1 << 20, TRN_GIB=1 << 30)
+    paths = sorted(path for path in files if re.match(r'model/gen_trn\d+\.c$', path))
+    tables = [generation(files[path], names) for path in paths]
+    table = re.search(r'^\| field \|.*?\n\n', files[PAGES[0]].text, re.MULTILINE | re.DOTALL)
+    words = {}
+    for field, source in re.findall(r"TRN_GEN_SET\((\w+),[^\n]*, ('.', \"[^\"]*\")\),",
+                                    files[paths[0]].text):
+        words[field] = source.replace("'", '').replace('"', '').replace(',', '', 1)
+    rows_ = re.findall(r'^\| `(\w+)` \|.*?\| ([^|]*) \| ([^|]*) \|$', table.group(0),
+                       re.MULTILINE)
+    known = {field for field, _, _ in rows_}
+    helps = dict(re.findall(r'X\((\w+),(?:[^"]*"){3}([^"]*)"', files['model/gen.h'].text))
+    rows_ += [(field, helps[field], words[field]) for field in tables[0] if field not in known]
+    heads = [path[len('model/gen_'):-len('.c')] for path in paths]
+    lines = ['| field | %s | what | confidence and source |' % ' | '.join(heads),
+             '|---|%s---|---|' % ('---|' * len(heads))]
+    for field, what, source in rows_:
+        numbers = [hex(t[field]) if field == 'pci_device' else str(t[field]) for t in tables]
+        lines.append('| `%s` | %s | %s | %s |' % (field, ' | '.join(numbers), what, source))
+    text = files[PAGES[0]].text.replace(table.group(0), '\n'.join(lines) + '\n\n')
+    with open(os.path.join(root, PAGES[0]), 'w', encoding='utf-8', newline='') as page:
+        page.write(text)
+
+
 def check_opcodes(files, page):
     """Engines and words of the compute opcodes, as the decoder has them."""
     letters = {'E_T': 'T', 'E_V': 'V', 'E_S': 'S', 'E_G': 'G'}
@@ -283,7 +310,12 @@ def check_failure(files):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('root', help='top of the tree')
-    files = {file.path: file for file in tree.load(parser.parse_args().root)}
+    parser.add_argument('--write', action='store_true',
+                        help='bring the table of generations up to date')
+    args = parser.parse_args()
+    files = {file.path: file for file in tree.load(args.root)}
+    if args.write:
+        return write_generations(args.root, files)
     tap = tree.Tap()
     missing = [path for path in HEADERS + PAGES if path not in files]
     tap.result('headers and pages are there', missing)
