@@ -43,7 +43,8 @@ def missing(wanted, output):
 
 def run(script, folder, paths):
     env = dict(os.environ, PATH=os.pathsep.join(paths + [os.environ['PATH']]))
-    env.pop('TRN_DEVICE', None)
+    for name in ('TRN_DEVICE', 'LD_LIBRARY_PATH'):  # of who runs the test, not of the page
+        env.pop(name, None)
     done = subprocess.run(['bash', '-eu', '-o', 'pipefail', '-c', script], cwd=folder, env=env,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=280, check=False)
@@ -64,7 +65,7 @@ def follow(text, way, folder, paths):
             runs += 1
             status, output = run(body, folder, paths)
             if status != 0:
-                problems.append('status %d: %s' % (status, body.strip()))
+                problems += ['status %d of' % status] + body.splitlines()
                 return problems + output.splitlines()[-30:], runs
         elif last == way:
             line = missing(body, output)
