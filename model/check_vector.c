@@ -64,14 +64,15 @@ static int scalar_ok(const struct trn_inst *inst, uint32_t which, bool bits,
 }
 
 /* The same of an operator that may be BYPASS: what it leaves out must still be 0. */
-static int operand_ok(const struct trn_inst *inst, uint32_t which, struct trn_core_error *error)
+static int operand_ok(const struct trn_inst *inst, uint32_t which, bool bits,
+		      struct trn_core_error *error)
 {
 	const uint32_t op = which == 0 ? inst->op0 : inst->op1;
 	const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
 
 	if (op == TRN_ALU_BYPASS && !reverse && inst->imm[which] != 0)
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
-	return scalar_ok(inst, which, false, error);
+	return scalar_ok(inst, which, bits, error);
 }
 
 /* Operators an engine and a generation have. */
@@ -99,6 +100,14 @@ static int ints_only(const struct trn_inst *inst, uint32_t slot, struct trn_core
 	return is_int(inst->view[slot].dtype) ? 0 : refuse(error, slot, TRN_RULE_DTYPE);
 }
 
+static int not_both_psum(const struct trn_inst *inst, uint32_t a, uint32_t b,
+			 struct trn_core_error *error)
+{
+	return inst->view[a].space == TRN_SPACE_PSUM && inst->view[b].space == TRN_SPACE_PSUM ?
+		       refuse(error, b, TRN_RULE_SPACE) :
+		       0;
+}
+
 int trn_check_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
 			    struct trn_core_error *error)
 {
@@ -112,9 +121,8 @@ int trn_check_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
 		if (group == TRN_ALU_GROUP_BIT && ints_only(inst, s, error) < 0)
 			return -1;
 	}
-	if (inst->view[TRN_AP_SRC0].space == TRN_SPACE_PSUM &&
-	    inst->view[TRN_AP_SRC1].space == TRN_SPACE_PSUM)
-		return refuse(error, TRN_AP_SRC1, TRN_RULE_SPACE);
+	if (not_both_psum(inst, TRN_AP_SRC0, TRN_AP_SRC1, error) < 0)
+		return -1;
 	return group == TRN_ALU_GROUP_BIT ? ints_only(inst, TRN_AP_DST, error) : 0;
 }
 
@@ -139,7 +147,7 @@ int trn_check_tensor_scalar(struct trn_core *core, struct trn_inst *inst,
 			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 		if (bits && group != TRN_ALU_GROUP_BIT && group != TRN_ALU_GROUP_BYPASS)
 			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
-		if (scalar_ok(inst, i, bits, error) < 0)
+		if (operand_ok(inst, i, bits, error) < 0)
 			return -1;
 	}
 	if (inst->engine == TRN_ENGINE_SCALAR && !scalar_engine_pair(inst->op0, inst->op1))
@@ -252,7 +260,7 @@ int trn_check_activate2(struct trn_core *core, struct trn_inst *inst, struct trn
 	if (inst->mode != TRN_REDUCE_IDLE && !joins)
 		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
 	if (function_ok(inst, 3, error) < 0 || same_shape(inst, TRN_AP_SRC0, error) < 0 ||
-	    operand_ok(inst, 0, error) < 0 || operand_ok(inst, 1, error) < 0)
+	    operand_ok(inst, 0, false, error) < 0 || operand_ok(inst, 1, false, error) < 0)
 		return -1;
 	return accumulate_ok(inst, false, error);
 }
@@ -312,6 +320,47 @@ int trn_check_select_reduce(struct trn_core *core, struct trn_inst *inst,
 			return -1;
 	}
 	if (other_ok(inst, error) < 0)
+		return -1;
+	return accumulate_ok(inst, true, error);
+}
+
+int trn_check_scalar_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
+				   struct trn_core_error *error)
+{
+	const uint32_t op[2] = { inst->op0, inst->op1 };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (op[i] != TRN_ALU_BYPASS && !arithmetic(core, inst, op[i]))
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	}
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || same_shape(inst, TRN_AP_SRC2, error) < 0 ||
+	    operand_ok(inst, 0, false, error) < 0)
+		return -1;
+	return not_both_psum(inst, TRN_AP_SRC0, TRN_AP_SRC2, error);
+}
+
+int trn_check_tensor_scan(struct trn_core *core, struct trn_inst *inst,
+			  struct trn_core_error *error)
+{
+	if (!arithmetic(core, inst, inst->op0) || !arithmetic(core, inst, inst->op1))
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0 || same_shape(inst, TRN_AP_SRC1, error) < 0 ||
+	    scalar_ok(inst, 1, false, error) < 0)
+		return -1;
+	return not_both_psum(inst, TRN_AP_SRC0, TRN_AP_SRC1, error);
+}
+
+int trn_check_cumulative(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	if ((inst->op0 != TRN_ALU_BYPASS && !arithmetic(core, inst, inst->op0)) ||
+	    inst->op1 < TRN_ALU_ADD || inst->op1 > TRN_ALU_MIN ||
+	    inst->mode < TRN_REDUCE_ACCUMULATE)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+	for (uint32_t s = TRN_AP_DST; s <= TRN_AP_SRC0; s++) {
+		if (same_shape(inst, s, error) < 0 || selectable(inst, s, error) < 0)
+			return -1;
+	}
+	if (operand_ok(inst, 0, false, error) < 0)
 		return -1;
 	return accumulate_ok(inst, true, error);
 }

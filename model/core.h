@@ -218,7 +218,8 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 	trn_check_range_select, trn_check_max8, trn_check_find8;
 
 /* check_vector.c */
-trn_check_fn trn_check_activate2, trn_check_scalar_reduce, trn_check_select_reduce;
+trn_check_fn trn_check_activate2, trn_check_scalar_reduce, trn_check_select_reduce,
+	trn_check_scalar_tensor_tensor, trn_check_tensor_scan, trn_check_cumulative;
 
 /* check_gpsimd.c */
 trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
@@ -244,8 +245,9 @@ typedef uint64_t trn_cycles_fn(const struct trn_gen *gen, const struct trn_inst 
 trn_cycles_fn trn_cost_quantize_mx, trn_cost_rand2, trn_cost_rand_state;
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
-	trn_cost_exponential, trn_cost_reciprocal, trn_cost_predicate, trn_cost_partition_reduce,
-	trn_cost_topk, trn_cost_local_gather, trn_cost_n_gather;
+	trn_cost_exponential, trn_cost_reciprocal, trn_cost_predicate, trn_cost_two,
+	trn_cost_scalar_tensor_tensor, trn_cost_partition_reduce, trn_cost_topk,
+	trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
 
@@ -330,6 +332,9 @@ void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
 		      struct trn_product *product, struct trn_gemm *tile, uint32_t from);
 
 trn_check_fn trn_exec_activate2, trn_exec_scalar_reduce;
+
+/* exec_scan.c */
+trn_check_fn trn_exec_scalar_tensor_tensor, trn_exec_tensor_scan, trn_exec_cumulative;
 
 /* exec_predicate.c */
 trn_check_fn trn_exec_select_reduce;

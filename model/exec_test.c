@@ -381,6 +381,9 @@ START_TEST(tensor_scalar_columns_and_reverse)
 			column[i] = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, place.start,
 						place.partitions, TRN_TEST_SRC1 + i * 4096, 1);
 			trn_test_fill_view(&tc, &column[i]);
+			if ((i ? op1 : op0) == TRN_ALU_BYPASS &&
+			    !(flags & (TRN_SCALAR_REVERSE0 << i)))
+				imm[i] = 0.0f; /* is not used */
 			if (!(flags & (TRN_SCALAR_COLUMN0 << i)))
 				memcpy(&inst->imm[i], &imm[i], 4);
 			else if (i == 0)

@@ -24,6 +24,9 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_SCALAR_REDUCE] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_REDUCE, 3 },
 	[TRN_SHAPE_ACTIVATE2] = { TRN_ENGINE_SCALAR, TRN_OP_ACTIVATE2, 3 },
 	[TRN_SHAPE_SELECT_REDUCE] = { TRN_ENGINE_VECTOR, TRN_OP_SELECT_REDUCE, 3 },
+	[TRN_SHAPE_STT] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_TENSOR_TENSOR, 3 },
+	[TRN_SHAPE_SCAN] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_SCAN, 3 },
+	[TRN_SHAPE_CUMULATIVE] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_CUMULATIVE, 3 },
 	[TRN_SHAPE_PARTITIONS] = { TRN_ENGINE_GPSIMD, TRN_OP_PARTITION_REDUCE, 3 },
 	[TRN_SHAPE_TOPK] = { TRN_ENGINE_GPSIMD, TRN_OP_TOPK, 3 },
 	[TRN_SHAPE_NONZERO] = { TRN_ENGINE_GPSIMD, TRN_OP_NONZERO_COUNT, 3 },
@@ -144,6 +147,20 @@ static void make_vector(struct trn_isa_compute *c, enum trn_test_shape shape)
 		c->op0 = TRN_ALU_MUL;
 		c->func = TRN_ACT_SILU;
 		break;
+	case TRN_SHAPE_STT:
+		c->src2 = trn_test_sbuf(TRN_DTYPE_F32, 64, 1024, 16);
+		c->op0 = TRN_ALU_MUL;
+		c->op1 = TRN_ALU_ADD;
+		break;
+	case TRN_SHAPE_SCAN:
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F32, 64, 1024, 16);
+		c->op0 = TRN_ALU_MUL;
+		c->op1 = TRN_ALU_ADD;
+		break;
+	case TRN_SHAPE_CUMULATIVE:
+		c->op1 = TRN_ALU_ADD;
+		c->mode = TRN_REDUCE_RESET_REDUCE;
+		break;
 	default: /* SELECT_REDUCE */
 		c->src1 = trn_test_sbuf(TRN_DTYPE_U8, 64, 1024, 16);
 		break;
@@ -245,6 +262,9 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 	case TRN_SHAPE_SCALAR_REDUCE:
 	case TRN_SHAPE_ACTIVATE2:
 	case TRN_SHAPE_SELECT_REDUCE:
+	case TRN_SHAPE_STT:
+	case TRN_SHAPE_SCAN:
+	case TRN_SHAPE_CUMULATIVE:
 		make_vector(c, shape);
 		break;
 	default:

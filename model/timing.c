@@ -185,6 +185,21 @@ uint64_t trn_cost_src(const struct trn_gen *gen, const struct trn_inst *inst)
 	return inst->view[TRN_AP_SRC0].count;
 }
 
+uint64_t trn_cost_two(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	return 2 * trn_cost_dst(gen, inst);
+}
+
+uint64_t trn_cost_scalar_tensor_tensor(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const uint64_t count = trn_cost_dst(gen, inst);
+	const bool fast = inst->view[TRN_AP_SRC0].dtype == TRN_DTYPE_BF16 &&
+			  inst->view[TRN_AP_SRC2].dtype == TRN_DTYPE_BF16 &&
+			  (inst->op1 == TRN_ALU_SUB || inst->op1 == TRN_ALU_MUL) && count % 2 == 0;
+
+	return fast ? count : 2 * count;
+}
+
 /* Two inputs at a time are read at full rate only from two memories. */
 uint64_t trn_cost_predicate(const struct trn_gen *gen, const struct trn_inst *inst)
 {

@@ -11,7 +11,6 @@
 CHANGE(as_it_is, (void)i)
 CHANGE(count_differs, i->c.src0.dims[0].num = 15)
 CHANGE(src1_differs, i->c.src1.dims[0].num = 15)
-CHANGE(dst_bf16_u32, i->c.dst.dtype = TRN_DTYPE_U32)
 CHANGE(src0_s32, i->c.src0.dtype = TRN_DTYPE_S32)
 CHANGE(op0_bypass, i->c.op0 = TRN_ALU_BYPASS)
 CHANGE(op0_bits, i->c.op0 = TRN_ALU_AND)
@@ -49,6 +48,24 @@ CHANGE(act2_load, (i->c.imm[2] = TRN_ALU_ADD, i->c.mode = TRN_REDUCE_LOAD_REDUCE
 CHANGE(act2_unused, i->c.imm[1] = 1)
 CHANGE(act2_unused_0, (i->c.op0 = TRN_ALU_BYPASS, i->c.imm[0] = 1))
 CHANGE(act2_column_1, i->c.head.flags |= TRN_SCALAR_COLUMN1)
+CHANGE(scale_unused, i->c.imm[1] = 1)
+CHANGE(stt_bits, i->c.op1 = TRN_ALU_OR)
+CHANGE(stt_unary, i->c.op1 = TRN_ALU_RECIPROCAL)
+CHANGE(stt_unused, (i->c.op0 = TRN_ALU_BYPASS, i->c.imm[0] = 1))
+CHANGE(stt_other, i->c.src2.dims[0].num = 15)
+CHANGE(stt_psum, i->c.src0.space = i->c.src2.space = TRN_SPACE_PSUM)
+CHANGE(both_psum, i->c.src0.space = i->c.src1.space = TRN_SPACE_PSUM)
+CHANGE(scan_bypass, i->c.op1 = TRN_ALU_BYPASS)
+CHANGE(scan_start_imm,
+       (COLUMN(src2, F32, 64, 1), i->c.head.flags |= TRN_SCALAR_COLUMN1, i->c.imm[1] = 1))
+CHANGE(scan_start_missing, i->c.head.flags |= TRN_SCALAR_COLUMN1)
+CHANGE(scan_start_wide, (COLUMN(src2, F32, 64, 2), i->c.head.flags |= TRN_SCALAR_COLUMN1))
+CHANGE(scan_start_unasked, COLUMN(src2, F32, 64, 1))
+CHANGE(cumulative_max8, i->c.op1 = TRN_ALU_EQ)
+CHANGE(cumulative_bypass, i->c.op1 = TRN_ALU_BYPASS)
+CHANGE(cumulative_idle, i->c.mode = TRN_REDUCE_IDLE)
+CHANGE(cumulative_reset, i->c.mode = TRN_REDUCE_RESET)
+CHANGE(dst_u32, i->c.dst.dtype = TRN_DTYPE_U32)
 
 CHANGE(pred_f32, i->c.src1.dtype = TRN_DTYPE_F32)
 CHANGE(pred_u32, i->c.src1.dtype = TRN_DTYPE_U32)
@@ -106,9 +123,51 @@ static const struct trn_test_broken cases[] = {
 	BREAK3(TRN_SHAPE_ACTIVATE2, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
 	BREAK3(TRN_SHAPE_ACTIVATE2, lanes_idle, TRN_RULE_RESERVED, TRN_AP_DST2),
 
+	BREAK(TRN_SHAPE_SCALE, scale_unused, TRN_RULE_RESERVED, NONE),
+
+	BREAK(TRN_SHAPE_STT, op0_bits, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_STT, op0_unary, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_STT, op0_pow, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_STT, op0_abs_max, TRN_RULE_OPERATOR, NONE), /* trn3 */
+	BREAK(TRN_SHAPE_STT, stt_bits, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_STT, stt_unary, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_STT, stt_unused, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_STT, stt_other, TRN_RULE_SHAPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_STT, stt_psum, TRN_RULE_SPACE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_STT, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_STT, column_missing, TRN_RULE_SPACE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_STT, column_unasked, TRN_RULE_RESERVED, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_STT, column_bf16, TRN_RULE_DTYPE, TRN_AP_SRC1),
+
+	BREAK(TRN_SHAPE_SCAN, op0_bypass, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCAN, scan_bypass, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCAN, op0_bits, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SCAN, op0_abs_max, TRN_RULE_OPERATOR, NONE), /* trn3 */
+	BREAK(TRN_SHAPE_SCAN, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SCAN, src1_differs, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCAN, both_psum, TRN_RULE_SPACE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_SCAN, scan_start_imm, TRN_RULE_RESERVED, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SCAN, scan_start_missing, TRN_RULE_SPACE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SCAN, scan_start_wide, TRN_RULE_SHAPE, TRN_AP_SRC2),
+	BREAK(TRN_SHAPE_SCAN, scan_start_unasked, TRN_RULE_RESERVED, TRN_AP_SRC2),
+
+	BREAK(TRN_SHAPE_CUMULATIVE, op0_bits, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, op0_unary, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, cumulative_max8, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, cumulative_bypass, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, cumulative_idle, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, cumulative_reset, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, mode_5, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, load_unasked, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_CUMULATIVE, lanes_idle, TRN_RULE_RESERVED, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_CUMULATIVE, src0_s32, TRN_RULE_DTYPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_CUMULATIVE, dst_u32, TRN_RULE_DTYPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_CUMULATIVE, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_CUMULATIVE, column_missing, TRN_RULE_SPACE, TRN_AP_SRC1),
+
 	BREAK(TRN_SHAPE_SELECT_REDUCE, pred_f32, TRN_RULE_DTYPE, TRN_AP_SRC1),
 	BREAK(TRN_SHAPE_SELECT_REDUCE, pred_u32, TRN_RULE_DTYPE, TRN_AP_SRC1),
-	BREAK(TRN_SHAPE_SELECT_REDUCE, dst_bf16_u32, TRN_RULE_DTYPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_SELECT_REDUCE, dst_u32, TRN_RULE_DTYPE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_SELECT_REDUCE, src0_s32, TRN_RULE_DTYPE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_SELECT_REDUCE, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_SELECT_REDUCE, src1_differs, TRN_RULE_SHAPE, TRN_AP_SRC1),
