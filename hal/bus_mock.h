@@ -13,6 +13,7 @@
 #define MOCK_PAGE UINT64_C(4096)
 #define MOCK_EVENTS 64 /* kept for the log until a safe place; totals count all */
 #define MOCK_FAULTS 16
+#define MOCK_STEPS 64 /* events of one round of progress at most */
 
 struct mock_map {
 	uint64_t iova, size;
@@ -38,6 +39,7 @@ struct mock {
 	uint64_t event_totals[8]; /* by enum trn_model_event_kind */
 	uint64_t violations;
 	struct trn_model_event last_violation;
+	bool wrote_host; /* the device asked for host memory to write to */
 	bool threaded, started, stop;
 	pthread_t thread;
 	pthread_cond_t work; /* registers were written, or stop */
