@@ -293,6 +293,7 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
 		core->engine[error->engine].state = TRN_ENGINE_FAULTED;
 	for (uint32_t d = 0; d < TRN_DMA_LIVE; d++)
 		core->dma[d].used = false;
+	trn_pair_stopped(core);
 	trn_model_event(core->chip, TRN_EV_CORE_ERROR, "core-error", error->address, error->rule,
 			core->index, error->engine);
 	trn_chip_notify(core->chip, core->index, &entry);
@@ -323,6 +324,7 @@ void trn_core_reset(struct trn_core *core)
 	}
 	for (uint32_t d = 0; d < TRN_DMA_LIVE; d++)
 		core->dma[d].used = false;
+	trn_pair_stopped(core);
 }
 
 static uint64_t hash_sbuf(const struct trn_core *core, uint64_t hash)
@@ -348,6 +350,7 @@ uint64_t trn_core_hash(struct trn_core *core, uint64_t hash)
 	hash = trn_hash_bytes(hash, &core->sync, sizeof(core->sync));
 	hash = trn_hash_u64(hash, (uint64_t)core->state << 32 | core->runs);
 	hash = trn_hash_u64(hash, (uint64_t)core->error.code << 32 | core->error.rule);
+	hash = trn_pair_hash(core, hash);
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		const struct trn_core_engine *engine = &core->engine[e];
 

@@ -19,10 +19,11 @@
 #define TRN_DMA_SOURCES 16u  /* of one DMA_ADD */
 #define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
 
-#define TRN_GPSIMD_GROUP 16u   /* partitions of one gpsimd core */
-#define TRN_TOPK_MIN 8u        /* elements */
-#define TRN_GATHER_RUN_MAX 32u /* elements of one index of LOCAL_GATHER */
-#define TRN_GATHER_MAX 4096u   /* elements that it gathers */
+#define TRN_GPSIMD_EXCHANGE_MAX 256u /* elements of a row, whatever their size (H 4.6) */
+#define TRN_GPSIMD_GROUP 16u         /* partitions of one gpsimd core */
+#define TRN_TOPK_MIN 8u              /* elements */
+#define TRN_GATHER_RUN_MAX 32u       /* elements of one index of LOCAL_GATHER */
+#define TRN_GATHER_MAX 4096u         /* elements that it gathers */
 
 #define TRN_F32_LOWEST (-3.4028234663852886e38f) /* the most negative finite FP32 */
 
@@ -118,6 +119,9 @@ struct trn_core_engine {
 	uint64_t dma_last_ps;  /* end of the DMA that was triggered last */
 	uint64_t last_retire_ps;
 	uint32_t dma_live;
+	bool exchanging; /* a SENDRECV of it has not met the other core's yet */
+	bool arrived;    /* current is a CORE_BARRIER, and has been counted: arrival */
+	uint32_t arrival;
 	uint8_t act_table; /* function set that is loaded, scalar engine */
 	uint8_t rounding;  /* enum trn_rounding */
 	uint32_t rounding_state;
@@ -150,6 +154,8 @@ struct trn_random {
 
 struct trn_core_dma {
 	bool used;
+	bool alone;       /* a SENDRECV that has not met the other core's */
+	uint32_t arrival; /* which one of its pipe it is, from 1 */
 	struct trn_inst inst;
 };
 
@@ -364,6 +370,23 @@ void trn_gemm_plain(const struct trn_gemm *gemm);
 /* Starts a checked launch; -ENOMEM when there is no storage. It may end before this returns. */
 int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
 		    const struct trn_ext_arg *args, uint32_t window);
+/* For pair.c: a DMA's transfer is over; an engine looks again; a core has lost an event. */
+void trn_seq_dma_done(struct trn_core *core, uint32_t slot);
+void trn_seq_wake(struct trn_core_engine *engine);
+void trn_seq_lost(struct trn_core *core, uint32_t engine);
+
+/* pair.c: the other core of a pair. */
+trn_check_fn trn_check_core_barrier, trn_check_sendrecv;
+/* True when the barrier that an engine stands at may be passed. */
+bool trn_pair_barrier(struct trn_core_engine *engine);
+/* A SENDRECV has been issued: it meets the other side, or waits for it. Negative with *error
+ * when the two do not go together. */
+int trn_pair_exchange(struct trn_core *core, uint32_t slot, struct trn_core_error *error);
+/* The core does not run any more. */
+void trn_pair_stopped(struct trn_core *core);
+uint64_t trn_pair_hash(const struct trn_core *core, uint64_t hash);
+/* What these instructions do is done before they retire. */
+trn_check_fn trn_exec_pair;
 
 /* sync.c */
 void trn_sync_count(struct trn_sync *sync, uint32_t semaphore, bool down, uint32_t by);

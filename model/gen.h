@@ -78,6 +78,8 @@
 	X(dma_transpose_sbuf_percent, "%", 1, 100, "the same from SBUF to SBUF") \
 	X(dma_add_percent, "%", 1, 100, "of the copy rate, DMA_ADD") \
 	X(dma_add_same_percent, "%", 1, 100, "the same with one dtype, BF16 or FP32") \
+	X(gpsimd_dma_mbps, "10^6 B/s", 1, 10000000, "of the DMA inside the gpsimd engine") \
+	X(core_barrier_ns, "ns", 0, 1000000, "a barrier of two cores, after the later arrival") \
 	X(udma_fetch_ns, "ns", 0, 1000000, "doorbell to first packet") \
 	X(udma_packet_ns, "ns", 0, 1000000, "least time of a packet") \
 	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \

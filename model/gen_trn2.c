@@ -77,6 +77,8 @@ const struct trn_gen trn_gen_trn2 = {
 	TRN_GEN_SET(dma_transpose_sbuf_percent, 50, 'A', "H 4.6, 8"),
 	TRN_GEN_SET(dma_add_percent, 50, 'A', "H 4.6, 8"),
 	TRN_GEN_SET(dma_add_same_percent, 50, 'A', "H 4.6, 8"),
+	TRN_GEN_SET(gpsimd_dma_mbps, 307000, 'A', "H 4.6"),
+	TRN_GEN_SET(core_barrier_ns, 1500, 'C', "guess: H 5.2 row 45, est. 1-2 us"),
 	TRN_GEN_SET(udma_fetch_ns, 500, 'C', "guess: one trip to the ring"),
 	TRN_GEN_SET(udma_packet_ns, 10, 'B', "H 9 U13: at most 12 ns for a 256-byte row"),
 	TRN_GEN_SET(udma_write_hbm_ns, 600, 'C', "guess; D 3.10: not ordered with host writes"),

@@ -83,6 +83,8 @@ const struct trn_gen trn_gen_trn4 = {
 	TRN_GEN_SET(dma_transpose_sbuf_percent, 50, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(dma_add_percent, 50, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(dma_add_same_percent, 100, 'C', "assumed as Trainium3"),
+	TRN_GEN_SET(gpsimd_dma_mbps, 307000, 'C', "assumed as Trainium3"),
+	TRN_GEN_SET(core_barrier_ns, 1500, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(udma_fetch_ns, 500, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(udma_packet_ns, 10, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(udma_write_hbm_ns, 600, 'C', "assumed as Trainium3"),

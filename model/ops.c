@@ -22,10 +22,13 @@ static const struct trn_op_info ops[TRN_OP_LIMIT] = {
 	[TRN_OP_SET_ROUNDING] = { trn_check_set_rounding, trn_exec_set_rounding, NULL },
 	[TRN_OP_NOTIFY] = { trn_check_notify, trn_exec_notify, NULL },
 
+	[TRN_OP_CORE_BARRIER] = { trn_check_core_barrier, trn_exec_pair, NULL },
+
 	/* DMA */
 	[TRN_OP_DMA_COPY] = { trn_check_dma_copy, trn_exec_dma_copy, NULL, MX_MOVE },
 	[TRN_OP_DMA_TRANSPOSE] = { trn_check_dma_transpose, trn_exec_dma_transpose, NULL },
 	[TRN_OP_DMA_ADD] = { trn_check_dma_add, trn_exec_dma_add, NULL },
+	[TRN_OP_SENDRECV] = { trn_check_sendrecv, trn_exec_pair, NULL },
 
 	/* tensor engine and MX */
 	[TRN_OP_MATMUL] = { trn_check_matmul, trn_exec_matmul, trn_cost_tensor },

@@ -34,6 +34,14 @@ struct trn_sync {
 	uint64_t clipped; /* counts that stopped at a limit */
 };
 
+/* pair.c: how often each core of a pair has come to each barrier and pipe since both stood
+ * still. */
+#define TRN_PAIR_PLACES 16u
+struct trn_pair {
+	uint32_t barrier[2][TRN_PAIR_PLACES];
+	uint32_t pipe[2][TRN_PAIR_PLACES];
+};
+
 struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
@@ -44,6 +52,7 @@ struct trn_chip {
 	struct trn_store topsp_ram[TRN_TOPSP_BLOCKS]; /* the same of the sync processors */
 	struct trn_udma *udma[TRN_DMA_ENGINES];
 	struct trn_core *core[TRN_CORES];
+	struct trn_pair pair[TRN_CORES / 2];
 	struct trn_sync topsp[TRN_TOPSPS];
 	struct trn_launch *launch;
 	struct trn_misc *misc;

@@ -17,7 +17,7 @@ static uint64_t core_now(const struct trn_core *core)
 }
 
 /* No memory for an event: the launch cannot go on, and says so. */
-static void core_lost(struct trn_core *core, uint32_t engine)
+void trn_seq_lost(struct trn_core *core, uint32_t engine)
 {
 	const struct trn_core_error error = {
 		.code = TRN_EXT_ERR_RESET,
@@ -36,7 +36,7 @@ static void core_after(struct trn_core *core, uint64_t when_ps,
 	const uint64_t delay = when_ps > model->now_ps ? when_ps - model->now_ps : 0;
 
 	if (trn_model_after(model, delay, fn, &core->engine[engine], a, core->epoch) < 0)
-		core_lost(core, engine);
+		trn_seq_lost(core, engine);
 }
 
 static void step_event(void *arg, uint64_t a, uint64_t epoch)
@@ -56,6 +56,11 @@ static void engine_wake(struct trn_core_engine *engine, uint64_t when_ps)
 		return;
 	engine->awake = true;
 	core_after(engine->core, when_ps, step_event, engine->index, 0);
+}
+
+void trn_seq_wake(struct trn_core_engine *engine)
+{
+	engine_wake(engine, core_now(engine->core));
 }
 
 /* ---- semaphores ---- */
@@ -126,6 +131,7 @@ static void engine_halt(struct trn_core_engine *engine)
 	core->state = TRN_CORE_IDLE;
 	core->runs++;
 	core->epoch++;
+	trn_pair_stopped(core);
 	trn_launch_core_done(core->chip->launch, core->index);
 }
 
@@ -175,6 +181,22 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 		engine_drained(engine);
 }
 
+void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
+{
+	const struct trn_inst *inst = &core->dma[slot].inst;
+
+	core->dma[slot].used = false;
+	core->dma_live--;
+	core->engine[inst->engine].dma_live--;
+	core->engine[inst->engine].retired++;
+	core->chip->counters.instructions++;
+	inst_signal(core, inst, DMA_ENGINES_INC);
+	if (inst->dst.space == TRN_SPACE_DRAM)
+		trn_launch_written(core->chip->launch);
+	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
+		engine_drained(&core->engine[e]);
+}
+
 static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 {
 	struct trn_core_engine *engine = arg;
@@ -184,20 +206,10 @@ static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 
 	if (core->epoch != (uint32_t)epoch)
 		return;
-	if (inst->info->exec(core, inst, &error) < 0) {
+	if (inst->info->exec(core, inst, &error) < 0)
 		inst_fail(core, inst, &error);
-		return;
-	}
-	core->dma[slot].used = false;
-	core->dma_live--;
-	engine->dma_live--;
-	engine->retired++;
-	core->chip->counters.instructions++;
-	inst_signal(core, inst, DMA_ENGINES_INC);
-	if (inst->dst.space == TRN_SPACE_DRAM)
-		trn_launch_written(core->chip->launch);
-	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
-		engine_drained(&core->engine[e]);
+	else
+		trn_seq_dma_done(core, (uint32_t)slot);
 }
 
 /* ---- issuing ---- */
@@ -251,21 +263,28 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 {
 	struct trn_core *core = engine->core;
 	const uint64_t now = core_now(core);
+	struct trn_core_error error = { .operand = TRN_OPERAND_NONE };
 	uint64_t finish;
 	uint32_t slot = 0;
 
 	while (core->dma[slot].used)
 		slot++;
 	core->dma[slot].used = true;
+	core->dma[slot].alone = false;
 	core->dma[slot].inst = engine->current;
 	core->dma_live++;
 	engine->dma_live++;
+	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, &engine->current);
+	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
+	if (engine->current.head.op == TRN_OP_SENDRECV) {
+		if (trn_pair_exchange(core, slot, &error) < 0)
+			inst_fail(core, &engine->current, &error);
+		return;
+	}
 	/* One queue on all 16 engines, each in order and each counting, payload or not: a
 	 * transfer cannot be done before the one its trigger engine started before it. */
 	finish = trn_max_u64(trn_dma_finish_ps(core, &engine->current, now), engine->dma_last_ps);
 	engine->dma_last_ps = finish;
-	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, &engine->current);
-	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	core_after(core, finish, dma_event, engine->index, slot);
 }
 
@@ -341,7 +360,9 @@ static uint64_t issue_ps(const struct trn_core_engine *engine, uint64_t local_ps
 		when = trn_max_u64(when, engine->ready_ps);
 		return trn_max_u64(when, hazard_ps(engine, inst));
 	case TRN_KIND_DMA:
-		if (engine->count > 0 || engine->core->dma_live == TRN_DMA_LIVE)
+		/* Behind an exchange that has not met the other side nothing has an end. */
+		if (engine->count > 0 || engine->core->dma_live == TRN_DMA_LIVE ||
+		    engine->exchanging)
 			return TRN_MODEL_NEVER;
 		return trn_max_u64(when, engine->dma_ready_ps);
 	default:
@@ -356,12 +377,19 @@ static bool take_wait(struct trn_core_engine *engine)
 {
 	const struct trn_isa_head *head = &engine->current.head;
 
-	if (!wait_met(engine)) {
+	/* Who has come to a barrier has waited for its semaphore before. */
+	if (!engine->arrived) {
+		if (!wait_met(engine)) {
+			engine->state = TRN_ENGINE_WAITING;
+			return false;
+		}
+		if (head->wait_mode == TRN_WAIT_CONSUME)
+			engine->core->sync.semaphore[head->wait_sem] -= head->wait_value;
+	}
+	if (head->op == TRN_OP_CORE_BARRIER && !trn_pair_barrier(engine)) {
 		engine->state = TRN_ENGINE_WAITING;
 		return false;
 	}
-	if (head->wait_mode == TRN_WAIT_CONSUME)
-		engine->core->sync.semaphore[head->wait_sem] -= head->wait_value;
 	engine->state = TRN_ENGINE_BUSY;
 	return true;
 }
@@ -464,6 +492,7 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 	engine->dma_ready_ps = engine->dma_last_ps = engine->last_retire_ps = core_now(core);
 	engine->dma_live = engine->first = engine->count = 0;
 	engine->rounding = TRN_ROUND_NEAREST;
+	engine->arrived = engine->exchanging = false;
 }
 
 /* True when a fault of the catalogue decided how this launch goes. */

@@ -42,6 +42,7 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_GATHER_FLIP] = { TRN_ENGINE_SYNC, TRN_OP_DMA_TRANSPOSE, 3 },
 	[TRN_SHAPE_SUM] = { TRN_ENGINE_SYNC, TRN_OP_DMA_ADD, 3 },
 	[TRN_SHAPE_GATHER_ADD] = { TRN_ENGINE_GPSIMD, TRN_OP_DMA_ADD, 3 },
+	[TRN_SHAPE_SENDRECV] = { TRN_ENGINE_SYNC, TRN_OP_SENDRECV, 3 },
 	[TRN_SHAPE_REG_LOAD] = { TRN_ENGINE_SYNC, TRN_OP_REG_LOAD, 3 },
 	[TRN_SHAPE_REG_STORE] = { TRN_ENGINE_SYNC, TRN_OP_REG_STORE, 3 },
 	[TRN_SHAPE_MOVE] = { TRN_ENGINE_SYNC, TRN_OP_REG_MOVE, 1 },
@@ -60,6 +61,7 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_RAND_SET] = { TRN_ENGINE_GPSIMD, TRN_OP_RAND_SET_STATE, 3 },
 	[TRN_SHAPE_RAND_SET_V] = { TRN_ENGINE_VECTOR, TRN_OP_RAND_SET_STATE, 3 },
 	[TRN_SHAPE_RAND_GET_V] = { TRN_ENGINE_VECTOR, TRN_OP_RAND_GET_STATE, 3 },
+	[TRN_SHAPE_BARRIER] = { TRN_ENGINE_SYNC, TRN_OP_CORE_BARRIER, 1 },
 };
 
 struct trn_isa_ap trn_test_sbuf(enum trn_dtype dtype, uint32_t partitions, uint32_t at,
@@ -91,6 +93,8 @@ static void make_dma(union trn_test_inst *i, enum trn_test_shape shape)
 		i->d.head.flags = TRN_DMA_GATHER | TRN_DMA_ACCUMULATE;
 		i->d.index = trn_test_sbuf(TRN_DTYPE_U32, 8, 4096, 1);
 		i->d.imm[0] = 1;
+	} else if (shape == TRN_SHAPE_SENDRECV) {
+		i->d.src = i->d.dst;
 	} else if (shape == TRN_SHAPE_REG_LOAD) {
 		i->d.src = trn_test_dram(0, TRN_DTYPE_U32, 0, 1, 1);
 		memset(&i->d.dst, 0, sizeof(i->d.dst));

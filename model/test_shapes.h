@@ -43,6 +43,7 @@ enum trn_test_shape {
 	TRN_SHAPE_GATHER_FLIP,
 	TRN_SHAPE_SUM, /* dma_add */
 	TRN_SHAPE_GATHER_ADD,
+	TRN_SHAPE_SENDRECV, /* does not end without the other core, nor does BARRIER */
 	TRN_SHAPE_REG_LOAD,
 	TRN_SHAPE_REG_STORE,
 	TRN_SHAPE_MOVE,
@@ -61,6 +62,7 @@ enum trn_test_shape {
 	TRN_SHAPE_RAND_SET,
 	TRN_SHAPE_RAND_SET_V,
 	TRN_SHAPE_RAND_GET_V,
+	TRN_SHAPE_BARRIER,
 	TRN_SHAPE_COUNT,
 };
 

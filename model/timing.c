@@ -284,6 +284,8 @@ struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_i
 		cycles = memory ? gen->dynamic_ii_cycles : gen->sequencer_cycles;
 		cost.cycles = cycles;
 		cost.busy_ps = cost.result_ps = trn_cycles_ps(gen, engine->index, cycles);
+		if (inst->head.op == TRN_OP_CORE_BARRIER)
+			cost.result_ps = gen->core_barrier_ns * TRN_PS_PER_NS;
 		return cost;
 	}
 	cycles = inst->info->cycles(gen, inst) * stride_factor(gen, inst);

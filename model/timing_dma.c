@@ -71,6 +71,12 @@ static uint64_t dma_percent(const struct trn_gen *gen, const struct trn_inst *in
 	}
 }
 
+/* An exchange through the DMA of the gpsimd engine: one engine, one rate. */
+static uint64_t gpsimd_ps(const struct trn_gen *gen, uint64_t bytes)
+{
+	return bytes * 1000000u / gen->gpsimd_dma_mbps;
+}
+
 /* 10^6 bytes/s of one engine. */
 static uint64_t dma_mbps(const struct trn_gen *gen, const struct trn_inst *inst)
 {
@@ -122,6 +128,8 @@ uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, u
 	uint64_t share[TRN_ISA_DMA_ENGINES];
 	uint64_t begin = start, end = start;
 
+	if (inst->head.flags & TRN_DMA_GPSIMD)
+		return start + gpsimd_ps(gen, dma_bytes(inst)) + gen->dma_done_ns * TRN_PS_PER_NS;
 	dma_shares(inst, dma_bytes(inst), share);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
 		uint64_t *ready = &core->dma_engine_ready_ps[e];
