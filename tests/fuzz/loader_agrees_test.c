@@ -61,7 +61,7 @@ static bool device_takes(struct trn_test_core *tc)
 static void try_shape(struct trn_test_core *tc, enum trn_test_shape shape, uint32_t *taken)
 {
 	const struct trn_test_shape_info *info = &trn_test_shapes[shape];
-	uint8_t stream[4 * TRN_ISA_WORD_SIZE] = { 0 };
+	uint8_t stream[(TRN_ISA_WORDS_MAX + 1) * TRN_ISA_WORD_SIZE] = { 0 };
 	struct trn_trnx_fault fault = { 0 };
 	union trn_test_inst inst;
 	uint32_t words = info->words;
