@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of the gpsimd instructions that gather, count and sort (docs/isa.md, 8.3.2). */
-#include "model/core.h"
+#include "model/gpsimd.h"
 
 #define GROUP TRN_GPSIMD_GROUP
 

@@ -3,6 +3,7 @@
  * parts of the device reach it through, its error record, reset and hash. What its
  * engines do is in seq.c and exec_*.c. */
 #include "model/core.h"
+#include "model/pair.h"
 
 #include <errno.h>
 #include "base/alloc.h"

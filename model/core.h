@@ -19,11 +19,7 @@
 #define TRN_DMA_SOURCES 16u  /* of one DMA_ADD */
 #define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
 
-#define TRN_GPSIMD_EXCHANGE_MAX 256u /* elements of a row, whatever their size (H 4.6) */
-#define TRN_GPSIMD_GROUP 16u         /* partitions of one gpsimd core */
-#define TRN_TOPK_MIN 8u              /* elements */
-#define TRN_GATHER_RUN_MAX 32u       /* elements of one index of LOCAL_GATHER */
-#define TRN_GATHER_MAX 4096u         /* elements that it gathers */
+#define TRN_GPSIMD_GROUP 16u /* partitions of one gpsimd core */
 
 #define TRN_F32_LOWEST (-3.4028234663852886e38f) /* the most negative finite FP32 */
 
@@ -227,10 +223,6 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 trn_check_fn trn_check_activate2, trn_check_scalar_reduce, trn_check_select_reduce,
 	trn_check_scalar_tensor_tensor, trn_check_tensor_scan, trn_check_cumulative;
 
-/* check_gpsimd.c */
-trn_check_fn trn_check_partition_reduce, trn_check_topk, trn_check_nonzero, trn_check_local_gather,
-	trn_check_n_gather, trn_check_bounds;
-
 /* check_tensor.c */
 trn_check_fn trn_check_matmul_mx, trn_check_quantize_mx;
 trn_check_fn trn_check_set_rounding;
@@ -323,10 +315,6 @@ trn_check_fn trn_exec_matmul, trn_exec_transpose, trn_exec_copy, trn_exec_memset
 	trn_exec_dma_transpose, trn_exec_dma_add, trn_exec_reg_load, trn_exec_reg_store,
 	trn_exec_notify;
 
-/* exec_gather.c */
-trn_check_fn trn_exec_partition_reduce, trn_exec_topk, trn_exec_nonzero, trn_exec_local_gather,
-	trn_exec_n_gather, trn_exec_bounds;
-
 /* exec_tensor.c: the output side of a product, shared with MX. One tile of columns after the
  * other, each with its operands as FP32. */
 struct trn_product {
@@ -370,24 +358,6 @@ void trn_gemm_plain(const struct trn_gemm *gemm);
 /* Starts a checked launch; -ENOMEM when there is no storage. It may end before this returns. */
 int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
 		    const struct trn_ext_arg *args, uint32_t window);
-/* For pair.c: a DMA's transfer is over; an engine looks again; a core has lost an event. */
-void trn_seq_dma_done(struct trn_core *core, uint32_t slot);
-void trn_seq_wake(struct trn_core_engine *engine);
-void trn_seq_lost(struct trn_core *core, uint32_t engine);
-
-/* pair.c: the other core of a pair. */
-trn_check_fn trn_check_core_barrier, trn_check_sendrecv;
-/* True when the barrier that an engine stands at may be passed. */
-bool trn_pair_barrier(struct trn_core_engine *engine);
-/* A SENDRECV has been issued: it meets the other side, or waits for it. Negative with *error
- * when the two do not go together. */
-int trn_pair_exchange(struct trn_core *core, uint32_t slot, struct trn_core_error *error);
-/* The core does not run any more. */
-void trn_pair_stopped(struct trn_core *core);
-uint64_t trn_pair_hash(const struct trn_core *core, uint64_t hash);
-/* What these instructions do is done before they retire. */
-trn_check_fn trn_exec_pair;
-
 /* sync.c */
 void trn_sync_count(struct trn_sync *sync, uint32_t semaphore, bool down, uint32_t by);
 

@@ -2,7 +2,7 @@
 /* Effects of the gpsimd instructions that gather, count and sort (docs/isa.md, 8.3.2).
  * A group is the 16 partitions of one gpsimd core; its elements are numbered partition
  * first. */
-#include "model/core.h"
+#include "model/gpsimd.h"
 
 #define GROUP TRN_GPSIMD_GROUP
 

@@ -2,6 +2,8 @@
 /* What the model does for each opcode: rules of its own, effect, cost. The forms are in
  * base/isa_ops.c. */
 #include "model/core.h"
+#include "model/gpsimd.h"
+#include "model/pair.h"
 
 #include <stddef.h>
 

@@ -2,9 +2,11 @@
 /* Cores 2n and 2n + 1 as a pair: barriers and exchanges (docs/isa.md, 5 and 7). What a core
  * has come to is counted in the chip, so that the order of arrival does not matter; who
  * waits is found in the cores. A side that stops takes its waits with it. */
-#include "model/core.h"
+#include "model/pair.h"
 
 #include "base/hash.h"
+
+#define TRN_GPSIMD_EXCHANGE_MAX 256u /* elements of a row, whatever their size (H 4.6) */
 
 static uint32_t side_of(const struct trn_core *core)
 {

@@ -3,6 +3,7 @@
  * they retire, in order within an engine; DMAs run beside. Every calendar event does a
  * bounded amount of work and moves virtual time on, so no program can stop its host. */
 #include "model/core.h"
+#include "model/pair.h"
 
 #include <errno.h>
 
