@@ -494,15 +494,30 @@ bool trn_act_in_range(enum trn_act fn, float x)
 
 float trn_act_pow(float x, float y)
 {
-	bool whole = y == (float)(int32_t)(y > -2e9f && y < 2e9f ? y : 0.5f);
-	double v;
+	const float size = x < 0.0f ? -x : x, up = y < 0.0f ? -y : y;
+	/* From 2^24 on every FP32 number is whole and even. */
+	const bool small = up < 0x1p24f;
+	const bool whole = small ? y == (float)(int32_t)y : up < __builtin_inff();
+	double power, v;
 
 	if (y == 0.0f)
 		return 1.0f;
+	if (x != x || y != y)
+		return __builtin_nanf("");
 	if (x == 0.0f)
 		return y > 0.0f ? 0.0f : __builtin_inff();
 	if (x < 0.0f && !whole)
 		return __builtin_nanf("");
-	v = exp_d((double)y * log_d((double)(x < 0.0f ? -x : x)));
-	return (float)(x < 0.0f && ((int32_t)y & 1) ? -v : v);
+	if (size == 1.0f)
+		power = 0.0;
+	else if (size == __builtin_inff())
+		power = y > 0.0f ? 1000.0 : -1000.0;
+	else
+		power = (double)y * log_d((double)size);
+	/* FP32 ends long before. */
+	if (power > 200.0)
+		v = __builtin_inf();
+	else
+		v = power < -200.0 ? 0.0 : exp_d(power);
+	return (float)(x < 0.0f && small && ((int32_t)y & 1) ? -v : v);
 }
