@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random instructions of sections 8.1 to 8.2.1: the tensor engine. */
+#include "oracle.h"
+
+#define F8                                                                            \
+	(1u << TRN_DTYPE_F8E4M3 | 1u << TRN_DTYPE_F8E4M3FN | 1u << TRN_DTYPE_F8E5M2 | \
+	 1u << TRN_DTYPE_F8E3M4)
+#define NARROW (F8 | 1u << TRN_DTYPE_BF16 | 1u << TRN_DTYPE_F16)
+#define BANK 2048u
+
+/* dtypes that may meet: F32 and TF32 with themselves, no E4M3 with E4M3FN. */
+static void inputs(struct orc_case *g, uint32_t set, uint32_t *a, uint32_t *b)
+{
+	*a = orc_pick_dtype(g, set);
+	*b = *a;
+	if (!(NARROW >> *a & 1))
+		return;
+	*b = orc_pick_dtype(g, set & NARROW);
+	if ((*a == TRN_DTYPE_F8E4M3 && *b == TRN_DTYPE_F8E4M3FN) ||
+	    (*a == TRN_DTYPE_F8E4M3FN && *b == TRN_DTYPE_F8E4M3))
+		*b = *a;
+}
+
+/* A destination; on trn2 inside one bank. */
+static struct trn_isa_ap output(struct orc_case *g, uint32_t dtype, uint32_t m, uint32_t n)
+{
+	struct trn_isa_ap ap = orc_operand(g, TRN_SPACE_PSUM, dtype, m, n);
+	int64_t least = INT64_MAX, most = 0;
+
+	for (uint32_t k = 0; k < n && !g->full; k++) {
+		const int64_t at = orc_ap_at(&ap, k);
+
+		least = at < least ? at : least;
+		most = at > most ? at : most;
+	}
+	if (g->number < 3 && !g->full && least / BANK != most / BANK)
+		g->full = true;
+	return ap;
+}
+
+static void tile(struct orc_case *g, struct trn_isa_compute *c, uint32_t flags, uint32_t k,
+		 uint32_t m)
+{
+	static const uint8_t sizes[] = { 1, 2, 4 };
+
+	if ((flags & TRN_MATMUL_TRANSPOSE) || !orc_chance(&g->rng, 20))
+		return;
+	c->op0 = sizes[orc_below(&g->rng, 3)];
+	c->op1 = flags & TRN_MATMUL_DOUBLE_ROW ? 4 : sizes[orc_below(&g->rng, 3)];
+	if (k > 32u * c->op0 || m > 32u * c->op1) {
+		c->op0 = c->op1 = 0;
+		return;
+	}
+	c->src0.start = (uint8_t)(orc_below(&g->rng, 4u / c->op0) * 32u * c->op0);
+	c->src1.start = c->src0.start;
+	c->dst.start = (uint8_t)(orc_below(&g->rng, 4u / c->op1) * 32u * c->op1);
+	c->head.flags |= TRN_MATMUL_TILED;
+}
+
+static void fill_zero_one(struct orc_case *g, const struct trn_isa_ap *ap)
+{
+	for (uint32_t p = 0; p < ap->partitions; p++) {
+		for (uint32_t n = 0; n < orc_ap_count(ap); n++)
+			orc_fill_raw(g, ap, p, n,
+				     orc_encode(ap->dtype, (float)orc_below(&g->rng, 2)));
+	}
+}
+
+static void fill_inputs(struct orc_case *g, struct trn_isa_compute *c)
+{
+	const enum orc_values values = orc_chance(&g->rng, 70) ? ORC_PLAIN : ORC_ANY;
+
+	orc_fill(g, &c->src0, values);
+	orc_fill(g, &c->src1, values);
+	if (c->head.flags & (TRN_MATMUL_ONEZERO0 | TRN_MATMUL_TRANSPOSE))
+		fill_zero_one(g, &c->src0);
+	if (c->head.flags & TRN_MATMUL_ONEZERO1)
+		fill_zero_one(g, &c->src1);
+}
+
+/* Flags that go together. */
+static uint32_t matmul_flags(struct orc_case *g, uint32_t a)
+{
+	if (a == TRN_DTYPE_F32 && orc_chance(&g->rng, 30))
+		return orc_chance(&g->rng, 50) ? TRN_MATMUL_ONEZERO0 : TRN_MATMUL_ONEZERO1;
+	return orc_chance(&g->rng, 12) ? TRN_MATMUL_TRANSPOSE : 0;
+}
+
+void orc_make_matmul(struct orc_case *g)
+{
+	const bool two = orc_chance(&g->rng, 15);
+	const uint32_t k =
+		1 + orc_below(&g->rng, g->small ? 16 : 48) * (orc_chance(&g->rng, 10) ? 2 : 1);
+	const uint32_t m = 1 + orc_below(&g->rng, g->small ? 8 : 24);
+	const uint32_t n = 1 + orc_below(&g->rng, g->small > 1 ? 12 : 60);
+	uint32_t a, b, to = TRN_DTYPE_F32;
+	struct trn_isa_compute c = { .head.op = TRN_OP_MATMUL };
+
+	inputs(g, two ? F8 : NARROW | 1u << TRN_DTYPE_F32 | 1u << TRN_DTYPE_TF32, &a, &b);
+	c.head.flags = (uint8_t)(two ? TRN_MATMUL_DOUBLE_ROW : matmul_flags(g, a));
+	if (g->number >= 3 && orc_chance(&g->rng, 40))
+		to = TRN_DTYPE_BF16;
+	if (c.head.flags & TRN_MATMUL_TRANSPOSE)
+		to = b;
+	c.src0 = orc_operand(g, TRN_SPACE_SBUF, a, k, two ? 2 * m : m);
+	c.src1 = orc_operand(g, TRN_SPACE_SBUF, b, k, two ? 2 * n : n);
+	c.dst = output(g, to, m, n);
+	tile(g, &c, c.head.flags, k, m);
+	fill_inputs(g, &c);
+	*orc_emit(g, TRN_OP_MATMUL, 2) = c;
+	g->inst[g->count - 1].head.words = 2;
+	/* More on top of it, of other values. */
+	while (!(c.head.flags & TRN_MATMUL_TRANSPOSE) && g->count < 4 && orc_chance(&g->rng, 40)) {
+		c.head.flags |= TRN_MATMUL_ACCUMULATE;
+		*orc_emit(g, TRN_OP_MATMUL, 2) = c;
+		g->inst[g->count - 1].head.words = (uint8_t)(2 + orc_below(&g->rng, 3));
+	}
+}
+
+void orc_make_transpose(struct orc_case *g)
+{
+	const bool on_t = g->engine == TRN_ENGINE_TENSOR;
+	const uint32_t most = on_t ? (g->small ? 24 : 128) : 32;
+	const uint32_t p = 1 + orc_below(&g->rng, most), f = 1 + orc_below(&g->rng, most);
+	const uint32_t from = orc_pick_dtype(g, ORC_ANYDT | (on_t ? 0x38000 : 0x78000));
+	struct trn_isa_compute c = { .head.op = TRN_OP_TRANSPOSE };
+
+	c.src0 = orc_source(g, from, p, f, ORC_BITS);
+	c.dst = orc_target(g, on_t && orc_size(from) == 1 ? TRN_DTYPE_U16 : from, f, p);
+	*orc_emit(g, TRN_OP_TRANSPOSE, 2) = c;
+	g->inst[g->count - 1].head.words = (uint8_t)(2 + orc_below(&g->rng, 2));
+}
