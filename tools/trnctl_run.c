@@ -152,15 +152,16 @@ static int launch(struct trnctl_run *run)
 
 static int program_load(struct trnctl_run *run)
 {
-	uint8_t *image;
+	void *image;
 	size_t bytes;
-	int r = trnctl_file_read(run->path, TRNCTL_PROGRAM_MAX, &image, &bytes);
+	bool text;
+	int r = trnctl_image_read(run->ctl, run->path, &image, &bytes, &text);
 
-	if (r < 0)
-		return trnctl_fail(run->ctl, r, "program %.200s", run->path);
+	if (r != TRNCTL_OK)
+		return r;
 	r = trn_program_load(run->ctl->device, image, bytes, (uint32_t)run->core,
 			     trnctl_deadline(run->ctl, RUN_SECONDS), &run->program);
-	free(image);
+	trn_image_free(NULL, image);
 	if (r < 0)
 		return trnctl_fail(run->ctl, r, "program %.200s", run->path);
 	run->info.size = sizeof(run->info);
@@ -191,8 +192,8 @@ int trnctl_run(struct trnctl *ctl, int argc, char **argv)
 		.options = own,
 		.parser = parse,
 		.input = &run,
-		.args = "PROGRAM.trnx",
-		.doc = "Load a program and run it.\vBuffers that no --arg names are made as "
+		.args = "PROGRAM",
+		.doc = "Load a program, file or text, and run it.\vBuffers that no --arg names are made as "
 		       "small as the program allows and are zero. Example: run add.trnx "
 		       "--arg in=@data.bin --arg out=4K --show out:f32:8",
 	};

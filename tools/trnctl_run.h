@@ -8,6 +8,11 @@
 #define TRNCTL_RUN_ARGS_MAX 64u
 #define TRNCTL_PROGRAM_MAX (UINT64_C(1) << 30)
 
+/* A program from a file, assembled if it is a text (trnctl_asm.c); given back with
+ * trn_image_free(). Returns an enum trnctl_exit. */
+int trnctl_image_read(struct trnctl *ctl, const char *path, void **ret_image, size_t *ret_bytes,
+		      bool *ret_text);
+
 struct trnctl_run {
 	struct trnctl *ctl;
 	const char *path;

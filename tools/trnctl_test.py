@@ -78,7 +78,8 @@ def test_help_of_every_verb():
     text = Run('--help').expect(OK).out
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
-    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'predict', 'ps', 'reset', 'version'):
+    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'predict', 'asm', 'disasm', 'check',
+                 'ps', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
@@ -404,6 +405,67 @@ def test_run_that_fails():
                                 os.path.join(folder, 'endless.trnx'), status=FAILURE)
             check(document['error']['name'] == 'ETIMEDOUT', '%s', document['error'])
         fails('-d', 'null:', 'run', os.path.join(folder, 'add.trnx'), status=FAILURE)
+
+
+def test_assembly():
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'samples',
+                          'iota.trnasm')
+    with tempfile.TemporaryDirectory() as folder:
+        image, again, text = (os.path.join(folder, n) for n in ('a.trnx', 'b.trnx', 'c.trnasm'))
+        Run('asm', source, '-o', image).expect(OK)
+        document = Run('asm', source, '-o', again, '--json').expect(OK).json('trn.asm/1')
+        with open(image, 'rb') as one, open(again, 'rb') as two:
+            first = one.read()
+            check(first == two.read() and len(first) == document['bytes'], '%s', document)
+        run = Run('disasm', image).expect(OK)
+        check('iota dst=sbuf:s32[0:2, 0, 4]' in run.out, '%s', run.out)
+        check(Run('disasm', image, '--json').json('trn.disasm/1')['text'] == run.out, 'texts')
+        with open(text, 'w', encoding='ascii') as file:
+            file.write(run.out)
+        Run('asm', text, '-o', again).expect(OK)
+        with open(again, 'rb') as file:
+            check(file.read() == first, 'other bytes after disasm and asm')
+        for path, is_text in ((image, False), (source, True)):
+            check('gpsimd 2 instructions, 3 words' in Run('check', path).expect(OK).out, path)
+            document = Run('check', path, '--json').expect(OK).json('trn.check/1')
+            check(document['text'] == is_text and document['name'] == 'iota', '%s', document)
+            check(document['engines']['sync'] == {'instructions': 2, 'words': 4}, '%s', document)
+            check([a['min_bytes'] for a in document['args']] == [32], '%s', document)
+            check([s['kind'] for s in document['sections']] == ['code'] * 2, '%s', document)
+            run = Run('-d', 'mock:trn3', 'run', path, '--show', 'out:s32').expect(OK)
+            check('125' in run.out, '%s', run.out)
+
+
+def test_assembly_errors():
+    with tempfile.TemporaryDirectory() as folder:
+        text, image = (os.path.join(folder, n) for n in ('a.trnasm', 'a.trnx'))
+        with open(text, 'w', encoding='ascii') as file:
+            file.write('.code sync\n\thalt x=5\n')
+        for verb in (['asm', text, '-o', image], ['check', text], ['disasm', text]):
+            run, document = fails(*verb, status=FAILURE)
+            check(text + ':2:7: expected an operand' in run.err, '%s', run.err)
+            check(document['error']['name'] == 'TRN_EPROGRAM', '%s', document)
+        check(not os.path.exists(image), 'a program after an error')
+        with open(text, 'w', encoding='ascii') as file:
+            file.write('.code sync\nnop\nbranch to=7\n')
+        _, document = fails('check', text, status=FAILURE)
+        error = document['error']
+        check((error['engine'], error['pc'], error['opcode'], error['rule']) == (4, 1, 3, 13),
+              '%s', error)
+        with open(image, 'wb') as file:
+            file.write(b'\x89TRNX\r\n\x1a' + bytes(100))
+        run, _ = fails('check', image, status=FAILURE)
+        check(image + ': byte 8: ' in run.err, '%s', run.err)
+        fails('disasm', image, status=FAILURE)
+        for verb in ('asm', 'disasm', 'check'):
+            fails(verb, status=USAGE)
+            fails(verb, text, text, status=USAGE)
+            fails(verb, folder, *(['-o', image] if verb == 'asm' else []), status=FAILURE)
+        fails('asm', text, status=USAGE)
+        with open(text, 'w', encoding='ascii') as file:
+            file.write('.code sync\nhalt\n')
+        fails('asm', text, '-o', os.path.join(folder, 'none', 'a.trnx'), status=FAILURE)
+        fails('asm', text, '-o', '/dev/full', status=FAILURE)
 
 
 def main():

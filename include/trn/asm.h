@@ -30,7 +30,7 @@ struct trn_asm_error {
 	int rule;
 	int64_t pc;
 	uint64_t offset;
-	char message[200];
+	char message[192];
 };
 
 /**
