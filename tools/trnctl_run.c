@@ -193,9 +193,9 @@ int trnctl_run(struct trnctl *ctl, int argc, char **argv)
 		.parser = parse,
 		.input = &run,
 		.args = "PROGRAM",
-		.doc = "Load a program, file or text, and run it.\vBuffers that no --arg names are made as "
-		       "small as the program allows and are zero. Example: run add.trnx "
-		       "--arg in=@data.bin --arg out=4K --show out:f32:8",
+		.doc = "Load a program, file or text, and run it.\vBuffers that no --arg names "
+		       "are made as small as the program allows and are zero. Example: run "
+		       "add.trnx --arg in=@data.bin --arg out=4K --show out:f32:8",
 	};
 	int r;
 
