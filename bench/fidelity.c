@@ -11,7 +11,6 @@
 #include "model/gen.h"
 
 #define ROWS_MAX 96u
-#define MATMUL_MX_RUNS false /* in the model */
 #define CHIP_CORES 8.0
 #define K_ROWS 128.0 /* of a plain matmul; twice and four times for FP8 and MX */
 
@@ -84,8 +83,11 @@ static int steady(struct fid_rig *rig, make_fn *make, const void *what, uint32_t
 		  uint32_t cores, double *ret_ns)
 {
 	double a = 0, b = 0;
+	/* The first one warms up: both that count find the device alike. */
 	int r = time_of(rig, make, what, few, cores, &a);
 
+	if (r == 0)
+		r = time_of(rig, make, what, few, cores, &a);
 	if (r == 0)
 		r = time_of(rig, make, what, many, cores, &b);
 	*ret_ns = (b - a) / (many - few);
@@ -167,10 +169,6 @@ static int k2(struct table *table)
 
 	say(row->what, "MX matmul, K = 512, a core, trn3");
 	row->expected = 314.6;
-	if (!MATMUL_MX_RUNS) {
-		row->judge = NOT_MEASURED;
-		return 0;
-	}
 	r = matmul_row(table, &table->trn3, &shape, 4 * K_ROWS, row);
 	table->mx_core = row->model;
 	row = add(table, "K2", "TFLOP/s", "H 1.1, 1.3, 8");

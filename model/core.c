@@ -316,6 +316,10 @@ void trn_core_reset(struct trn_core *core)
 	memset(core->psum_written, 0, sizeof(core->psum_written));
 	memset(core->psum_summable, 0, sizeof(core->psum_summable));
 	memset(core->dma_engine_ready_ps, 0, sizeof(core->dma_engine_ready_ps));
+	memset(&core->pe_time, 0, sizeof(core->pe_time));
+	memset(core->psum_bank, 0, sizeof(core->psum_bank));
+	memset(&core->sbuf_port, 0, sizeof(core->sbuf_port));
+	memset(&core->psum_port, 0, sizeof(core->psum_port));
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		struct trn_core_engine *engine = &core->engine[e];
 

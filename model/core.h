@@ -155,6 +155,22 @@ struct trn_core_dma {
 	struct trn_inst inst;
 };
 
+/* Time of the tensor engine: timing_tensor.c. */
+struct trn_pe_time {
+	uint64_t all_ready_ps;        /* nothing is under way in the array */
+	uint64_t whole_ready_ps;      /* after the last instruction on all of the array */
+	uint64_t square_ready_ps[16]; /* after the last tile on it */
+	uint64_t charge_ps; /* of work lately: full speed at tensor_ramp_ns, until it is used up */
+	bool warm;
+};
+
+/* Something that one engine at a time uses at full speed: timing.c. */
+struct trn_hold {
+	uint8_t engine;
+	uint8_t first, last; /* partitions [first, last) */
+	uint64_t until_ps;
+};
+
 struct trn_core {
 	struct trn_chip *chip;
 	uint32_t index;
@@ -182,6 +198,8 @@ struct trn_core {
 	struct trn_core_dma dma[TRN_DMA_LIVE];
 	uint32_t dma_live;
 	uint64_t dma_engine_ready_ps[TRN_ISA_DMA_ENGINES];
+	struct trn_pe_time pe_time;
+	struct trn_hold psum_bank[TRN_PSUM_PARTITION_SIZE / TRN_PSUM_BANK], sbuf_port, psum_port;
 	/* tensor engine activity, cycles, by group of 32 rows */
 	uint64_t pe_busy[4], pe_weight[4], pe_fast[4];
 	uint64_t pe_since_ps;
@@ -248,6 +266,16 @@ trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor,
 	trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);
+
+/* timing_tensor.c */
+/* When the part of the array that an instruction uses is free. */
+uint64_t trn_tensor_ready_ps(const struct trn_core_engine *engine, const struct trn_inst *inst);
+/* It is taken until then. */
+void trn_tensor_take(struct trn_core_engine *engine, const struct trn_inst *inst,
+		     uint64_t until_ps);
+/* What makes an instruction slower or faster than its cycles when it issues now. */
+void trn_tensor_cost(struct trn_core_engine *engine, const struct trn_inst *inst,
+		     struct trn_cost *cost);
 
 /* timing_dma.c */
 /* Time until the same engine may trigger its next DMA. */

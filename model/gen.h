@@ -58,8 +58,8 @@
 	X(tensor_floor_cycles, "cycles", 1, 100000, "least cycles of a multiply") \
 	X(stationary_columns, "columns", 1, 128, "of the stationary operand loaded per cycle") \
 	X(tensor_cold_percent, "%", 1, 100, "speed of the tensor engine after idling") \
-	X(tensor_ramp_ns, "ns", 1, 1000000, "from there to full speed; the window looked at") \
-	X(tensor_warm_percent, "%", 0, 100, "busy part of a window that keeps it warm") \
+	X(tensor_ramp_ns, "ns", 1, 1000000, "of work to full speed; of idling back") \
+	X(tensor_warm_percent, "%", 0, 99, "busy part of the time that keeps it fast") \
 	X(transpose_percent, "%", 1, 100, "interval of a transpose behind other work") \
 	X(dma_load_mbps, "10^6 B/s", 1, 10000000, "of one DMA engine") \
 	X(dma_store_mbps, "10^6 B/s", 1, 10000000, "the same from SBUF") \

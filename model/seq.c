@@ -253,7 +253,9 @@ static void inst_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	inst->cycles = cost.cycles;
 	inst->retire_ps = trn_max_u64(now + cost.result_ps, engine->last_retire_ps);
 	engine->last_retire_ps = inst->retire_ps;
-	if (inst->form->kind == TRN_KIND_COMPUTE)
+	if (engine->index == TRN_ENGINE_TENSOR && inst->form->kind == TRN_KIND_COMPUTE)
+		trn_tensor_take(engine, inst, now + cost.busy_ps);
+	else if (inst->form->kind == TRN_KIND_COMPUTE)
 		engine->ready_ps = now + cost.busy_ps;
 	engine->count++;
 	engine->core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
@@ -358,7 +360,9 @@ static uint64_t issue_ps(const struct trn_core_engine *engine, uint64_t local_ps
 	case TRN_KIND_SEQ:
 		return when;
 	case TRN_KIND_COMPUTE:
-		when = trn_max_u64(when, engine->ready_ps);
+		when = trn_max_u64(when, engine->index == TRN_ENGINE_TENSOR ?
+						 trn_tensor_ready_ps(engine, inst) :
+						 engine->ready_ps);
 		return trn_max_u64(when, hazard_ps(engine, inst));
 	case TRN_KIND_DMA:
 		/* Behind an exchange that has not met the other side nothing has an end. */

@@ -261,49 +261,122 @@ static bool is_activation(uint32_t op)
 	return op == TRN_OP_ACTIVATION || op == TRN_OP_ACTIVATE2;
 }
 
-static uint64_t stride_factor(const struct trn_gen *gen, const struct trn_inst *inst)
+/* What an instruction touches, in one look at its operands. */
+struct touched {
+	bool wide, sbuf, psum;
+	uint8_t banks;        /* of PSUM */
+	uint32_t first, last; /* partitions of PSUM */
+};
+
+static struct touched touched_by(const struct trn_gen *gen, const struct trn_inst *inst)
 {
+	struct touched t = { .first = TRN_ISA_PARTITIONS };
+
 	for (uint32_t live = inst->live, s = 0; live; live >>= 1, s++) {
-		if ((live & 1) && wide_stride(gen, &inst->view[s]))
-			return gen->wide_stride_factor;
+		const struct trn_view *view = &inst->view[s];
+
+		if (!(live & 1))
+			continue;
+		t.wide |= wide_stride(gen, view);
+		if (view->space != TRN_SPACE_PSUM) {
+			t.sbuf = true;
+			continue;
+		}
+		t.psum = true;
+		t.banks |= (uint8_t)((2u << (view->hi - 1) / TRN_PSUM_BANK) -
+				     (1u << view->lo / TRN_PSUM_BANK));
+		t.first = (uint32_t)trn_min_u64(t.first, view->start);
+		t.last = (uint32_t)trn_max_u64(t.last, view->start + view->partitions);
 	}
-	return 1;
+	return t;
+}
+
+/* How long somebody else still has what this engine wants now, and that this one has it next. */
+static uint64_t overlap_ps(struct trn_hold *hold, uint32_t engine, uint64_t now_ps,
+			   uint64_t busy_ps)
+{
+	uint64_t overlap = 0;
+
+	if (hold->engine != engine && hold->until_ps > now_ps)
+		overlap = trn_min_u64(hold->until_ps - now_ps, busy_ps);
+	hold->engine = (uint8_t)engine;
+	hold->until_ps = trn_max_u64(hold->until_ps, now_ps + busy_ps);
+	return overlap;
+}
+
+/* Time lost to engines that use the same bank of the same partitions, or the same port. */
+static uint64_t conflict_ps(struct trn_core *core, uint32_t engine, const struct touched *t,
+			    uint64_t busy_ps)
+{
+	const struct trn_gen *gen = core->chip->gen;
+	const uint64_t now = core->chip->model->now_ps;
+	const bool vector = engine == TRN_ENGINE_VECTOR;
+	uint64_t lost = 0;
+
+	for (uint32_t banks = gen->psum_bank_percent ? t->banks : 0, b = 0; banks;
+	     banks >>= 1, b++) {
+		struct trn_hold *hold = &core->psum_bank[b];
+		const bool meet = t->first < hold->last && hold->first < t->last;
+
+		if (!(banks & 1))
+			continue;
+		if (meet || hold->until_ps <= now) {
+			lost = trn_max_u64(lost, overlap_ps(hold, engine, now, busy_ps));
+			hold->first = (uint8_t)t->first;
+			hold->last = (uint8_t)t->last;
+		}
+	}
+	lost = lost * gen->psum_bank_percent / 100u;
+	if (gen->sbuf_port_shared && t->sbuf && (vector || engine == TRN_ENGINE_GPSIMD))
+		lost += overlap_ps(&core->sbuf_port, engine, now, busy_ps);
+	if (gen->psum_port_shared && t->psum && (vector || engine == TRN_ENGINE_SCALAR))
+		lost += overlap_ps(&core->psum_port, engine, now, busy_ps);
+	return lost;
+}
+
+static struct trn_cost sequencer_cost(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	const bool memory = inst->head.op == TRN_OP_REG_LOAD || inst->head.op == TRN_OP_REG_STORE;
+	const uint64_t cycles = memory ? gen->dynamic_ii_cycles : gen->sequencer_cycles;
+	const uint64_t ps = trn_cycles_ps(gen, inst->engine, cycles);
+
+	return (struct trn_cost){
+		.cycles = cycles,
+		.busy_ps = ps,
+		.result_ps = inst->head.op == TRN_OP_CORE_BARRIER ?
+				     gen->core_barrier_ns * TRN_PS_PER_NS :
+				     ps,
+	};
 }
 
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst)
 {
 	const struct trn_gen *gen = engine->core->chip->gen;
 	const uint64_t latency_ps = trn_gen_latency_ns(gen, engine->index) * TRN_PS_PER_NS;
+	struct touched touched;
 	struct trn_cost cost;
-	uint64_t cycles;
+	uint64_t cycles, extra = 0;
 
-	if (inst->form->kind != TRN_KIND_COMPUTE) {
-		const bool memory = inst->head.op == TRN_OP_REG_LOAD ||
-				    inst->head.op == TRN_OP_REG_STORE;
-
-		cycles = memory ? gen->dynamic_ii_cycles : gen->sequencer_cycles;
-		cost.cycles = cycles;
-		cost.busy_ps = cost.result_ps = trn_cycles_ps(gen, engine->index, cycles);
-		if (inst->head.op == TRN_OP_CORE_BARRIER)
-			cost.result_ps = gen->core_barrier_ns * TRN_PS_PER_NS;
-		return cost;
-	}
-	cycles = inst->info->cycles(gen, inst) * stride_factor(gen, inst);
+	if (inst->form->kind != TRN_KIND_COMPUTE)
+		return sequencer_cost(gen, inst);
+	touched = touched_by(gen, inst);
+	cycles = inst->info->cycles(gen, inst) * (touched.wide ? gen->wide_stride_factor : 1);
 	if (engine->index == TRN_ENGINE_GPSIMD)
 		cycles += gen->gpsimd_start_cycles;
 	cost.result_ps = latency_ps + trn_cycles_ps(gen, engine->index, cycles);
 	cycles = trn_max_u64(cycles, inst->dynamic ? gen->dynamic_ii_cycles : gen->min_ii_cycles);
 	cost.cycles = cycles;
 	cost.busy_ps = trn_cycles_ps(gen, engine->index, cycles);
-	if (inst->head.op == TRN_OP_MATMUL || inst->head.op == TRN_OP_MATMUL_MX)
-		cost.result_ps +=
-			trn_cycles_ps(gen, engine->index,
-				      inst->view[TRN_AP_DST].partitions / gen->stationary_columns);
+	if (engine->index == TRN_ENGINE_TENSOR)
+		trn_tensor_cost(engine, inst, &cost);
 	if (is_activation(inst->head.op) && act_needs_table(inst->func) &&
 	    engine->act_table != inst->func + 1u) {
 		engine->act_table = (uint8_t)(inst->func + 1u);
-		cost.busy_ps += gen->act_table_ns * TRN_PS_PER_NS;
-		cost.result_ps += gen->act_table_ns * TRN_PS_PER_NS;
+		extra = gen->act_table_ns * TRN_PS_PER_NS;
 	}
+	if (touched.psum || gen->sbuf_port_shared)
+		extra += conflict_ps(engine->core, engine->index, &touched, cost.busy_ps);
+	cost.busy_ps += extra;
+	cost.result_ps += extra;
 	return cost;
 }

@@ -141,49 +141,6 @@ START_TEST(steady_state_cycles)
 }
 END_TEST
 
-START_TEST(tensor_engine_cycles)
-{
-	static const struct {
-		enum trn_dtype dtype;
-		uint8_t flags;
-		uint16_t m, n;
-		uint32_t cycles;
-	} cases[] = {
-		{ BF, 0, 128, 512, 512 },
-		{ BF, 0, 128, 16, 64 },
-		{ BF, 0, 8, 16, 64 },
-		{ F32, 0, 128, 256, 1024 },
-		{ F32, TRN_MATMUL_TRANSPOSE, 128, 256, 512 },
-		{ TRN_DTYPE_TF32, 0, 128, 256, 256 },
-	};
-	struct trn_test_core tc;
-
-	trn_test_core_open(&tc, "trn2");
-	for (uint32_t i = 0; i < TRN_ARRAY_LEN(cases); i++) {
-		uint64_t ps[2];
-
-		for (uint32_t k = 0; k < 2; k++) {
-			const uint64_t from = trn_model_now(tc.host.model);
-
-			trn_test_clear(&tc);
-			for (uint32_t n = 0; n < 1 + 20 * k; n++) {
-				struct trn_isa_compute *c =
-					trn_test_emit(&tc, TRN_ENGINE_TENSOR, TRN_OP_MATMUL, 2);
-
-				c->head.flags = cases[i].flags;
-				c->src0 = trn_test_sbuf(cases[i].dtype, 128, 0, cases[i].m);
-				c->src1 = trn_test_sbuf(cases[i].dtype, 128, 8192, cases[i].n);
-				c->dst = trn_test_ap(PS, F32, 0, cases[i].m, 0, cases[i].n);
-			}
-			ck_assert_uint_eq(trn_test_launch(&tc), 0);
-			ps[k] = trn_model_now(tc.host.model) - from;
-		}
-		expect_cycles(ps[1] - ps[0], 20, 2400, cases[i].cycles, "matmul");
-	}
-	trn_test_core_close(&tc);
-}
-END_TEST
-
 /* An address from a register costs 600 cycles; another activation function 1280 ns. */
 START_TEST(dynamic_addresses_and_function_sets)
 {
@@ -222,7 +179,6 @@ static Suite *timing_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, steady_state_cycles, 0, (int)TRN_ARRAY_LEN(rows));
-	tcase_add_test(tcase, tensor_engine_cycles);
 	tcase_add_test(tcase, dynamic_addresses_and_function_sets);
 	suite_add_tcase(suite, tcase);
 	return suite;
