@@ -6,6 +6,7 @@
 
 #define TILE_M 4u
 #define TILE_N 32u
+#define ROW_N 64u
 #define COLUMNS 16u /* fewer left over go column by column */
 
 #define BODY static inline __attribute__((always_inline))
@@ -51,6 +52,25 @@ BODY void tile_column(const struct trn_gemm *g, uint32_t m0, uint32_t n)
 		g->c[(m0 + m) * g->ldc + n] = acc[m];
 }
 
+/* One row of c, many columns of it side by side. */
+BODY void tile_row(const struct trn_gemm *g, uint32_t m, uint32_t n0)
+{
+	float acc[ROW_N];
+	float *c = g->c + m * g->ldc + n0;
+
+	for (uint32_t n = 0; n < ROW_N; n++)
+		acc[n] = g->accumulate ? c[n] : 0.0f;
+	for (uint32_t k = 0; k < g->k; k++) {
+		const float a = g->a[k * g->lda + m];
+		const float *b = g->b + k * g->ldb + n0;
+
+		for (uint32_t n = 0; n < ROW_N; n++)
+			acc[n] = __builtin_fmaf(a, b[n], acc[n]);
+	}
+	for (uint32_t n = 0; n < ROW_N; n++)
+		c[n] = acc[n];
+}
+
 /* What does not fill a tile: one row of c at a time. */
 BODY void row_part(const struct trn_gemm *g, uint32_t m, uint32_t n0, uint32_t n1)
 {
@@ -83,7 +103,11 @@ BODY void gemm_body(const struct trn_gemm *g)
 	for (uint32_t m = 0; m < g->m; m++) {
 		const bool column = g->n - n_full < COLUMNS && m < g->m - g->m % TILE_N;
 
-		row_part(g, m, m < m_full ? n_full : 0, column ? n_full : g->n);
+		uint32_t n = m < m_full ? n_full : 0;
+
+		for (; n + ROW_N <= n_full; n += ROW_N)
+			tile_row(g, m, n);
+		row_part(g, m, n, column ? n_full : g->n);
 	}
 }
 
