@@ -47,6 +47,7 @@ void trn_core_destroy(struct trn_core *core)
 		host->unreserve(host->user, core->psum, core->psum_bytes);
 	if (core->scratch)
 		host->unreserve(host->user, core->scratch, sizeof(*core->scratch));
+	trn_indirect_free(core);
 	trn_free(core->chip->model->alloc, core);
 }
 

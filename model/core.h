@@ -75,6 +75,7 @@ struct trn_inst {
 	uint64_t cycles; /* that it keeps its engine busy */
 	uint64_t retire_ps;
 	struct trn_view view[TRN_AP_COUNT];
+	struct trn_view region;   /* of the operand that an index places */
 	struct trn_side dst, src; /* DMA and register access; the index is view[TRN_AP_SRC1] */
 };
 
@@ -168,6 +169,7 @@ struct trn_core {
 	size_t sbuf_pitch, psum_pitch;
 	size_t sbuf_bytes, psum_bytes; /* reserved */
 	struct trn_scratch *scratch;
+	void *indirect; /* indirect.c: room for indexed operands, from the first one on */
 	uint64_t sbuf_touched[TRN_ISA_PARTITIONS];
 	uint64_t psum_written[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS];
 	uint64_t psum_summable[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS]; /* accumulate is defined */
@@ -265,10 +267,18 @@ struct trn_block {
 };
 bool trn_block_next(struct trn_block *block, const struct trn_view *view);
 
+/* indirect.c: rules of an indexed operand, whose view becomes what the rest of the instruction
+ * sees; and the effect of such an instruction. */
+int trn_indirect_check(const struct trn_core *core, struct trn_inst *inst,
+		       struct trn_core_error *error);
+int trn_indirect_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+void trn_indirect_free(struct trn_core *core);
+
 /* exec.c: the whole effect of a compute instruction, PSUM rules included. */
 int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
 /* shadow.c: the same in timing-only mode; and whether a DMA moves its bytes in this mode. */
 int trn_shadow_effect(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error);
+bool trn_shadow_real(const struct trn_core *core, const struct trn_inst *inst);
 bool trn_shadow_moves(const struct trn_core *core, const struct trn_inst *inst);
 /* exec_tensor.c: activity counters of a tensor instruction. */
 void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst);

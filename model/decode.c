@@ -252,21 +252,6 @@ static bool space_ok(uint32_t engine, uint32_t slot, uint32_t space)
 	return true;
 }
 
-/* An index needs an operand that it applies to, and the other way round. */
-static int indirect_check(const struct trn_core *core, const struct trn_inst *inst,
-			  struct trn_core_error *error)
-{
-	const uint32_t slot = inst->head.indirect - 1u;
-	const bool index = inst->live & TRN_SLOT(INDEX);
-
-	if (inst->head.indirect == 0)
-		return index ? trn_inst_refuse(error, TRN_AP_INDEX, TRN_RULE_RESERVED) : 0;
-	/* Operands are not read through an index by this model yet. */
-	(void)core;
-	return trn_inst_refuse(error, slot < TRN_AP_COUNT ? slot : TRN_OPERAND_NONE,
-			       TRN_RULE_RESERVED);
-}
-
 static int compute_decode(struct trn_core_engine *engine, const union inst_words *words,
 			  struct trn_inst *inst, struct trn_core_error *error)
 {
@@ -302,7 +287,12 @@ static int compute_decode(struct trn_core_engine *engine, const union inst_words
 			return trn_inst_refuse(error, s, rule);
 		inst->live |= (uint8_t)(1u << s);
 	}
-	return indirect_check(engine->core, inst, error);
+	/* An index needs an operand that it applies to, and the other way round. */
+	if (inst->head.indirect != 0)
+		return trn_indirect_check(engine->core, inst, error);
+	return inst->live & TRN_SLOT(INDEX) ?
+		       trn_inst_refuse(error, TRN_AP_INDEX, TRN_RULE_RESERVED) :
+		       0;
 }
 
 /* Loops of a DRAM side; count, byte steps, and how far they reach. */

@@ -10,6 +10,8 @@ int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	struct trn_core_engine *engine = &core->engine[inst->engine];
 	int r;
 
+	if (inst->head.indirect && trn_shadow_real(core, inst))
+		return trn_indirect_effect(core, inst, error);
 	if (tensor)
 		trn_tensor_count(core, inst);
 	if (core->chip->model->config.timing_only)

@@ -19,9 +19,10 @@ bool trn_shadow_moves(const struct trn_core *core, const struct trn_inst *inst)
 		inst->src.esize > 1);
 }
 
-/* True when the whole instruction is integers. */
-static bool is_real(const struct trn_inst *inst)
+bool trn_shadow_real(const struct trn_core *core, const struct trn_inst *inst)
 {
+	if (!core->chip->model->config.timing_only)
+		return true;
 	for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
 		if ((inst->live >> s & 1) && !is_integer(inst->view[s].dtype))
 			return false;
@@ -85,7 +86,7 @@ int trn_shadow_effect(struct trn_core *core, struct trn_inst *inst, struct trn_c
 	default:
 		break;
 	}
-	if (!is_real(inst))
+	if (!trn_shadow_real(core, inst))
 		return 0;
 	r = inst->info->exec(core, inst, error);
 	for (uint32_t s = TRN_AP_DST; r == 0 && s <= TRN_AP_DST2; s += TRN_AP_DST2) {

@@ -17,6 +17,7 @@ void trn_test_broken_run(const struct trn_test_broken *broken)
 	struct trn_test_core tc;
 	struct trn_core *core;
 	uint64_t before;
+	uint8_t words = trn_test_shapes[broken->shape].words;
 	union trn_test_inst i;
 
 	trn_test_core_open(&tc, broken->trn3 ? "trn3" : "trn2");
@@ -26,7 +27,10 @@ void trn_test_broken_run(const struct trn_test_broken *broken)
 	/* Two instructions before it, so that the place is not 0. */
 	(void)trn_test_emit(&tc, trn_test_shapes[broken->shape].engine, TRN_OP_NOP, 1);
 	(void)trn_test_emit(&tc, trn_test_shapes[broken->shape].engine, TRN_OP_NOP, 1);
-	trn_test_shape_emit(&tc, broken->shape, &i, trn_test_shapes[broken->shape].words);
+	/* A change may make it longer. */
+	if (i.c.head.words > words && i.c.head.words <= TRN_ISA_WORDS_MAX)
+		words = i.c.head.words;
+	trn_test_shape_emit(&tc, broken->shape, &i, words);
 	(void)trn_chip_core(tc.host.chip, 0);
 	core = tc.host.chip->core[0];
 	before = trn_core_hash(core, 0);

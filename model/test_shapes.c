@@ -27,6 +27,7 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_STT] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_TENSOR_TENSOR, 3 },
 	[TRN_SHAPE_SCAN] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_SCAN, 3 },
 	[TRN_SHAPE_CUMULATIVE] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_CUMULATIVE, 3 },
+	[TRN_SHAPE_INDEXED] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_COPY, 4 },
 	[TRN_SHAPE_PARTITIONS] = { TRN_ENGINE_GPSIMD, TRN_OP_PARTITION_REDUCE, 3 },
 	[TRN_SHAPE_TOPK] = { TRN_ENGINE_GPSIMD, TRN_OP_TOPK, 3 },
 	[TRN_SHAPE_NONZERO] = { TRN_ENGINE_GPSIMD, TRN_OP_NONZERO_COUNT, 3 },
@@ -104,10 +105,14 @@ static void make_dma(union trn_test_inst *i, enum trn_test_shape shape)
 	}
 }
 
-/* Gathers, counts and sorts of the gpsimd engine. */
+/* An index; gathers, counts and sorts of the gpsimd engine. */
 static void make_gpsimd(struct trn_isa_compute *c, enum trn_test_shape shape)
 {
 	switch (shape) {
+	case TRN_SHAPE_INDEXED:
+		c->head.indirect = TRN_AP_SRC0 + 1;
+		c->index = trn_test_sbuf(TRN_DTYPE_U16, 64, 4096, 1);
+		break;
 	case TRN_SHAPE_PARTITIONS:
 		c->dst.partitions = 1;
 		c->func = TRN_ALU_ADD;

@@ -28,6 +28,7 @@ enum trn_test_shape {
 	TRN_SHAPE_STT, /* scalar_tensor_tensor */
 	TRN_SHAPE_SCAN,
 	TRN_SHAPE_CUMULATIVE,
+	TRN_SHAPE_INDEXED,    /* tensor_copy with an index, trn3 */
 	TRN_SHAPE_PARTITIONS, /* partition_reduce */
 	TRN_SHAPE_TOPK,
 	TRN_SHAPE_NONZERO,
