@@ -447,3 +447,95 @@ int trn_check_find8(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 		return -1;
 	return same_shape(inst, TRN_AP_SRC1, error);
 }
+
+int trn_check_match8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	const struct trn_view *value = &inst->view[TRN_AP_SRC1];
+	const struct trn_view *found = &inst->view[TRN_AP_DST2];
+
+	(void)core;
+	if (src->count < TOP_COUNT || src->count > TOP_MAX)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	if (value->count != TOP_COUNT || value->partitions != src->partitions)
+		return refuse(error, TRN_AP_SRC1, TRN_RULE_SHAPE);
+	if (!has(inst, TRN_AP_DST2))
+		return 0;
+	if (found->dtype != TRN_DTYPE_U16 && found->dtype != TRN_DTYPE_U32)
+		return refuse(error, TRN_AP_DST2, TRN_RULE_DTYPE);
+	return found->count == TOP_COUNT && found->partitions == src->partitions ?
+		       0 :
+		       refuse(error, TRN_AP_DST2, TRN_RULE_SHAPE);
+}
+
+int trn_check_copy_predicated(struct trn_core *core, struct trn_inst *inst,
+			      struct trn_core_error *error)
+{
+	(void)core;
+	inst->keeps = true;
+	if (same_shape(inst, TRN_AP_SRC1, error) < 0 || ints_only(inst, TRN_AP_SRC1, error) < 0)
+		return -1;
+	if (!has(inst, TRN_AP_SRC0))
+		return 0;
+	if (inst->imm[0] != 0)
+		return refuse(error, TRN_OPERAND_NONE, TRN_RULE_RESERVED);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	if (inst->view[TRN_AP_SRC0].dtype != inst->view[TRN_AP_DST].dtype)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_DTYPE);
+	return not_both_psum(inst, TRN_AP_SRC0, TRN_AP_SRC1, error);
+}
+
+int trn_check_stream_shuffle(struct trn_core *core, struct trn_inst *inst,
+			     struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+
+	(void)core;
+	if (dst->partitions % TRN_QUADRANT != 0)
+		return refuse(error, TRN_AP_DST, TRN_RULE_PARTITION);
+	if (same_shape(inst, TRN_AP_SRC0, error) < 0)
+		return -1;
+	if (inst->view[TRN_AP_SRC0].dtype != dst->dtype)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_DTYPE);
+	for (uint32_t p = 0; p < TRN_QUADRANT; p++) {
+		const uint32_t from = trn_shuffle_from(inst, p);
+
+		if (from >= TRN_QUADRANT && from != TRN_SHUFFLE_KEEP)
+			return refuse(error, TRN_OPERAND_NONE, TRN_RULE_OPERATOR);
+		inst->keeps = inst->keeps || from == TRN_SHUFFLE_KEEP;
+	}
+	return 0;
+}
+
+/* So many results for each row, in a float format. */
+static int results_ok(const struct trn_inst *inst, uint32_t count, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+
+	if (is_int(dst->dtype))
+		return refuse(error, TRN_AP_DST, TRN_RULE_DTYPE);
+	return dst->count == count && dst->partitions == inst->view[TRN_AP_SRC0].partitions ?
+		       0 :
+		       refuse(error, TRN_AP_DST, TRN_RULE_SHAPE);
+}
+
+#define BN_STATS_MAX 512u
+
+int trn_check_bn_stats(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->view[TRN_AP_SRC0].count > BN_STATS_MAX)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	return results_ok(inst, 6, error);
+}
+
+int trn_check_bn_aggr(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	(void)core;
+	if (inst->view[TRN_AP_SRC0].count % 3 != 0)
+		return refuse(error, TRN_AP_SRC0, TRN_RULE_SHAPE);
+	return results_ok(inst, 2, error);
+}

@@ -70,6 +70,7 @@ struct trn_inst {
 	uint8_t engine;
 	uint8_t op0, op1, func, mode;
 	bool dynamic; /* an address came from a register */
+	bool keeps;   /* a part of DST stays as it is: DST is read, too */
 	uint8_t live; /* bit per enum trn_isa_slot that is present */
 	uint32_t imm[6];
 	uint64_t cycles; /* that it keeps its engine busy */
@@ -226,7 +227,9 @@ trn_check_fn trn_check_branch, trn_check_move, trn_check_reg_alu, trn_check_reg_
 
 /* check_vector.c */
 trn_check_fn trn_check_activate2, trn_check_scalar_reduce, trn_check_select_reduce,
-	trn_check_scalar_tensor_tensor, trn_check_tensor_scan, trn_check_cumulative;
+	trn_check_scalar_tensor_tensor, trn_check_tensor_scan, trn_check_cumulative,
+	trn_check_match8, trn_check_copy_predicated, trn_check_stream_shuffle, trn_check_bn_stats,
+	trn_check_bn_aggr;
 
 /* check_tensor.c */
 trn_check_fn trn_check_matmul_mx, trn_check_quantize_mx;
@@ -284,7 +287,9 @@ bool trn_shadow_moves(const struct trn_core *core, const struct trn_inst *inst);
 void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst);
 int trn_dma_refuse(struct trn_core_error *error, uint32_t operand, uint64_t address);
 
-/* exec_vector.c: operand a (0) or b (1) of all partitions: a column, or the immediate in each;
+/* exec_vector.c: the constant imm[0] in DST's format, so many times. */
+void trn_constant_row(const struct trn_inst *inst, void *row, size_t count);
+/* Operand a (0) or b (1) of all partitions: a column, or the immediate in each;
  * and the operator that joins it to the rows of a block. */
 const float *trn_operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which);
 void trn_operand_apply(const struct trn_inst *inst, uint32_t which, const float *operand,
@@ -322,7 +327,18 @@ trn_check_fn trn_exec_activate2, trn_exec_scalar_reduce;
 trn_check_fn trn_exec_scalar_tensor_tensor, trn_exec_tensor_scan, trn_exec_cumulative;
 
 /* exec_predicate.c */
-trn_check_fn trn_exec_select_reduce;
+trn_check_fn trn_exec_select_reduce, trn_exec_copy_predicated, trn_exec_stream_shuffle;
+/* Mask of STREAM_SHUFFLE: the partition of its quadrant that a partition takes. */
+#define TRN_QUADRANT 32u
+#define TRN_SHUFFLE_BITS 6u
+#define TRN_SHUFFLE_KEEP 63u
+uint32_t trn_shuffle_from(const struct trn_inst *inst, uint32_t partition);
+
+/* exec_stats.c */
+trn_check_fn trn_exec_bn_stats, trn_exec_bn_aggr;
+
+/* exec_select.c */
+trn_check_fn trn_exec_match_replace8;
 
 /* alu.c: operators on rows and on registers. */
 enum trn_alu_group {

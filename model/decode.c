@@ -495,7 +495,7 @@ int trn_inst_decode(struct trn_core_engine *engine, struct trn_inst *inst,
 	inst->head = words.head;
 	inst->pc = engine->pc;
 	inst->engine = engine->index;
-	inst->dynamic = false;
+	inst->dynamic = inst->keeps = false;
 	inst->live = 0;
 	inst->imm[4] = inst->imm[5] = 0;
 	r = common_decode(&words, inst, error);

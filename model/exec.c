@@ -21,6 +21,9 @@ int trn_inst_effect(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 		    !trn_psum_readable(core, &inst->view[s], false))
 			return trn_inst_refuse(error, s, TRN_RULE_PSUM_UNINIT);
 	}
+	if (inst->keeps && inst->view[TRN_AP_DST].space == TRN_SPACE_PSUM &&
+	    !trn_psum_readable(core, &inst->view[TRN_AP_DST], false))
+		return trn_inst_refuse(error, TRN_AP_DST, TRN_RULE_PSUM_UNINIT);
 	if (matmul && (inst->head.flags & TRN_MATMUL_ACCUMULATE) &&
 	    !trn_psum_readable(core, &inst->view[TRN_AP_DST], true))
 		return trn_inst_refuse(error, TRN_AP_DST, TRN_RULE_PSUM_UNINIT);

@@ -144,33 +144,91 @@ int trn_exec_max8(struct trn_core *core, struct trn_inst *inst, struct trn_core_
 	return 0;
 }
 
+#define SEARCH_STEP 32u /* elements looked at before the search may stop */
+
+/* The first position from a given one on that holds the value, or count. */
+static uint32_t search(const float *x, uint32_t from, uint32_t count, float value)
+{
+	while (from + SEARCH_STEP <= count) {
+		uint32_t any = 0;
+
+		for (uint32_t i = 0; i < SEARCH_STEP; i++)
+			any |= x[from + i] == value;
+		if (any)
+			break;
+		from += SEARCH_STEP;
+	}
+	while (from < count && x[from] != value)
+		from++;
+	return from;
+}
+
+/* Positions of eight values, UINT32_MAX for none. They are taken from the first to the last,
+ * or the other way round; a value that was asked for before goes on behind its last place. */
+static void search8(const float *x, uint32_t count, const float *value, bool backwards,
+		    uint32_t *ret_found)
+{
+	for (uint32_t k = 0; k < TOP_COUNT; k++) {
+		const uint32_t v = backwards ? TOP_COUNT - 1 - k : k;
+		uint32_t from = 0;
+
+		for (uint32_t j = 0; j < k; j++) {
+			const uint32_t u = backwards ? TOP_COUNT - 1 - j : j;
+
+			if (value[u] == value[v])
+				from = ret_found[u] == UINT32_MAX ? count : ret_found[u] + 1;
+		}
+		from = search(x, from, count, value[v]);
+		ret_found[v] = from < count ? from : UINT32_MAX;
+	}
+}
+
+static void store8(const struct trn_view *view, uint32_t row, const uint32_t *found)
+{
+	uint8_t packed[TOP_COUNT * 4];
+
+	for (uint32_t v = 0; v < TOP_COUNT; v++)
+		memcpy(packed + v * view->esize, &found[v], view->esize);
+	trn_row_scatter(view, row, 0, TOP_COUNT, packed);
+}
+
 int trn_exec_find8(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
-	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
 	float *x = core->scratch->a, *value = core->scratch->b;
+	uint32_t found[TOP_COUNT];
 
 	(void)error;
 	for (uint32_t p = 0; p < src->partitions; p++) {
-		uint32_t found[TOP_COUNT];
-		uint8_t packed[TOP_COUNT * 4];
-
 		trn_rows_load(core, &inst->view[TRN_AP_SRC1], p, 1, value);
 		trn_rows_load(core, src, p, 1, x);
-		for (uint32_t v = 0; v < TOP_COUNT; v++) {
-			uint32_t from = 0;
+		search8(x, src->count, value, false, found);
+		store8(&inst->view[TRN_AP_DST], p, found);
+	}
+	return 0;
+}
 
-			/* A value that was asked for before goes on behind its last place. */
-			for (uint32_t u = 0; u < v; u++) {
-				if (value[u] == value[v])
-					from = found[u] == UINT32_MAX ? src->count : found[u] + 1;
-			}
-			while (from < src->count && x[from] != value[v])
-				from++;
-			found[v] = from < src->count ? from : UINT32_MAX;
-			memcpy(packed + v * dst->esize, &found[v], dst->esize);
+int trn_exec_match_replace8(struct trn_core *core, struct trn_inst *inst,
+			    struct trn_core_error *error)
+{
+	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
+	float *x = core->scratch->a, *value = core->scratch->b;
+	uint32_t found[TOP_COUNT];
+	float other;
+
+	(void)error;
+	memcpy(&other, &inst->imm[0], sizeof(other));
+	for (uint32_t p = 0; p < src->partitions; p++) {
+		trn_rows_load(core, &inst->view[TRN_AP_SRC1], p, 1, value);
+		trn_rows_load(core, src, p, 1, x);
+		search8(x, src->count, value, true, found);
+		for (uint32_t v = 0; v < TOP_COUNT; v++) {
+			if (found[v] != UINT32_MAX)
+				x[found[v]] = other;
 		}
-		trn_row_scatter(dst, p, 0, TOP_COUNT, packed);
+		trn_rows_store(core, &inst->view[TRN_AP_DST], p, 1, x);
+		if (inst->live & TRN_SLOT(DST2))
+			store8(&inst->view[TRN_AP_DST2], p, found);
 	}
 	return 0;
 }

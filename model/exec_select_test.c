@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "base/test_main.h"
 #include "model/private.h"
-#include "model/test_core.h"
+#include "model/test_vector.h"
 
 static uint32_t bits_of(float v)
 {
@@ -283,6 +283,124 @@ START_TEST(value_that_is_not_there)
 }
 END_TEST
 
+/* Places of eight values in a row, taken from the last value to the first. */
+static void match8(const float *x, uint32_t count, const float *value, uint32_t *ret_at)
+{
+	bool used[TRN_TEST_COUNT_MAX] = { false };
+
+	for (uint32_t v = 8; v-- > 0;) {
+		ret_at[v] = UINT32_MAX;
+		for (uint32_t i = 0; i < count && ret_at[v] == UINT32_MAX; i++) {
+			if (x[i] == value[v] && !used[i])
+				ret_at[v] = i;
+		}
+		if (ret_at[v] != UINT32_MAX)
+			used[ret_at[v]] = true;
+	}
+}
+
+START_TEST(match_replace_takes_each_value_once)
+{
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn2");
+	for (uint32_t round = 0; round < 60; round++) {
+		struct trn_test_place place = trn_test_any_place(&tc), eight;
+		const bool where = round % 3 != 0;
+		const float other = round % 4 ? -8.0f : 1.0f; /* 1 may be looked for, too */
+		struct trn_isa_ap src, value, dst, found;
+		struct trn_isa_compute *inst;
+
+		if (place.count < 8)
+			place.count = 8;
+		eight = place;
+		eight.count = 8;
+		src = trn_test_operand(&tc, &place, TRN_SPACE_SBUF, trn_test_any_float(&tc),
+				       TRN_TEST_SRC0);
+		value = trn_test_edges(&tc, &eight, TRN_DTYPE_F32, TRN_TEST_SRC1);
+		dst = trn_test_operand(&tc, &place, TRN_SPACE_SBUF, trn_test_any_float(&tc),
+				       TRN_TEST_DST);
+		found = trn_test_operand(&tc, &eight, TRN_SPACE_SBUF,
+					 round & 1 ? TRN_DTYPE_U16 : TRN_DTYPE_U32,
+					 TRN_TEST_SRC1 + 8192);
+		/* Few values, so that many are equal; zeros of both signs are. */
+		for (uint32_t p = 0; p < place.partitions; p++) {
+			for (uint32_t n = 0; n < place.count; n++)
+				trn_test_set(&tc, &src, p, n,
+					     trn_test_below(&tc, 9) ?
+						     (float)trn_test_below(&tc, 12) - 2.0f :
+						     -0.0f);
+			for (uint32_t n = 0; n < 6; n++)
+				trn_test_set(&tc, &value, p, n, (float)trn_test_below(&tc, 6));
+		}
+		trn_test_clear(&tc);
+		inst = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_MATCH_REPLACE8, 3);
+		inst->src0 = src;
+		inst->src1 = value;
+		inst->dst = dst;
+		if (where)
+			inst->dst2 = found;
+		inst->imm[0] = bits_of(other);
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		for (uint32_t p = 0; p < place.partitions; p += 5) {
+			float x[TRN_TEST_COUNT_MAX], v[8];
+			uint32_t at[8];
+
+			for (uint32_t n = 0; n < place.count; n++)
+				x[n] = trn_test_get(&tc, &src, p, n);
+			for (uint32_t n = 0; n < 8; n++)
+				v[n] = trn_test_get(&tc, &value, p, n);
+			match8(x, place.count, v, at);
+			for (uint32_t n = 0; n < 8; n++) {
+				const uint32_t none = found.dtype == TRN_DTYPE_U16 ? UINT16_MAX :
+										     UINT32_MAX;
+				uint32_t have = 0;
+
+				if (at[n] != UINT32_MAX)
+					x[at[n]] = other;
+				trn_test_raw_get(&tc, &found, p, n, &have);
+				if (where)
+					ck_assert_uint_eq(have, at[n] == UINT32_MAX ? none : at[n]);
+			}
+			for (uint32_t n = 0; n < place.count; n++)
+				trn_test_expect(&tc, &dst, p, n, x[n]);
+		}
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* Top sixteen as kernels make it: the eight largest, then again without them. */
+START_TEST(sixteen_largest_by_replacement)
+{
+	const struct trn_isa_ap src = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 4, 0, 16384);
+	struct trn_isa_compute *inst;
+	struct trn_test_core tc;
+	static float row[16384];
+	float have[8];
+
+	trn_test_core_open(&tc, "trn2");
+	for (uint32_t i = 0; i < 16384; i++)
+		row[i] = (float)((i * 7919u) % 16384u / 2); /* every value twice */
+	for (uint32_t p = 0; p < 4; p++)
+		trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, 0, row, sizeof(row));
+	for (uint32_t k = 0; k < 2; k++) {
+		inst = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_MAX8, 2);
+		inst->src0 = src;
+		inst->dst = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 4, 131072 + 32 * k, 8);
+		inst = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_MATCH_REPLACE8, 2);
+		inst->src0 = inst->dst = src;
+		inst->src1 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 4, 131072 + 32 * k, 8);
+		inst->imm[0] = bits_of(-FLT_MAX);
+	}
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	trn_test_peek(&tc, TRN_SPACE_SBUF, 3, 1, 131072 + 32, have, sizeof(have));
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_float_eq(have[i], (float)(8191 - 4 - i / 2));
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 static Suite *exec_select_suite(void)
 {
 	Suite *suite = suite_create("exec-select");
@@ -294,6 +412,8 @@ static Suite *exec_select_suite(void)
 	tcase_add_test(tcase, range_select_masks_and_reduces);
 	tcase_add_test(tcase, eight_largest_and_their_places);
 	tcase_add_test(tcase, value_that_is_not_there);
+	tcase_add_test(tcase, match_replace_takes_each_value_once);
+	tcase_add_test(tcase, sixteen_largest_by_replacement);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -29,13 +29,13 @@ int trn_exec_copy(struct trn_core *core, struct trn_inst *inst, struct trn_core_
 	return 0;
 }
 
-int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+void trn_constant_row(const struct trn_inst *inst, void *row, size_t count)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	uint8_t *raw = core->scratch->raw;
+	const size_t size = count * dst->esize;
+	uint8_t *bytes = row;
 	uint8_t pattern[4] = { 0 }; /* the constant of the MX formats */
 
-	(void)error;
 	if (dst->dtype >= TRN_DTYPE_F32) {
 		float value;
 
@@ -44,10 +44,19 @@ int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	} else {
 		memcpy(pattern, &inst->imm[0], sizeof(pattern));
 	}
-	for (uint32_t i = 0; i < dst->count; i++)
-		memcpy(raw + (size_t)i * dst->esize, pattern, dst->esize);
+	memcpy(bytes, pattern, dst->esize);
+	for (size_t done = dst->esize; done < size; done *= 2)
+		memcpy(bytes + done, bytes, done < size - done ? done : size - done);
+}
+
+int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+
+	(void)error;
+	trn_constant_row(inst, core->scratch->raw, dst->count);
 	for (uint32_t p = 0; p < dst->partitions; p++)
-		trn_row_scatter(dst, p, 0, dst->count, raw);
+		trn_row_scatter(dst, p, 0, dst->count, core->scratch->raw);
 	return 0;
 }
 

@@ -224,7 +224,7 @@ static bool overlap(const struct trn_view *a, const struct trn_view *b)
 /* When what an instruction reads has been written by its own engine. */
 static uint64_t hazard_ps(const struct trn_core_engine *engine, const struct trn_inst *inst)
 {
-	const uint32_t outputs = TRN_SLOT(DST) | TRN_SLOT(DST2);
+	const uint32_t outputs = (inst->keeps ? 0 : TRN_SLOT(DST)) | TRN_SLOT(DST2);
 	uint64_t when = 0;
 
 	for (uint32_t i = 0; i < engine->count; i++) {

@@ -28,6 +28,11 @@ const struct trn_test_shape_info trn_test_shapes[TRN_SHAPE_COUNT] = {
 	[TRN_SHAPE_SCAN] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_SCAN, 3 },
 	[TRN_SHAPE_CUMULATIVE] = { TRN_ENGINE_VECTOR, TRN_OP_SCALAR_CUMULATIVE, 3 },
 	[TRN_SHAPE_INDEXED] = { TRN_ENGINE_VECTOR, TRN_OP_TENSOR_COPY, 4 },
+	[TRN_SHAPE_MATCH8] = { TRN_ENGINE_VECTOR, TRN_OP_MATCH_REPLACE8, 3 },
+	[TRN_SHAPE_COPY_PREDICATED] = { TRN_ENGINE_VECTOR, TRN_OP_COPY_PREDICATED, 3 },
+	[TRN_SHAPE_SHUFFLE] = { TRN_ENGINE_VECTOR, TRN_OP_STREAM_SHUFFLE, 3 },
+	[TRN_SHAPE_BN_STATS] = { TRN_ENGINE_VECTOR, TRN_OP_BN_STATS, 3 },
+	[TRN_SHAPE_BN_AGGR] = { TRN_ENGINE_VECTOR, TRN_OP_BN_AGGR, 3 },
 	[TRN_SHAPE_PARTITIONS] = { TRN_ENGINE_GPSIMD, TRN_OP_PARTITION_REDUCE, 3 },
 	[TRN_SHAPE_TOPK] = { TRN_ENGINE_GPSIMD, TRN_OP_TOPK, 3 },
 	[TRN_SHAPE_NONZERO] = { TRN_ENGINE_GPSIMD, TRN_OP_NONZERO_COUNT, 3 },
@@ -170,7 +175,17 @@ static void make_vector(struct trn_isa_compute *c, enum trn_test_shape shape)
 		c->op1 = TRN_ALU_ADD;
 		c->mode = TRN_REDUCE_RESET_REDUCE;
 		break;
-	default: /* SELECT_REDUCE */
+	case TRN_SHAPE_MATCH8:
+		c->src1 = trn_test_sbuf(TRN_DTYPE_F32, 64, 1024, 8);
+		break;
+	case TRN_SHAPE_BN_STATS:
+		c->dst.dims[0].num = 6;
+		break;
+	case TRN_SHAPE_BN_AGGR:
+		c->src0.dims[0].num = 6;
+		c->dst.dims[0].num = 2;
+		break;
+	default: /* SELECT_REDUCE, COPY_PREDICATED */
 		c->src1 = trn_test_sbuf(TRN_DTYPE_U8, 64, 1024, 16);
 		break;
 	}
@@ -274,6 +289,10 @@ static void make_compute(union trn_test_inst *i, enum trn_test_shape shape)
 	case TRN_SHAPE_STT:
 	case TRN_SHAPE_SCAN:
 	case TRN_SHAPE_CUMULATIVE:
+	case TRN_SHAPE_MATCH8:
+	case TRN_SHAPE_COPY_PREDICATED:
+	case TRN_SHAPE_BN_STATS:
+	case TRN_SHAPE_BN_AGGR:
 		make_vector(c, shape);
 		break;
 	default:

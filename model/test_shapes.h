@@ -28,7 +28,12 @@ enum trn_test_shape {
 	TRN_SHAPE_STT, /* scalar_tensor_tensor */
 	TRN_SHAPE_SCAN,
 	TRN_SHAPE_CUMULATIVE,
-	TRN_SHAPE_INDEXED,    /* tensor_copy with an index, trn3 */
+	TRN_SHAPE_INDEXED, /* tensor_copy with an index, trn3 */
+	TRN_SHAPE_MATCH8,  /* match_replace8 */
+	TRN_SHAPE_COPY_PREDICATED,
+	TRN_SHAPE_SHUFFLE,
+	TRN_SHAPE_BN_STATS,
+	TRN_SHAPE_BN_AGGR,
 	TRN_SHAPE_PARTITIONS, /* partition_reduce */
 	TRN_SHAPE_TOPK,
 	TRN_SHAPE_NONZERO,

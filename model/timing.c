@@ -200,6 +200,12 @@ uint64_t trn_cost_scalar_tensor_tensor(const struct trn_gen *gen, const struct t
 	return fast ? count : 2 * count;
 }
 
+/* Thirteen cycles for each part: 5.2 row 37. */
+uint64_t trn_cost_bn_aggr(const struct trn_gen *gen, const struct trn_inst *inst)
+{
+	return 13 * trn_cost_src(gen, inst) / 3;
+}
+
 /* Two inputs at a time are read at full rate only from two memories. */
 uint64_t trn_cost_predicate(const struct trn_gen *gen, const struct trn_inst *inst)
 {

@@ -39,7 +39,7 @@ trn_cycles_fn trn_cost_quantize_mx, trn_cost_rand2, trn_cost_rand_state;
 trn_cycles_fn trn_cost_src, trn_cost_dst, trn_cost_src_readout, trn_cost_tensor, trn_cost_transpose,
 	trn_cost_copy, trn_cost_memset, trn_cost_tensor_tensor, trn_cost_reduce,
 	trn_cost_exponential, trn_cost_reciprocal, trn_cost_predicate, trn_cost_two,
-	trn_cost_scalar_tensor_tensor, trn_cost_partition_reduce, trn_cost_topk,
+	trn_cost_bn_aggr, trn_cost_scalar_tensor_tensor, trn_cost_partition_reduce, trn_cost_topk,
 	trn_cost_local_gather, trn_cost_n_gather;
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles);
 struct trn_cost trn_inst_cost(struct trn_core_engine *engine, const struct trn_inst *inst);

@@ -76,7 +76,69 @@ CHANGE(other_tensor_parts, COLUMN(src2, F32, 32, 16))
 CHANGE(other_int_column, COLUMN(src2, S16, 64, 1))
 CHANGE(other_s32, COLUMN(src2, S32, 64, 16))
 
+CHANGE(match_short, i->c.src0.dims[0].num = i->c.dst.dims[0].num = 7)
+CHANGE(match_long, i->c.src0.dims[0] = (struct trn_isa_dim){ 0, 16385 })
+CHANGE(match_values, i->c.src1.dims[0].num = 7)
+CHANGE(match_value_parts, i->c.src1.partitions = 32)
+CHANGE(match_where_dtype, COLUMN(dst2, S32, 64, 8))
+CHANGE(match_where_count, COLUMN(dst2, U16, 64, 9))
+CHANGE(match_where_parts, COLUMN(dst2, U32, 32, 8))
+CHANGE(copy_imm, i->c.imm[0] = 1)
+CHANGE(copy_dtype, i->c.src0.dtype = TRN_DTYPE_S32)
+CHANGE(copy_psum, (i->c.dst.space = TRN_SPACE_PSUM, i->c.dst.offset = 0))
+CHANGE(shuffle_parts, i->c.dst.partitions = i->c.src0.partitions = 33)
+CHANGE(shuffle_src_parts, i->c.src0.partitions = 32)
+CHANGE(shuffle_32, i->c.imm[0] = 32)
+CHANGE(shuffle_62, i->c.imm[0] = 62)
+CHANGE(shuffle_last, i->c.imm5 = 32u << 26)
+CHANGE(shuffle_across, (i->c.imm[0] = 0, i->c.imm[1] = 8)) /* bits 30..35: 32 */
+CHANGE(shuffle_psum, (i->c.dst.space = TRN_SPACE_PSUM, i->c.dst.offset = 0, i->c.imm[0] = 63))
+CHANGE(shuffle_mx, i->c.src0.dtype = TRN_DTYPE_F8E5M2_X4)
+CHANGE(stats_long, i->c.src0.dims[0].num = 513)
+CHANGE(stats_five, i->c.dst.dims[0].num = 5)
+CHANGE(dst_parts, i->c.dst.partitions = 32)
+CHANGE(dst_s16, i->c.dst.dtype = TRN_DTYPE_S16)
+CHANGE(aggr_four, i->c.src0.dims[0].num = 4)
+CHANGE(aggr_three, i->c.dst.dims[0].num = 3)
+
 static const struct trn_test_broken cases[] = {
+	BREAK(TRN_SHAPE_MATCH8, match_short, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_MATCH8, match_long, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_MATCH8, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_MATCH8, match_values, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_MATCH8, match_value_parts, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_MATCH8, match_where_dtype, TRN_RULE_DTYPE, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_MATCH8, match_where_count, TRN_RULE_SHAPE, TRN_AP_DST2),
+	BREAK(TRN_SHAPE_MATCH8, match_where_parts, TRN_RULE_SHAPE, TRN_AP_DST2),
+
+	BREAK(TRN_SHAPE_COPY_PREDICATED, pred_f32, TRN_RULE_DTYPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, src1_differs, TRN_RULE_SHAPE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, copy_imm, TRN_RULE_RESERVED, NONE),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, copy_dtype, TRN_RULE_DTYPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, both_psum, TRN_RULE_SPACE, TRN_AP_SRC1),
+	BREAK(TRN_SHAPE_COPY_PREDICATED, copy_psum, TRN_RULE_PSUM_UNINIT, TRN_AP_DST),
+
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_parts, TRN_RULE_PARTITION, TRN_AP_DST),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_src_parts, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SHUFFLE, count_differs, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_SHUFFLE, src0_s32, TRN_RULE_DTYPE, TRN_AP_SRC0),
+	BREAK3(TRN_SHAPE_SHUFFLE, shuffle_mx, TRN_RULE_DTYPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_32, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_62, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_last, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_across, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_SHUFFLE, shuffle_psum, TRN_RULE_PSUM_UNINIT, TRN_AP_DST),
+
+	BREAK(TRN_SHAPE_BN_STATS, stats_long, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_BN_STATS, stats_five, TRN_RULE_SHAPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_BN_STATS, dst_parts, TRN_RULE_SHAPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_BN_STATS, dst_s16, TRN_RULE_DTYPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_BN_AGGR, aggr_four, TRN_RULE_SHAPE, TRN_AP_SRC0),
+	BREAK(TRN_SHAPE_BN_AGGR, aggr_three, TRN_RULE_SHAPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_BN_AGGR, dst_parts, TRN_RULE_SHAPE, TRN_AP_DST),
+	BREAK(TRN_SHAPE_BN_AGGR, dst_u32, TRN_RULE_DTYPE, TRN_AP_DST),
+
 	BREAK3(TRN_SHAPE_EXP, load_unasked, TRN_RULE_RESERVED, NONE),
 	BREAK3(TRN_SHAPE_EXP, load_unasked_2, TRN_RULE_RESERVED, NONE),
 	BREAK3(TRN_SHAPE_EXP, mode_5, TRN_RULE_OPERATOR, NONE),
