@@ -181,7 +181,9 @@ void orc_make_tensor_scalar(struct orc_case *g)
 		c.head.flags |= TRN_SCALAR_REVERSE1;
 	if (c.op0 == TRN_ALU_BYPASS)
 		c.head.flags &= (uint8_t)~TRN_SCALAR_REVERSE0;
-	scalars(g, &c, p, c.op1 == TRN_ALU_BYPASS ? 1 : 3, bits);
+	/* What BYPASS leaves out is 0. */
+	scalars(g, &c, p, (c.op0 != TRN_ALU_BYPASS ? 1 : 0) | (c.op1 != TRN_ALU_BYPASS ? 2 : 0),
+		bits);
 	put_last(g, &c);
 }
 
