@@ -5,14 +5,16 @@
 
 #include <errno.h>
 
-#define BLOCK 512u /* output columns of a down projection at once: one PSUM bank */
-#define STAGES 2u  /* weight blocks in turn: one is loaded while the other is used */
+#define BLOCK 512u          /* output columns of a down projection at once: one PSUM bank */
+#define WEIGHT_BYTES 24576u /* of a lane, for one block of gate and up, where more than one fits */
+#define STAGES 2u           /* weight blocks in turn: one is loaded while the other is used */
 
 struct experts {
 	struct trn_builder *builder;
 	const struct trn_moe_shape *shape;
 	const struct trn_experts_args *args;
 	uint32_t in_tiles, mid_tiles;
+	uint32_t wide;  /* tiles of gate and up that one block of weights holds */
 	uint8_t expert; /* register: number of the expert, on the engines that load weights */
 	uint32_t next;  /* stage */
 	struct trn_tile x, x_cast, weight[STAGES], down[STAGES];
@@ -27,12 +29,15 @@ static void experts_tiles(struct experts *e)
 	enum trn_space sbuf = TRN_SPACE_SBUF, psum = TRN_SPACE_PSUM;
 	bool fp32 = (e->shape->flags & TRN_MOE_FP32) != 0;
 	enum trn_dtype factor = fp32 ? TRN_DTYPE_F32 : TRN_DTYPE_BF16;
+	uint32_t tile = e->in_tiles * 2 * KIT_LANES * (fp32 ? 4 : 2);
 
+	e->wide = tile < WEIGHT_BYTES ? WEIGHT_BYTES / tile : 1;
+	e->wide = e->wide < e->mid_tiles ? e->wide : e->mid_tiles;
 	e->x = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->in_tiles);
 	e->x_cast = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->in_tiles);
 	for (uint32_t i = 0; i < STAGES; i++) {
-		e->weight[i] =
-			trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->in_tiles * 2 * KIT_LANES);
+		e->weight[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES,
+					      e->wide * e->in_tiles * 2 * KIT_LANES);
 		e->down[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->mid_tiles * block);
 	}
 	e->gate_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
@@ -71,31 +76,22 @@ static struct trn_isa_ap part_view(const struct trn_tile *tile, const struct trn
 	return trn_view_rows(trn_view(tile, part->first, part->tiles), 0, part->lanes);
 }
 
-/* Gate and up of one tile of the intermediate values: a block of weights with the two
- * interleaved, each taken with step 2. */
-static void gate_up_tile(struct experts *e, uint32_t tile)
+/* Gate and up of one tile of the intermediate values, from a block of weights with the two
+ * interleaved: each is taken with step 2. */
+static void gate_up_tile(struct experts *e, const struct trn_tile *weight, uint32_t cols,
+			 uint32_t first, uint32_t tile)
 {
 	const struct trn_moe_shape *s = e->shape;
 	uint32_t lanes = s->intermediate - tile * KIT_LANES;
-	const struct trn_tile *weight = &e->weight[e->next++ % STAGES];
-	struct trn_kit_matrix m = { .arg = e->args->gate_up,
-				    .dtype = TRN_DTYPE_BF16,
-				    .offset = tile * 2 * KIT_LANES * (uint64_t)2,
-				    .rows = s->hidden,
-				    .row_step = (int32_t)(2 * s->intermediate),
-				    .col_step = 1,
-				    .reg = e->expert,
-				    .reg_scale = s->hidden * 2 * s->intermediate * 2 };
 
 	lanes = lanes < KIT_LANES ? lanes : KIT_LANES;
-	m.cols = 2 * lanes;
-	trn_kit_load(e->builder, weight, &m, TRN_ENGINE_SYNC);
 	for (uint32_t odd = 0; odd < 2; odd++) {
 		const struct trn_tile *sum = odd ? &e->up_sum : &e->gate_sum;
 
 		for (uint32_t k = 0; k < e->in_tiles; k++) {
 			uint32_t rows = s->hidden - k * KIT_LANES;
-			struct trn_isa_ap w = trn_view(weight, k * m.cols + odd, lanes);
+			struct trn_isa_ap w = trn_view(
+				weight, k * cols + (tile - first) * 2 * KIT_LANES + odd, lanes);
 
 			rows = rows < KIT_LANES ? rows : KIT_LANES;
 			trn_kit_matmul(e->builder, trn_view_rows(trn_view(sum, tile, 1), 0, lanes),
@@ -103,6 +99,27 @@ static void gate_up_tile(struct experts *e, uint32_t tile)
 				       trn_view_rows(trn_view(&e->x_cast, k, 1), 0, rows), k > 0);
 		}
 	}
+}
+
+/* Tiles [first, first + wide) in one transfer: long rows of memory. */
+static void gate_up_block(struct experts *e, uint32_t first)
+{
+	const struct trn_moe_shape *s = e->shape;
+	const struct trn_tile *weight = &e->weight[e->next++ % STAGES];
+	uint32_t left = s->intermediate - first * KIT_LANES, most = e->wide * KIT_LANES;
+	struct trn_kit_matrix m = { .arg = e->args->gate_up,
+				    .dtype = TRN_DTYPE_BF16,
+				    .offset = first * 2 * KIT_LANES * (uint64_t)2,
+				    .rows = s->hidden,
+				    .cols = 2 * (left < most ? left : most),
+				    .row_step = (int32_t)(2 * s->intermediate),
+				    .col_step = 1,
+				    .reg = e->expert,
+				    .reg_scale = s->hidden * 2 * s->intermediate * 2 };
+
+	trn_kit_load(e->builder, weight, &m, TRN_ENGINE_SYNC);
+	for (uint32_t tile = first; tile < e->mid_tiles && tile < first + e->wide; tile++)
+		gate_up_tile(e, weight, m.cols, first, tile);
 }
 
 static void gate_up_bias(struct experts *e)
@@ -190,8 +207,8 @@ static void one_expert(struct experts *e, uint32_t token, uint32_t choice)
 	trn_kit_copy(e->builder, trn_chip(trn_view(&e->bias, 0, s->hidden)),
 		     trn_dram_reg(bias, e->expert, s->hidden * 4), TRN_ENGINE_SYNC);
 	gate_up_bias(e);
-	for (uint32_t tile = 0; tile < e->mid_tiles; tile++)
-		gate_up_tile(e, tile);
+	for (uint32_t tile = 0; tile < e->mid_tiles; tile += e->wide)
+		gate_up_block(e, tile);
 	for (uint32_t i = 0; i < n; i++)
 		swiglu(e, &parts[i]);
 	for (uint32_t first = 0; first < s->hidden; first += BLOCK)
