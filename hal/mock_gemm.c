@@ -150,7 +150,8 @@ void trn_mock_gemm_run(void *user, const struct trn_gemm *tile)
 	struct mock *mock = user;
 	const struct kernel *kernel = NULL;
 
-	if (tile->lda <= UINT32_MAX && tile->ldb <= UINT32_MAX && tile->ldc <= UINT32_MAX) {
+	if (!tile->pairs && tile->lda <= UINT32_MAX && tile->ldb <= UINT32_MAX &&
+	    tile->ldc <= UINT32_MAX) {
 		const struct shape shape = { tile->m,
 					     tile->n,
 					     tile->k,

@@ -9,6 +9,7 @@ static float *view_matrix(const struct trn_view *view, uint32_t column)
 	return (float *)(void *)(view->base + view->offset) + column;
 }
 
+#define NARROW 8u /* columns of a product that takes its operands where they lie */
 #define LINE 64u
 #define AHEAD 3u /* rows: a partition is far from the next, the host does not guess it */
 
@@ -159,6 +160,12 @@ static void tell_onezero(struct trn_core *core, const struct trn_inst *inst)
 	}
 }
 
+/* Every second FP32 number, forwards: a few columns are not worth a copy of it. */
+static bool is_pairs(const struct trn_view *view)
+{
+	return view->dtype == TRN_DTYPE_F32 && view->ndims == 1 && view->step[0] == 2;
+}
+
 int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
@@ -178,7 +185,14 @@ int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	}
 	tell_onezero(core, inst);
 	trn_product_start(inst, &product);
-	tile.a = tile_load(core, still, rows, 0, tile.m, core->scratch->gemm_a, tile.m, &tile.lda);
+	if (rows == 1 && n <= NARROW && is_pairs(still)) {
+		tile.a = view_matrix(still, 0);
+		tile.lda = still->pitch / sizeof(float);
+		tile.pairs = true;
+	} else {
+		tile.a = tile_load(core, still, rows, 0, tile.m, core->scratch->gemm_a, tile.m,
+				   &tile.lda);
+	}
 	for (uint32_t from = 0; from < n; from += TRN_GEMM_N) {
 		tile.n = n - from < TRN_GEMM_N ? n - from : TRN_GEMM_N;
 		tile.b = tile_load(core, moving, rows, from, tile.n, core->scratch->gemm_b,

@@ -26,7 +26,9 @@ START_TEST(tile_is_a_chain_of_fma)
 			.ldb = LD,
 			.ldc = LD,
 			.accumulate = round & 1,
+			.pairs = round % 3 == 0,
 		};
+		const uint32_t step = gemm.pairs ? 2 : 1;
 
 		for (uint32_t i = 0; i < 64 * LD; i++) {
 			a[i] = (float)(trn_prng_unit(&prng) - 0.5);
@@ -38,7 +40,7 @@ START_TEST(tile_is_a_chain_of_fma)
 				float sum = gemm.accumulate ? want[m * LD + n] : 0.0f;
 
 				for (uint32_t k = 0; k < gemm.k; k++)
-					sum = fmaf(a[k * LD + m], b[k * LD + n], sum);
+					sum = fmaf(a[k * LD + m * step], b[k * LD + n], sum);
 				want[m * LD + n] = sum;
 			}
 		}

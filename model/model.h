@@ -27,6 +27,7 @@ struct trn_gemm {
 	float *c;
 	size_t lda, ldb, ldc; /* in elements */
 	bool accumulate;
+	bool pairs; /* a has every second element only: a[k*lda + 2*m] */
 };
 
 /* The model's own loop for it: the definition that a faster one is measured by. */
