@@ -5,9 +5,9 @@
 
 #include <errno.h>
 
-#define BLOCK 512u          /* output columns of a down projection at once: one PSUM bank */
-#define WEIGHT_BYTES 24576u /* of a lane, for one block of gate and up, where more than one fits */
-#define STAGES 2u           /* weight blocks in turn: one is loaded while the other is used */
+#define BLOCK 512u         /* output columns of a down projection at once: one PSUM bank */
+#define WEIGHT_BYTES 8192u /* of a lane, for one block of gate and up */
+#define STAGES 2u          /* weight blocks in turn: one is loaded while the other is used */
 
 struct experts {
 	struct trn_builder *builder;
@@ -29,15 +29,13 @@ static void experts_tiles(struct experts *e)
 	enum trn_space sbuf = TRN_SPACE_SBUF, psum = TRN_SPACE_PSUM;
 	bool fp32 = (e->shape->flags & TRN_MOE_FP32) != 0;
 	enum trn_dtype factor = fp32 ? TRN_DTYPE_F32 : TRN_DTYPE_BF16;
-	uint32_t tile = e->in_tiles * 2 * KIT_LANES * (fp32 ? 4 : 2);
 
-	e->wide = tile < WEIGHT_BYTES ? WEIGHT_BYTES / tile : 1;
+	e->wide = WEIGHT_BYTES / (2 * KIT_LANES * (fp32 ? 4 : 2));
 	e->wide = e->wide < e->mid_tiles ? e->wide : e->mid_tiles;
 	e->x = trn_tile_alloc(b, sbuf, TRN_DTYPE_F32, KIT_LANES, e->in_tiles);
 	e->x_cast = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->in_tiles);
 	for (uint32_t i = 0; i < STAGES; i++) {
-		e->weight[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES,
-					      e->wide * e->in_tiles * 2 * KIT_LANES);
+		e->weight[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->wide * 2 * KIT_LANES);
 		e->down[i] = trn_tile_alloc(b, sbuf, factor, KIT_LANES, e->mid_tiles * block);
 	}
 	e->gate_sum = trn_tile_alloc(b, psum, TRN_DTYPE_F32, KIT_LANES, e->mid_tiles);
@@ -76,50 +74,40 @@ static struct trn_isa_ap part_view(const struct trn_tile *tile, const struct trn
 	return trn_view_rows(trn_view(tile, part->first, part->tiles), 0, part->lanes);
 }
 
-/* Gate and up of one tile of the intermediate values, from a block of weights with the two
- * interleaved: each is taken with step 2. */
-static void gate_up_tile(struct experts *e, const struct trn_tile *weight, uint32_t cols,
-			 uint32_t first, uint32_t tile)
-{
-	const struct trn_moe_shape *s = e->shape;
-	uint32_t lanes = s->intermediate - tile * KIT_LANES;
-
-	lanes = lanes < KIT_LANES ? lanes : KIT_LANES;
-	for (uint32_t odd = 0; odd < 2; odd++) {
-		const struct trn_tile *sum = odd ? &e->up_sum : &e->gate_sum;
-
-		for (uint32_t k = 0; k < e->in_tiles; k++) {
-			uint32_t rows = s->hidden - k * KIT_LANES;
-			struct trn_isa_ap w = trn_view(
-				weight, k * cols + (tile - first) * 2 * KIT_LANES + odd, lanes);
-
-			rows = rows < KIT_LANES ? rows : KIT_LANES;
-			trn_kit_matmul(e->builder, trn_view_rows(trn_view(sum, tile, 1), 0, lanes),
-				       trn_view_rows(trn_view_step(w, 2), 0, rows),
-				       trn_view_rows(trn_view(&e->x_cast, k, 1), 0, rows), k > 0);
-		}
-	}
-}
-
-/* Tiles [first, first + wide) in one transfer: long rows of memory. */
-static void gate_up_block(struct experts *e, uint32_t first)
+/* What 128 rows of weights, gate and up interleaved, add to the sums of tiles [first, first +
+ * wide) of the intermediate values. */
+static void gate_up_rows(struct experts *e, uint32_t first, uint32_t k)
 {
 	const struct trn_moe_shape *s = e->shape;
 	const struct trn_tile *weight = &e->weight[e->next++ % STAGES];
 	uint32_t left = s->intermediate - first * KIT_LANES, most = e->wide * KIT_LANES;
+	uint32_t rows = s->hidden - k * KIT_LANES, wide = left < most ? left : most;
 	struct trn_kit_matrix m = { .arg = e->args->gate_up,
 				    .dtype = TRN_DTYPE_BF16,
-				    .offset = first * 2 * KIT_LANES * (uint64_t)2,
-				    .rows = s->hidden,
-				    .cols = 2 * (left < most ? left : most),
+				    .offset =
+					    ((uint64_t)k * s->intermediate + first) * 4 * KIT_LANES,
+				    .cols = 2 * wide,
 				    .row_step = (int32_t)(2 * s->intermediate),
 				    .col_step = 1,
 				    .reg = e->expert,
 				    .reg_scale = s->hidden * 2 * s->intermediate * 2 };
 
+	m.rows = rows = rows < KIT_LANES ? rows : KIT_LANES;
 	trn_kit_load(e->builder, weight, &m, TRN_ENGINE_SYNC);
-	for (uint32_t tile = first; tile < e->mid_tiles && tile < first + e->wide; tile++)
-		gate_up_tile(e, weight, m.cols, first, tile);
+	for (uint32_t at = 0; at < wide; at += KIT_LANES) {
+		uint32_t lanes = wide - at < KIT_LANES ? wide - at : KIT_LANES;
+
+		for (uint32_t odd = 0; odd < 2; odd++) {
+			const struct trn_tile *sum = odd ? &e->up_sum : &e->gate_sum;
+			struct trn_isa_ap w = trn_view(weight, 2 * at + odd, lanes);
+
+			trn_kit_matmul(e->builder,
+				       trn_view_rows(trn_view(sum, first + at / KIT_LANES, 1), 0,
+						     lanes),
+				       trn_view_rows(trn_view_step(w, 2), 0, rows),
+				       trn_view_rows(trn_view(&e->x_cast, k, 1), 0, rows), k > 0);
+		}
+	}
 }
 
 static void gate_up_bias(struct experts *e)
@@ -207,8 +195,10 @@ static void one_expert(struct experts *e, uint32_t token, uint32_t choice)
 	trn_kit_copy(e->builder, trn_chip(trn_view(&e->bias, 0, s->hidden)),
 		     trn_dram_reg(bias, e->expert, s->hidden * 4), TRN_ENGINE_SYNC);
 	gate_up_bias(e);
-	for (uint32_t tile = 0; tile < e->mid_tiles; tile += e->wide)
-		gate_up_block(e, tile);
+	for (uint32_t tile = 0; tile < e->mid_tiles; tile += e->wide) {
+		for (uint32_t k = 0; k < e->in_tiles; k++)
+			gate_up_rows(e, tile, k);
+	}
 	for (uint32_t i = 0; i < n; i++)
 		swiglu(e, &parts[i]);
 	for (uint32_t first = 0; first < s->hidden; first += BLOCK)

@@ -269,7 +269,7 @@ static bool move_direct(const struct nest *dst, const struct nest *src, uint32_t
 }
 
 #define LINE 64u
-#define AHEAD 3u /* runs; the host's own prefetch gives up at each jump */
+#define AHEAD 6u /* runs; the host's own prefetch gives up at each jump */
 #define AHEAD_BYTES 2048u
 
 /* Asks for what a cursor that runs in front of the reading one points at. */
