@@ -284,6 +284,7 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
 	core->state = TRN_CORE_FAULTED;
 	core->epoch++;
 	core->dma_live = 0;
+	core->dma_time.count = 0;
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		struct trn_core_engine *engine = &core->engine[e];
 
@@ -316,7 +317,7 @@ void trn_core_reset(struct trn_core *core)
 	memset(&core->sync, 0, sizeof(core->sync));
 	memset(core->psum_written, 0, sizeof(core->psum_written));
 	memset(core->psum_summable, 0, sizeof(core->psum_summable));
-	memset(core->dma_engine_ready_ps, 0, sizeof(core->dma_engine_ready_ps));
+	memset(&core->dma_time, 0, sizeof(core->dma_time));
 	memset(&core->pe_time, 0, sizeof(core->pe_time));
 	memset(core->psum_bank, 0, sizeof(core->psum_bank));
 	memset(&core->sbuf_port, 0, sizeof(core->sbuf_port));

@@ -115,7 +115,6 @@ struct trn_core_engine {
 	uint64_t local_ps;     /* how far the sequencer has come */
 	uint64_t ready_ps;     /* earliest next issue of a compute instruction */
 	uint64_t dma_ready_ps; /* earliest next DMA trigger */
-	uint64_t dma_last_ps;  /* end of the DMA that was triggered last */
 	uint64_t last_retire_ps;
 	uint32_t dma_live;
 	bool exchanging; /* a SENDRECV of it has not met the other core's yet */
@@ -185,7 +184,7 @@ struct trn_core {
 	struct trn_ext_arg arg[TRN_ISA_ARGS_MAX];
 	struct trn_core_dma dma[TRN_DMA_LIVE];
 	uint32_t dma_live;
-	uint64_t dma_engine_ready_ps[TRN_ISA_DMA_ENGINES];
+	struct trn_dma_time dma_time;
 	struct trn_pe_time pe_time;
 	struct trn_hold psum_bank[TRN_PSUM_PARTITION_SIZE / TRN_PSUM_BANK], sbuf_port, psum_port;
 	/* tensor engine activity, cycles, by group of 32 rows */
@@ -375,8 +374,5 @@ bool trn_launch_window_ok(const struct trn_launch *launch, uint32_t window, uint
 			  uint64_t size, bool write);
 /* Memory that a WAIT may look at has been written by the device. */
 void trn_launch_written(struct trn_launch *launch);
-/* Books bytes on an HBM stack's bandwidth from start_ps on; when they are through. */
-uint64_t trn_launch_hbm_ps(struct trn_launch *launch, uint64_t address, uint64_t bytes,
-			   uint64_t start_ps);
 
 #endif /* MODEL_CORE_H */

@@ -79,25 +79,6 @@ static struct trn_window_range *window_find(struct trn_launch *launch, uint32_t 
 	return &launch->window[page][index];
 }
 
-/* ---- bandwidth ---- */
-
-uint64_t trn_launch_hbm_ps(struct trn_launch *launch, uint64_t address, uint64_t bytes,
-			   uint64_t start_ps)
-{
-	const uint64_t mbps = launch->chip->gen->hbm_bytes_per_s / TRN_HBMS / 1000000u;
-
-	for (uint32_t i = 0; i < TRN_HBMS; i++) {
-		const uint64_t base = trn_regs_hbm_axi(i);
-
-		if (address < base || address - base >= launch->chip->hbm_bytes)
-			continue;
-		launch->hbm_ready_ps[i] =
-			trn_max_u64(launch->hbm_ready_ps[i], start_ps) + bytes * 1000000u / mbps;
-		return launch->hbm_ready_ps[i];
-	}
-	return start_ps;
-}
-
 /* ---- id page ---- */
 
 static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value)

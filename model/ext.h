@@ -57,7 +57,6 @@ struct trn_launch {
 	struct trn_window_range window[TRN_EXT_WINDOWS][TRN_EXT_WINDOW_RANGES];
 	struct trn_claim claim[TRN_CORES];
 	struct trn_core_line line[TRN_CORES];
-	uint64_t hbm_ready_ps[TRN_HBMS];
 };
 
 /* ext_queue.c */

@@ -165,15 +165,6 @@ static uint64_t *value_at(struct trn_queue *queue, uint64_t address, bool write)
 
 /* ---- effects ---- */
 
-static uint64_t bytes_ps(const struct trn_queue *queue, uint64_t bytes, uint64_t dst)
-{
-	const struct trn_gen *gen = queue->launch->chip->gen;
-	const bool to_host = dst >> 46 == 1;
-
-	/* One host copy engine (driver facts 2.6: one for each pair of cores). */
-	return bytes * 1000000u / (to_host ? gen->dma_store_mbps : gen->dma_load_mbps);
-}
-
 static uint64_t piece_size(const struct trn_queue *queue)
 {
 	const struct trn_ext_cmd *cmd = &queue->cmd;
@@ -184,6 +175,24 @@ static uint64_t piece_size(const struct trn_queue *queue)
 	if (cmd->op == TRN_CMD_COPY && gap < total)
 		return total;
 	return trn_min_u64(total - queue->done, PIECE);
+}
+
+/* Time of the next piece. */
+static uint64_t piece_ps(struct trn_queue *queue)
+{
+	struct trn_chip *chip = queue->launch->chip;
+	const struct trn_ext_cmd *cmd = &queue->cmd;
+	const uint64_t dst = cmd->a[0] + queue->done, src = cmd->a[1] + queue->done;
+	const uint64_t bytes = piece_size(queue), now = chip->model->now_ps;
+	const bool to_host = dst >> 46 == 1;
+	/* One host copy engine (driver facts 2.6: one for each pair of cores). */
+	const uint64_t ps =
+		bytes * 1000000u / (to_host ? chip->gen->dma_store_mbps : chip->gen->dma_load_mbps);
+	uint64_t end = trn_hbm_take_ps(chip, dst, bytes, now, ps);
+
+	if (cmd->op == TRN_CMD_COPY)
+		end = trn_max_u64(end, trn_hbm_take_ps(chip, src, bytes, now, ps));
+	return end - now;
 }
 
 static void copy_event(void *arg, uint64_t a, uint64_t epoch)
@@ -205,7 +214,7 @@ static void copy_event(void *arg, uint64_t a, uint64_t epoch)
 	queue->done += size;
 	chip->counters.dma_bytes += size;
 	if (queue->done < cmd->a[2]) {
-		trn_queue_after(queue, bytes_ps(queue, piece_size(queue), cmd->a[0]), copy_event);
+		trn_queue_after(queue, piece_ps(queue), copy_event);
 		return;
 	}
 	trn_launch_written(queue->launch);
@@ -254,7 +263,7 @@ static void fill_event(void *arg, uint64_t a, uint64_t epoch)
 	queue->done += size;
 	queue->launch->chip->counters.dma_bytes += size;
 	if (queue->done < cmd->a[1]) {
-		trn_queue_after(queue, bytes_ps(queue, piece_size(queue), cmd->a[0]), fill_event);
+		trn_queue_after(queue, piece_ps(queue), fill_event);
 		return;
 	}
 	trn_launch_written(queue->launch);
@@ -303,9 +312,7 @@ static void copy_begin(struct trn_queue *queue)
 	if (!range_allowed(queue, cmd->a[1], cmd->a[2], false) ||
 	    !range_allowed(queue, cmd->a[0], cmd->a[2], true))
 		return;
-	trn_queue_after(queue,
-			COMMAND_NS * TRN_PS_PER_NS + bytes_ps(queue, piece_size(queue), cmd->a[0]),
-			copy_event);
+	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS + piece_ps(queue), copy_event);
 }
 
 static void fill_begin(struct trn_queue *queue)
@@ -318,9 +325,7 @@ static void fill_begin(struct trn_queue *queue)
 	}
 	if (!range_allowed(queue, cmd->a[0], cmd->a[1], true))
 		return;
-	trn_queue_after(queue,
-			COMMAND_NS * TRN_PS_PER_NS + bytes_ps(queue, piece_size(queue), cmd->a[0]),
-			fill_event);
+	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS + piece_ps(queue), fill_event);
 }
 
 static void short_begin(struct trn_queue *queue)

@@ -161,11 +161,8 @@ int trn_pair_exchange(struct trn_core *core, uint32_t slot, struct trn_core_erro
 	if (shapes_agree(&mine->inst, &theirs->inst, error) < 0)
 		return -1;
 	other = &partner->engine[theirs->inst.engine];
-	end = trn_max_u64(trn_dma_finish_ps(core, &mine->inst, now),
-			  trn_dma_finish_ps(partner, &theirs->inst, now));
-	end = trn_max_u64(end, trn_max_u64(engine->dma_last_ps, other->dma_last_ps));
+	end = trn_max_u64(trn_dma_begin_ps(core, slot), trn_dma_begin_ps(partner, met));
 	mine->alone = theirs->alone = engine->exchanging = other->exchanging = false;
-	engine->dma_last_ps = other->dma_last_ps = end;
 	trn_seq_wake(other);
 	if (trn_model_after(core->chip->model, end - now, exchange_event, core,
 			    (uint64_t)met << 32 | slot,

@@ -42,12 +42,20 @@ struct trn_pair {
 	uint32_t pipe[2][TRN_PAIR_PLACES];
 };
 
+/* timing_hbm.c: bytes of a stack that are promised, by slot of time. */
+#define TRN_HBM_SLOTS 1024u
+struct trn_hbm_time {
+	uint64_t first; /* slot that is now */
+	uint32_t used[TRN_HBM_SLOTS];
+};
+
 struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
 	const struct trn_gen *gen;
 	uint64_t hbm_bytes; /* of each stack */
 	struct trn_store hbm[TRN_HBMS];
+	struct trn_hbm_time hbm_time[TRN_HBMS];
 	struct trn_store preproc[TRN_SENGS];          /* program memory the host may load by DMA */
 	struct trn_store topsp_ram[TRN_TOPSP_BLOCKS]; /* the same of the sync processors */
 	struct trn_udma *udma[TRN_DMA_ENGINES];
@@ -109,6 +117,11 @@ int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uin
 		       uint64_t *ret_bad);
 /* Plain memory (HBM, host) at an address as one host pointer, or NULL. */
 void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write);
+
+/* timing_hbm.c: takes bytes of the stack behind an address, HBM or not, for somebody who begins
+ * at start_ps and would be done after span_ps; when they are through. */
+uint64_t trn_hbm_take_ps(struct trn_chip *chip, uint64_t address, uint64_t bytes, uint64_t start_ps,
+			 uint64_t span_ps);
 
 /* core.c, called by addr.c and regs.c: SBUF and PSUM in the TPB window of a core. Offsets are
  * window offsets; addr.c calls for one SBUF partition at a time. -EFAULT past the usable bytes.

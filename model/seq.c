@@ -186,6 +186,7 @@ void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
 {
 	const struct trn_inst *inst = &core->dma[slot].inst;
 
+	trn_dma_forget(core, slot);
 	core->dma[slot].used = false;
 	core->dma_live--;
 	core->engine[inst->engine].dma_live--;
@@ -207,6 +208,12 @@ static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 
 	if (core->epoch != (uint32_t)epoch)
 		return;
+	/* Others that came meanwhile have made it later. */
+	if (trn_dma_end_ps(core, (uint32_t)slot) > core_now(core)) {
+		core_after(core, trn_dma_end_ps(core, (uint32_t)slot), dma_event, engine->index,
+			   slot);
+		return;
+	}
 	if (inst->info->exec(core, inst, &error) < 0)
 		inst_fail(core, inst, &error);
 	else
@@ -267,7 +274,6 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	struct trn_core *core = engine->core;
 	const uint64_t now = core_now(core);
 	struct trn_core_error error = { .operand = TRN_OPERAND_NONE };
-	uint64_t finish;
 	uint32_t slot = 0;
 
 	while (core->dma[slot].used)
@@ -284,11 +290,7 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 			inst_fail(core, &engine->current, &error);
 		return;
 	}
-	/* One queue on all 16 engines, each in order and each counting, payload or not: a
-	 * transfer cannot be done before the one its trigger engine started before it. */
-	finish = trn_max_u64(trn_dma_finish_ps(core, &engine->current, now), engine->dma_last_ps);
-	engine->dma_last_ps = finish;
-	core_after(core, finish, dma_event, engine->index, slot);
+	core_after(core, trn_dma_begin_ps(core, slot), dma_event, engine->index, slot);
 }
 
 static uint32_t second_operand(const struct trn_core_engine *engine, const struct trn_inst *inst,
@@ -494,7 +496,7 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 	engine->words = stream->words;
 	engine->pc = engine->retired = 0;
 	engine->local_ps = engine->ready_ps = core_now(core);
-	engine->dma_ready_ps = engine->dma_last_ps = engine->last_retire_ps = core_now(core);
+	engine->dma_ready_ps = engine->last_retire_ps = core_now(core);
 	engine->dma_live = engine->first = engine->count = 0;
 	engine->rounding = TRN_ROUND_NEAREST;
 	engine->arrived = engine->exchanging = false;

@@ -21,6 +21,23 @@ struct trn_pe_time {
 	bool warm;
 };
 
+/* A DMA among others: timing_dma.c. */
+struct trn_dma_flow {
+	uint64_t start_ps, stagger_ps; /* of its first engine, and from one to the next */
+	uint64_t least_ps;             /* memory does not let it end before */
+	uint64_t end_ps;               /* as things stand */
+	uint64_t left_ps[16];          /* of each engine's work, if it were alone */
+	uint16_t engines;
+	uint8_t queue, priority;
+};
+struct trn_dma_time {
+	uint64_t now_ps;         /* left_ps are of this time */
+	uint64_t drained_ps[16]; /* nothing left for the engine, as things stand */
+	uint32_t count;
+	uint8_t order[32]; /* slots, in the order of their triggers */
+	struct trn_dma_flow flow[32];
+};
+
 /* Something that one engine at a time uses at full speed: timing.c. */
 struct trn_hold {
 	uint8_t engine;
@@ -57,7 +74,12 @@ void trn_tensor_cost(struct trn_core_engine *engine, const struct trn_inst *inst
 /* timing_dma.c */
 /* Time until the same engine may trigger its next DMA. */
 uint64_t trn_dma_issue_ps(const struct trn_gen *gen, const struct trn_inst *inst);
-/* Books a transfer on the core's DMA engines; virtual time of its end. */
-uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, uint64_t now_ps);
+/* Begins the transfer in a slot of core->dma, which makes others later; virtual time of its end,
+ * that is, if nobody comes. */
+uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot);
+/* Its end as things stand now. */
+uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot);
+/* The slot has ended, and what it had left is dropped. */
+void trn_dma_forget(struct trn_core *core, uint32_t slot);
 
 #endif /* MODEL_TIMING_H */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What DMAs and memory traffic cost in virtual time (hardware-and-isa facts 4.6 and 8): the 16
  * DMA engines of a core, and the bandwidth of the HBM stacks. */
+#include <string.h>
 #include "model/core.h"
 
 /* Who makes the descriptors: enum trn_dge without AUTO. */
@@ -92,17 +93,6 @@ static uint64_t dma_bytes(const struct trn_inst *inst)
 	return trn_max_u64(inst->dst.count * inst->dst.esize, inst->src.count * inst->src.esize);
 }
 
-/* Time of one engine for so many bytes: at its rate, and no run in less than dma_row_ns. */
-static uint64_t share_ps(const struct trn_gen *gen, const struct trn_inst *inst, uint64_t bytes)
-{
-	const uint64_t esize = trn_max_u64(inst->dst.esize, inst->src.esize);
-	const uint64_t run = run_elements(inst) * esize;
-	const uint64_t floor = bytes / run * gen->dma_row_ns * TRN_PS_PER_NS;
-
-	/* bytes / (rate 10^6 B/s) in ps is bytes * 10^6 / rate. */
-	return trn_max_u64(bytes * 1000000u / dma_mbps(gen, inst), floor);
-}
-
 /* Bytes that each of the 16 engines moves: an SBUF side gives eight partitions to each,
  * memory to memory is cut evenly. */
 static void dma_shares(const struct trn_inst *inst, uint64_t bytes, uint64_t *share)
@@ -120,33 +110,252 @@ static void dma_shares(const struct trn_inst *inst, uint64_t bytes, uint64_t *sh
 		share[(chip->view.start + p) / per_engine] += bytes / chip->view.partitions;
 }
 
-uint64_t trn_dma_finish_ps(struct trn_core *core, const struct trn_inst *inst, uint64_t now_ps)
+/* What each engine has to do: at its rate, and no run of bytes in less than dma_row_ns. */
+static void flow_work(const struct trn_gen *gen, const struct trn_inst *inst, uint64_t bytes,
+		      struct trn_dma_flow *flow)
 {
-	const struct trn_gen *gen = core->chip->gen;
-	const uint64_t stagger = by_mode_ps(gen, TRN_GEN_dma_stagger_software_ns, inst);
-	const uint64_t start = now_ps + by_mode_ps(gen, TRN_GEN_dma_trigger_software_ns, inst);
-	uint64_t share[TRN_ISA_DMA_ENGINES];
-	uint64_t begin = start, end = start;
+	const uint64_t run = run_elements(inst) * trn_max_u64(inst->dst.esize, inst->src.esize);
+	const uint64_t mbps = dma_mbps(gen, inst);
 
-	if (inst->head.flags & TRN_DMA_GPSIMD)
-		return start + gpsimd_ps(gen, dma_bytes(inst)) + gen->dma_done_ns * TRN_PS_PER_NS;
-	dma_shares(inst, dma_bytes(inst), share);
+	dma_shares(inst, bytes, flow->left_ps);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
-		uint64_t *ready = &core->dma_engine_ready_ps[e];
+		const uint64_t share = flow->left_ps[e];
 
-		if (share[e] == 0)
+		if (share == 0)
 			continue;
-		*ready = trn_max_u64(*ready, begin) + share_ps(gen, inst, share[e]);
-		end = trn_max_u64(end, *ready);
-		begin += stagger;
+		flow->engines |= (uint16_t)(1u << e);
+		/* share / (rate 10^6 B/s) in ps is share * 10^6 / rate. */
+		flow->left_ps[e] = trn_max_u64(share * 1000000u / mbps,
+					       share / run * gen->dma_row_ns * TRN_PS_PER_NS);
+		flow->left_ps[e] = trn_max_u64(flow->left_ps[e], 1);
 	}
+}
+
+/* ---- engines shared by queues ---- */
+
+static uint64_t begin_ps(const struct trn_dma_flow *flow, uint32_t e)
+{
+	const uint32_t before = flow->engines & ((1u << e) - 1);
+
+	return flow->start_ps + (uint64_t)__builtin_popcount(before) * flow->stagger_ps;
+}
+
+/* The first of every queue that has work for an engine and has begun; the best class only, where
+ * there are classes. *ret_next: when another one begins. */
+static uint32_t served(const struct trn_dma_time *d, uint32_t e, bool classes, uint64_t at,
+		       const uint64_t *left, uint8_t *ret_slots, uint64_t *ret_next)
+{
+	uint32_t queues = 0, count = 0, best = TRN_DMA_PRIORITIES;
+
+	*ret_next = TRN_MODEL_NEVER;
+	for (uint32_t i = 0; i < d->count; i++) {
+		const struct trn_dma_flow *flow = &d->flow[d->order[i]];
+		const uint32_t class = classes ? flow->priority : 0;
+
+		if (left[d->order[i]] == 0 || (queues >> flow->queue & 1))
+			continue;
+		queues |= 1u << flow->queue;
+		if (begin_ps(flow, e) > at) {
+			*ret_next = trn_min_u64(*ret_next, begin_ps(flow, e));
+			continue;
+		}
+		if (class < best)
+			count = 0;
+		best = class < best ? class : best;
+		if (class == best)
+			ret_slots[count++] = d->order[i];
+	}
+	return count;
+}
+
+/* One engine works from *at until a time, in turn for those it serves. left: by slot. When one
+ * has nothing left, its time goes to end. */
+static void serve(const struct trn_dma_time *d, uint32_t e, bool classes, uint64_t at,
+		  uint64_t until, uint64_t *left, uint64_t *end)
+{
+	uint8_t slot[TRN_ENGINE_COUNT];
+
+	while (at < until) {
+		uint64_t next, least = TRN_MODEL_NEVER, step;
+		const uint32_t count = served(d, e, classes, at, left, slot, &next);
+
+		if (count == 0 && next == TRN_MODEL_NEVER)
+			return;
+		next = trn_min_u64(next, until);
+		for (uint32_t i = 0; i < count; i++)
+			least = trn_min_u64(least, left[slot[i]]);
+		if (count == 0 || least > (next - at) / count) {
+			step = count == 0 ? 0 : (next - at) / count;
+			at = next;
+		} else {
+			step = least;
+			at += least * count;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			left[slot[i]] -= step;
+			if (left[slot[i]] == 0)
+				end[slot[i]] = at;
+		}
+	}
+}
+
+static void left_of(const struct trn_dma_time *d, uint32_t e, uint64_t *left)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		left[d->order[i]] = d->flow[d->order[i]].left_ps[e];
+}
+
+static bool one_queue(const struct trn_dma_time *d)
+{
+	for (uint32_t i = 1; i < d->count; i++) {
+		if (d->flow[d->order[i]].queue != d->flow[d->order[0]].queue)
+			return false;
+	}
+	return true;
+}
+
+/* The same for one queue: one behind the other. */
+static void serve_in_order(struct trn_dma_time *d, uint32_t e, uint64_t until_ps)
+{
+	uint64_t at = d->now_ps;
+
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct trn_dma_flow *flow = &d->flow[d->order[i]];
+		uint64_t part;
+
+		if (flow->left_ps[e] == 0)
+			continue;
+		at = trn_max_u64(at, begin_ps(flow, e));
+		if (at >= until_ps)
+			return;
+		part = trn_min_u64(flow->left_ps[e], until_ps - at);
+		flow->left_ps[e] -= part;
+		at += part;
+	}
+}
+
+/* Lets the engines work until now. */
+static void advance(struct trn_dma_time *d, bool classes, uint64_t now_ps)
+{
+	uint64_t left[TRN_DMA_LIVE], end[TRN_DMA_LIVE];
+
+	const bool simple = one_queue(d);
+
+	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES && d->count > 0; e++) {
+		if (simple) {
+			serve_in_order(d, e, now_ps);
+			continue;
+		}
+		left_of(d, e, left);
+		serve(d, e, classes, d->now_ps, now_ps, left, end);
+		for (uint32_t i = 0; i < d->count; i++)
+			d->flow[d->order[i]].left_ps[e] = left[d->order[i]];
+	}
+	d->now_ps = now_ps;
+}
+
+/* Ends of all, if nobody comes. Within a queue nobody ends before the one in front. */
+static void project(struct trn_dma_time *d, bool classes)
+{
+	uint64_t left[TRN_DMA_LIVE], end[TRN_DMA_LIVE], last[TRN_ENGINE_COUNT] = { 0 };
+
+	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
+		memset(end, 0, sizeof(end));
+		left_of(d, e, left);
+		serve(d, e, classes, d->now_ps, TRN_MODEL_NEVER, left, end);
+		for (uint32_t i = 0; i < d->count; i++) {
+			struct trn_dma_flow *flow = &d->flow[d->order[i]];
+
+			flow->end_ps = trn_max_u64(flow->end_ps, end[d->order[i]]);
+			d->drained_ps[e] = trn_max_u64(d->drained_ps[e], end[d->order[i]]);
+		}
+	}
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct trn_dma_flow *flow = &d->flow[d->order[i]];
+
+		flow->end_ps =
+			trn_max_u64(trn_max_u64(flow->end_ps, flow->least_ps), last[flow->queue]);
+		last[flow->queue] = flow->end_ps;
+	}
+}
+
+/* The same for the last one, when all are of one queue: it begins behind them. */
+static void project_last(struct trn_dma_time *d, struct trn_dma_flow *flow, uint64_t front_ps)
+{
+	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
+		if (flow->left_ps[e] == 0)
+			continue;
+		d->drained_ps[e] =
+			trn_max_u64(d->drained_ps[e], begin_ps(flow, e)) + flow->left_ps[e];
+		flow->end_ps = trn_max_u64(flow->end_ps, d->drained_ps[e]);
+	}
+	flow->end_ps = trn_max_u64(trn_max_u64(flow->end_ps, flow->least_ps), front_ps);
+}
+
+/* Bytes of HBM on both sides: not done before its stacks have moved them. */
+static uint64_t memory_ps(struct trn_core *core, const struct trn_inst *inst,
+			  const struct trn_dma_flow *flow)
+{
+	uint64_t span = 0, end = flow->start_ps;
+
+	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++)
+		span = trn_max_u64(span, flow->left_ps[e]);
 	for (uint32_t s = 0; s < 2; s++) {
 		const struct trn_side *side = s == 0 ? &inst->dst : &inst->src;
 
 		if (side->space == TRN_SPACE_DRAM)
-			end = trn_max_u64(end, trn_launch_hbm_ps(core->chip->launch,
-								 side->arg + side->offset,
-								 side->count * side->esize, start));
+			end = trn_max_u64(end, trn_hbm_take_ps(core->chip, side->arg + side->offset,
+							       side->count * side->esize,
+							       flow->start_ps, span));
 	}
-	return end + gen->dma_done_ns * TRN_PS_PER_NS;
+	return end;
+}
+
+uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
+{
+	const struct trn_gen *gen = core->chip->gen;
+	const bool classes = gen->features & TRN_FEATURE_QOS;
+	const struct trn_inst *inst = &core->dma[slot].inst;
+	struct trn_dma_time *d = &core->dma_time;
+	struct trn_dma_flow *flow = &d->flow[slot];
+	const uint64_t now = core->chip->model->now_ps;
+
+	advance(d, classes, now);
+	*flow = (struct trn_dma_flow){ 0 };
+	flow->start_ps = now + by_mode_ps(gen, TRN_GEN_dma_trigger_software_ns, inst);
+	flow->stagger_ps = by_mode_ps(gen, TRN_GEN_dma_stagger_software_ns, inst);
+	flow->end_ps = flow->start_ps;
+	if (inst->head.flags & TRN_DMA_GPSIMD) {
+		flow->least_ps = flow->start_ps + gpsimd_ps(gen, dma_bytes(inst));
+	} else {
+		flow_work(gen, inst, dma_bytes(inst), flow);
+		flow->least_ps = memory_ps(core, inst, flow);
+	}
+	flow->queue = inst->engine;
+	flow->priority = inst->mode;
+	d->order[d->count++] = (uint8_t)slot;
+	if (one_queue(d))
+		project_last(d, flow, d->count > 1 ? d->flow[d->order[d->count - 2]].end_ps : 0);
+	else
+		project(d, classes);
+	return trn_dma_end_ps(core, slot);
+}
+
+uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot)
+{
+	return core->dma_time.flow[slot].end_ps + core->chip->gen->dma_done_ns * TRN_PS_PER_NS;
+}
+
+void trn_dma_forget(struct trn_core *core, uint32_t slot)
+{
+	struct trn_dma_time *d = &core->dma_time;
+	uint32_t kept = 0;
+
+	/* What it took of the engines until now, the others did not have. */
+	advance(d, core->chip->gen->features & TRN_FEATURE_QOS, core->chip->model->now_ps);
+	for (uint32_t i = 0; i < d->count; i++) {
+		if (d->order[i] != slot)
+			d->order[kept++] = d->order[i];
+	}
+	d->count = kept;
 }

@@ -317,12 +317,17 @@ static uint64_t transfer_ps(struct trn_udma *udma, const struct batch *batch)
 	uint64_t mbps = store ? gen->dma_store_mbps : gen->dma_load_mbps;
 	uint64_t ps =
 		trn_max_u64(batch->tx_bytes * 1000000 / mbps, gen->udma_packet_ns * TRN_PS_PER_NS);
+	const uint64_t now = udma->chip->model->now_ps;
 	uint64_t factor = 1;
 
 	if (udma->chip->model->faults &&
 	    trn_fault_fires(udma->chip, "dma.slow", udma->index, &factor))
 		ps *= trn_min_u64(factor, SLOW_MAX);
-	return ps;
+	return trn_max_u64(trn_hbm_take_ps(udma->chip, batch->tx[0].address, batch->tx_bytes, now,
+					   ps),
+			   trn_hbm_take_ps(udma->chip, batch->rx[0].address, batch->tx_bytes, now,
+					   ps)) -
+	       now;
 }
 
 /* When the bytes of a packet that ends at end_ps are visible; keeps the pair's order. */
