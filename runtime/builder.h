@@ -131,7 +131,9 @@ struct trn_build_use {
 };
 void trn_build_order(struct trn_builder *builder, enum trn_engine engine, bool dma,
 		     const struct trn_build_use *use, uint32_t count, struct trn_isa_head *head);
-void trn_build_barrier(struct trn_builder *builder);
+/* place: of a CORE_BARRIER between the two halves, or TRN_BUILD_ALONE. */
+#define TRN_BUILD_ALONE UINT32_MAX
+void trn_build_barrier(struct trn_builder *builder, uint32_t place);
 
 /* builder_tile.c: bytes that an operand can touch; false after keeping an error. */
 bool trn_build_ap_area(struct trn_builder *builder, const struct trn_isa_ap *ap, const char *what,

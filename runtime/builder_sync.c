@@ -187,9 +187,18 @@ static void arrive(struct trn_builder *builder, enum trn_engine engine)
 		emit_nop(builder, engine, &head);
 }
 
+/* What the sync engine does while the door is shut. */
+static void meet_partner(struct trn_builder *builder, uint32_t place)
+{
+	const struct trn_isa_compute insn = { .head = { .op = TRN_OP_CORE_BARRIER },
+					      .imm = { place } };
+
+	(void)trn_builder_emit(builder, TRN_ENGINE_SYNC, &insn, 1); /* a failure is kept */
+}
+
 /* The sync engine keeps the door: when all have arrived nobody waits for a count any more,
  * so it takes the counts back and lets the others go. */
-static void keep_door(struct trn_builder *builder)
+static void keep_door(struct trn_builder *builder, uint32_t place)
 {
 	struct trn_isa_head head = { 0 };
 
@@ -201,6 +210,12 @@ static void keep_door(struct trn_builder *builder)
 		emit_nop(builder, TRN_ENGINE_SYNC, &head);
 		head = (struct trn_isa_head){ 0 };
 	}
+	if (place != TRN_BUILD_ALONE) {
+		if (head.wait_mode != TRN_WAIT_NONE)
+			emit_nop(builder, TRN_ENGINE_SYNC, &head);
+		head = (struct trn_isa_head){ 0 };
+		meet_partner(builder, place);
+	}
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		if (e == TRN_ENGINE_SYNC)
 			continue;
@@ -210,14 +225,14 @@ static void keep_door(struct trn_builder *builder)
 	}
 }
 
-void trn_build_barrier(struct trn_builder *builder)
+void trn_build_barrier(struct trn_builder *builder, uint32_t place)
 {
 	if (builder->error)
 		return;
 	builder->tiled = true;
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
 		arrive(builder, (enum trn_engine)e);
-	keep_door(builder);
+	keep_door(builder, place);
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		struct trn_isa_head head = { 0 };
 

@@ -11,6 +11,7 @@
 #include "runtime/trnx.h"
 
 #define PSUM_BANK 2048u
+#define PAIR_PLACES 16u
 
 /* ---- memory ---- */
 
@@ -251,6 +252,11 @@ static const struct trn_isa_op *check_op(struct trn_builder *builder, const stru
 		trn_builder_fail(builder, -ENOTSUP, "%s: not on trn%u", row->name, builder->arch);
 		return NULL;
 	}
+	if (op->indirect && !(builder->features & TRN_FEATURE_INDIRECT)) {
+		trn_builder_fail(builder, -ENOTSUP, "%s: no operands by index on trn%u", row->name,
+				 builder->arch);
+		return NULL;
+	}
 	if (!(builder->features & TRN_FEATURE_PSUM_WHOLE) && op->op == TRN_OP_MATMUL &&
 	    ap_extent(&op->dst, &lo, &hi) && hi > (int64_t)(bank + 1) * PSUM_BANK) {
 		trn_builder_fail(builder, -ENOTSUP, "matmul: output leaves its PSUM bank");
@@ -456,7 +462,18 @@ void trn_tile_reg_store(struct trn_builder *builder, enum trn_engine engine, uin
 
 void trn_tile_barrier(struct trn_builder *builder)
 {
-	trn_build_barrier(builder);
+	trn_build_barrier(builder, TRN_BUILD_ALONE);
+}
+
+void trn_tile_pair_barrier(struct trn_builder *builder, uint32_t place)
+{
+	if (builder->error)
+		return;
+	if (place >= PAIR_PLACES)
+		trn_builder_fail(builder, -EINVAL, "place %u of a pair's barrier: 0 to %u", place,
+				 PAIR_PLACES - 1);
+	else
+		trn_build_barrier(builder, place);
 }
 
 void trn_tile_loop_begin(struct trn_builder *builder, uint8_t reg)
@@ -471,7 +488,7 @@ void trn_tile_loop_begin(struct trn_builder *builder, uint8_t reg)
 		return;
 	}
 	builder->loop_count++;
-	trn_build_barrier(builder);
+	trn_build_barrier(builder, TRN_BUILD_ALONE);
 	loop->reg = reg;
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		loop->top[e] = trn_builder_label(builder, (enum trn_engine)e, NULL);
@@ -492,7 +509,7 @@ void trn_tile_loop_end(struct trn_builder *builder)
 		return;
 	}
 	loop = &builder->loop[--builder->loop_count];
-	trn_build_barrier(builder);
+	trn_build_barrier(builder, TRN_BUILD_ALONE);
 	trn_tile_reg_alu(builder, TRN_TILE_ALL, loop->reg, loop->reg, TRN_ALU_SUB, 1);
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++) {
 		trn_builder_branch(builder, loop->top[e], TRN_ALU_BYPASS, 0, 0);

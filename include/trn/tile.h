@@ -210,6 +210,19 @@ TRN_API void trn_tile_reg_store(struct trn_builder *builder, enum trn_engine eng
 TRN_API void trn_tile_barrier(struct trn_builder *builder);
 
 /**
+ * trn_tile_pair_barrier() - a barrier of both cores of a pair
+ * @builder: a builder
+ * @place: which one, 0 to 15: the other core's program has the same one here
+ *
+ * Cores 2n and 2n + 1 are a pair. Each waits until all that came before is done on both;
+ * one whose partner does not come waits until it is reset.
+ *
+ * Context: one thread at a time per object.
+ * Since:   0.1
+ */
+TRN_API void trn_tile_pair_barrier(struct trn_builder *builder, uint32_t place);
+
+/**
  * trn_tile_loop_begin() - repeat what follows while a register is above 0
  * @builder: a builder
  * @reg: count, set on every engine (TRN_TILE_ALL); 0 or less: not once

@@ -57,6 +57,7 @@ extern const struct api_test api_queue_tests[];
 extern const struct api_test api_timeline_tests[];
 extern const struct api_test api_thread_tests[];
 extern const struct api_test api_program_tests[];
+extern const struct api_test api_pair_tests[];
 
 /* Why a test cannot pass on this door: its calls answer -ENOTSUP. NULL: it must pass. */
 const char *api_never(const char *uri, const char *test);

@@ -122,3 +122,44 @@ int api_image_deadlock(const struct trn_alloc *alloc, void **ret_image, size_t *
 	}
 	return finish(builder, ret_image, ret_bytes);
 }
+
+int api_image_pair(const struct trn_alloc *alloc, unsigned int side, void **ret_image,
+		   size_t *ret_bytes)
+{
+	const uint32_t lanes = 64, per_lane = API_PAIR_NUMBERS / 64;
+	struct trn_tile mine, theirs;
+	uint32_t in, out, shared;
+	struct trn_builder *builder;
+	int r = start(alloc, "pair", &builder);
+
+	if (r < 0)
+		return r;
+	in = trn_builder_arg(builder, "in", TRN_ARG_BUFFER, API_PAIR_BYTES);
+	out = trn_builder_arg(builder, "out", TRN_ARG_BUFFER, API_PAIR_BYTES);
+	shared = trn_builder_arg(builder, "shared", TRN_ARG_BUFFER, API_PAIR_BYTES);
+	mine = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_F32, lanes, per_lane);
+	theirs = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_F32, lanes, per_lane);
+	move(builder, trn_chip(trn_view(&mine, 0, per_lane)),
+	     trn_dram(in, TRN_DTYPE_F32, 0, API_PAIR_NUMBERS));
+	trn_tile_transfer(builder,
+			  &(struct trn_tile_dma){ .op = TRN_OP_SENDRECV,
+						  .engine = TRN_ENGINE_SYNC,
+						  .imm = 2,
+						  .dst = trn_chip(trn_view(&theirs, 0, per_lane)),
+						  .src = trn_chip(trn_view(&mine, 0, per_lane)) });
+	move(builder, trn_dram(out, TRN_DTYPE_F32, 0, API_PAIR_NUMBERS),
+	     trn_chip(trn_view(&theirs, 0, per_lane)));
+	if (side == 1)
+		trn_tile_pair_barrier(builder, 9);
+	trn_tile_transfer(
+		builder,
+		&(struct trn_tile_dma){ .op = TRN_OP_DMA_ADD,
+					.engine = TRN_ENGINE_SYNC,
+					.flags = TRN_DMA_ACCUMULATE,
+					.imm = 1,
+					.dst = trn_dram(shared, TRN_DTYPE_F32, 0, API_PAIR_NUMBERS),
+					.src = trn_chip(trn_view(&mine, 0, per_lane)) });
+	if (side == 0)
+		trn_tile_pair_barrier(builder, 9);
+	return finish(builder, ret_image, ret_bytes);
+}

@@ -19,6 +19,12 @@ int api_image_overrun(const struct trn_alloc *alloc, void **ret_image, size_t *r
 int api_image_uninit(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
 /* No arguments: two engines, each waiting for a semaphore that only the other would raise. */
 int api_image_deadlock(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
+/* Arguments in, out, shared: the number of a core of a pair, 0 or 1; in goes to the other
+ * core's out, and is added to shared, core 0 before core 1. */
+#define API_PAIR_NUMBERS 1024u
+#define API_PAIR_BYTES (API_PAIR_NUMBERS * 4)
+int api_image_pair(const struct trn_alloc *alloc, unsigned int side, void **ret_image,
+		   size_t *ret_bytes);
 /* Byte of the table of api_image_copy(). */
 unsigned char api_table_byte(size_t index);
 
