@@ -74,32 +74,6 @@ static void linear_free(struct linear_mx *l)
 	trn_tile_free(l->builder, &l->other);
 }
 
-/* x turns on its way in: four elements of a token side by side, tokens beside each other. */
-static void load_x(struct linear_mx *l)
-{
-	const struct trn_linear_mx_args *a = l->args;
-	const uint32_t full = a->in / KIT_MX_ROWS, lane = l->width * KIT_MX_NUMBERS;
-
-	/* Rows past the last one, and the token that makes the number even. */
-	trn_kit_fill(l->builder, trn_view(&l->x, 0, l->tiles * lane), 0.0f);
-	for (uint32_t t = 0; t < l->tiles; t += t < full ? full : 1) {
-		const uint32_t count = t < full ? full : 1;
-		const uint32_t rows = least(KIT_MX_ROWS, a->in - t * KIT_MX_ROWS);
-		struct trn_isa_mem src = trn_dram(a->x, TRN_DTYPE_F32,
-						  (uint64_t)t * KIT_MX_ROWS * 4, KIT_MX_NUMBERS);
-		struct trn_isa_ap dst = trn_view(&l->x, t * lane, KIT_MX_NUMBERS);
-
-		src = trn_dram_outer(src, (int32_t)a->in, a->tokens);
-		src = trn_dram_outer(src, KIT_MX_ROWS, count);
-		src = trn_dram_outer(src, KIT_MX_NUMBERS, rows / KIT_MX_NUMBERS);
-		dst = trn_view_outer(dst, KIT_MX_NUMBERS, a->tokens);
-		dst = trn_view_outer(dst, (int32_t)lane, count);
-		trn_kit_copy(l->builder, trn_chip(trn_view_rows(dst, 0, rows / KIT_MX_NUMBERS)),
-			     src, TRN_ENGINE_SYNC);
-	}
-	trn_kit_quantize(l->builder, &l->quantized, &l->x, a->in);
-}
-
 /* y += cols columns of an argument; step 0 takes the same row for every token. */
 static void linear_add(struct linear_mx *l, const struct trn_tile *tile, uint32_t arg,
 		       uint32_t first, uint32_t cols, uint32_t step)
@@ -163,7 +137,9 @@ void trn_linear_mx_emit(struct trn_builder *builder, const struct trn_linear_mx_
 						.cols = args->out,
 						.reg = -1 };
 	linear_tiles(&l);
-	load_x(&l);
+	trn_kit_mx_load_rows(builder, &l.x, l.width,
+			     &(struct trn_kit_mx_rows){ args->x, args->in, args->tokens });
+	trn_kit_quantize(builder, &l.quantized, &l.x, args->in);
 	for (uint32_t from = 0, i = 0; from < args->out; from += l.scale_cols, i++) {
 		const uint32_t scale_cols = least(l.scale_cols, args->out - from);
 		const struct trn_tile *scale = &l.scale[i % STAGES];

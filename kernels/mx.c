@@ -129,6 +129,31 @@ void trn_kit_mx_load_scales(struct trn_builder *builder, const struct trn_tile *
 	}
 }
 
+void trn_kit_mx_load_rows(struct trn_builder *builder, const struct trn_tile *tile, uint32_t width,
+			  const struct trn_kit_mx_rows *rows)
+{
+	const uint32_t full = rows->cols / KIT_MX_ROWS, tiles = trn_kit_mx_tiles(rows->cols);
+	const uint32_t lane = width * KIT_MX_NUMBERS;
+
+	/* Lanes past the last element, and the row that makes the number even. */
+	trn_kit_fill(builder, trn_view(tile, 0, tiles * lane), 0.0f);
+	for (uint32_t t = 0; t < tiles; t += t < full ? full : 1) {
+		const uint32_t count = t < full ? full : 1;
+		const uint32_t left = rows->cols - t * KIT_MX_ROWS;
+		const uint32_t lanes = left < KIT_MX_ROWS ? left / KIT_MX_NUMBERS : KIT_LANES;
+		struct trn_isa_mem src = trn_dram(rows->arg, TRN_DTYPE_F32,
+						  (uint64_t)t * KIT_MX_ROWS * 4, KIT_MX_NUMBERS);
+		struct trn_isa_ap dst = trn_view(tile, t * lane, KIT_MX_NUMBERS);
+
+		src = trn_dram_outer(src, (int32_t)rows->cols, rows->rows);
+		src = trn_dram_outer(src, KIT_MX_ROWS, count);
+		src = trn_dram_outer(src, KIT_MX_NUMBERS, lanes);
+		dst = trn_view_outer(dst, KIT_MX_NUMBERS, rows->rows);
+		dst = trn_view_outer(dst, (int32_t)lane, count);
+		trn_kit_copy(builder, trn_chip(trn_view_rows(dst, 0, lanes)), src, TRN_ENGINE_SYNC);
+	}
+}
+
 void trn_kit_quantize(struct trn_builder *builder, const struct trn_kit_mx_tile *dst,
 		      const struct trn_tile *src, uint32_t rows)
 {

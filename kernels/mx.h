@@ -37,6 +37,13 @@ void trn_kit_mx_load_scales(struct trn_builder *builder, const struct trn_tile *
 /* The partitions of a scale operand for an operand of so many lanes; place 0 to 3. */
 struct trn_isa_ap trn_kit_mx_scale(struct trn_isa_ap ap, uint32_t lanes, uint32_t place);
 
+/* Activations [rows][cols] of FP32 in memory, turned on their way in: element (t * width + m) * 4
+ * + j of a partition of a BF16 tile, m the row. Everything else of the tile becomes 0. */
+struct trn_kit_mx_rows {
+	uint32_t arg, cols, rows;
+};
+void trn_kit_mx_load_rows(struct trn_builder *builder, const struct trn_tile *tile, uint32_t width,
+			  const struct trn_kit_mx_rows *rows);
 /* Quantised activations: element t * width + m of a partition, scales beside them at place 0. */
 struct trn_kit_mx_tile {
 	uint32_t width;

@@ -355,6 +355,174 @@ START_TEST(linear_sizes)
 }
 END_TEST
 
+/* ---- experts ---- */
+
+static const struct trn_moe_shape shapes[] = {
+	{ 1, 32, 4, 2, 32, 7.0f, 1.702f },    { 2, 544, 40, 2, 96, 7.0f, 1.702f }, /* by choice */
+	{ 3, 96, 5, 3, 544, 1.0f, 1.702f },                                        /* by expert */
+	{ 1, 1056, 3, 2, 1120, 7.0f, 1.0f },  { 64, 64, 16, 4, 64, 7.0f, 1.702f },
+	{ 6, 32, 20, 1, 2080, 7.0f, 1.702f },
+};
+
+struct layer {
+	const struct trn_moe_shape *s;
+	struct matrix gate_up, down;
+	float *x, *gate_up_bias, *down_bias, *shares, *y;
+	uint32_t *indices;
+};
+
+static void layer_make(struct layer *l, const struct trn_moe_shape *s, enum trn_dtype format)
+{
+	const size_t rows = s->tokens, e = s->experts;
+
+	l->s = s;
+	l->gate_up = matrix_make(s->hidden, 2 * s->intermediate, format, s->experts);
+	l->down = matrix_make(s->intermediate, s->hidden, format, s->experts);
+	l->x = floats(rows * s->hidden, 1.0f);
+	l->gate_up_bias = floats(e * 2 * s->intermediate, 1.0f);
+	l->down_bias = floats(e * s->hidden, 1.0f);
+	l->shares = floats(rows * s->top_k, 1.0f);
+	l->y = floats(rows * s->hidden, 1.0f);
+	l->indices = room(rows * s->top_k * 4);
+	for (uint32_t t = 0; t < s->tokens; t++) {
+		const uint32_t from = (uint32_t)trn_prng_below(&prng, s->experts);
+
+		/* Different ones, and some that nobody takes. */
+		for (uint32_t k = 0; k < s->top_k; k++)
+			l->indices[t * s->top_k + k] = (from + k) % s->experts;
+	}
+}
+
+static void layer_free(struct layer *l)
+{
+	matrix_free(&l->gate_up);
+	matrix_free(&l->down);
+	free(l->x);
+	free(l->gate_up_bias);
+	free(l->down_bias);
+	free(l->shares);
+	free(l->y);
+	free(l->indices);
+}
+
+/* One token through one expert: y += share * ... */
+static void reference(const struct layer *l, uint32_t t, uint32_t e, double share, double *y)
+{
+	const struct trn_moe_shape *s = l->s;
+	const uint32_t h = s->hidden, m = s->intermediate;
+	double *q = quantized(l->x + (size_t)t * h, h), *mid_q;
+	float *mid = room(m * sizeof(*mid));
+
+	for (uint32_t i = 0; i < m; i++) {
+		double gate = (double)l->gate_up_bias[(size_t)e * 2 * m + 2 * i];
+		double up = (double)l->gate_up_bias[(size_t)e * 2 * m + 2 * i + 1];
+
+		for (uint32_t k = 0; k < h; k++) {
+			gate += q[k] * weight(&l->gate_up, e, k, 2 * i);
+			up += q[k] * weight(&l->gate_up, e, k, 2 * i + 1);
+		}
+		gate = fmin(gate, (double)s->limit);
+		up = fmax(fmin(up, (double)s->limit), -(double)s->limit);
+		mid[i] = (float)((up + 1.0) * gate / (1.0 + exp(-(double)s->alpha * gate)));
+	}
+	mid_q = quantized(mid, m);
+	for (uint32_t n = 0; n < h; n++) {
+		double sum = (double)l->down_bias[(size_t)e * h + n];
+
+		for (uint32_t i = 0; i < m; i++)
+			sum += mid_q[i] * weight(&l->down, e, i, n);
+		y[n] += share * sum;
+	}
+	free(q);
+	free(mid);
+	free(mid_q);
+}
+
+static void layer_run(const struct layer *l, float *ret_y)
+{
+	const struct trn_moe_shape *s = l->s;
+	const struct matrix *g = &l->gate_up, *d = &l->down;
+	const uint64_t rows = s->tokens, e = s->experts;
+	struct trn_experts_mx_args a = { .format = g->format };
+	struct trn_builder *b = builder(10);
+	struct trn_rig rig;
+
+	trn_rig_open(&rig, URI);
+	a.x = trn_rig_buffer(&rig, l->x, rows * s->hidden * 4);
+	a.indices = trn_rig_buffer(&rig, l->indices, rows * s->top_k * 4);
+	a.shares = trn_rig_buffer(&rig, l->shares, rows * s->top_k * 4);
+	a.gate_up =
+		trn_rig_buffer(&rig, g->numbers, e * trn_mx_number_bytes(g->format, g->in, g->out));
+	a.gate_up_scale = trn_rig_buffer(&rig, g->scales, e * trn_mx_scale_bytes(g->in, g->out));
+	a.gate_up_bias = trn_rig_buffer(&rig, l->gate_up_bias, e * 2 * s->intermediate * 4);
+	a.down =
+		trn_rig_buffer(&rig, d->numbers, e * trn_mx_number_bytes(d->format, d->in, d->out));
+	a.down_scale = trn_rig_buffer(&rig, d->scales, e * trn_mx_scale_bytes(d->in, d->out));
+	a.down_bias = trn_rig_buffer(&rig, l->down_bias, e * s->hidden * 4);
+	a.y = trn_rig_buffer(&rig, l->y, rows * s->hidden * 4);
+	trn_experts_mx_emit(b, s, &a);
+	run(&rig, b);
+	trn_rig_read(&rig, a.y, ret_y, rows * s->hidden * 4);
+	trn_rig_close(&rig);
+}
+
+START_TEST(experts)
+{
+	const struct trn_moe_shape *s = &shapes[(size_t)_i / TRN_ARRAY_LEN(formats)];
+	const size_t cells = (size_t)s->tokens * s->hidden;
+	double *want = room(cells * sizeof(*want)), top = 0.0;
+	float *got = room(cells * sizeof(*got));
+	struct layer l;
+
+	trn_prng_seed(&prng, trn_test_seed() + (uint64_t)_i);
+	layer_make(&l, s, formats[(size_t)_i % TRN_ARRAY_LEN(formats)]);
+	layer_run(&l, got);
+	for (size_t i = 0; i < cells; i++)
+		want[i] = (double)l.y[i];
+	for (uint32_t t = 0; t < s->tokens; t++) {
+		for (uint32_t k = 0; k < s->top_k; k++)
+			reference(&l, t, l.indices[t * s->top_k + k],
+				  (double)l.shares[t * s->top_k + k], want + (size_t)t * s->hidden);
+	}
+	for (size_t i = 0; i < cells; i++)
+		top = fmax(top, fabs(want[i]));
+	/* A sum next to a tie of the quantisation may fall to the other side. */
+	for (size_t i = 0; i < cells; i++)
+		ck_assert_double_eq_tol((double)got[i], want[i], 1e-2 * top);
+	layer_free(&l);
+	free(want);
+	free(got);
+}
+END_TEST
+
+START_TEST(experts_sizes)
+{
+	static const struct {
+		struct trn_moe_shape shape;
+		enum trn_dtype format;
+	} bad[] = {
+		{ { 1, 48, 4, 2, 32, 7.0f, 1.0f }, TRN_DTYPE_F4E2M1_X4 },
+		{ { 1, 32, 4, 2, 40, 7.0f, 1.0f }, TRN_DTYPE_F4E2M1_X4 },
+		{ { 1, 32, 4, 2, 32, 7.0f, 1.0f, TRN_MOE_FP32 }, TRN_DTYPE_F4E2M1_X4 },
+		{ { 1, 32, 4, 2, 32, 7.0f, 1.0f }, TRN_DTYPE_BF16 },
+		{ { 0, 32, 4, 2, 32, 7.0f, 1.0f }, TRN_DTYPE_F4E2M1_X4 },
+	};
+	const struct trn_experts_mx_args args = { .format = TRN_DTYPE_F4E2M1_X4 };
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(bad); i++) {
+		struct trn_experts_mx_args a = args;
+		struct trn_builder *b = builder(10);
+		size_t bytes;
+		void *image;
+
+		a.format = bad[i].format;
+		trn_experts_mx_emit(b, &bad[i].shape, &a);
+		ck_assert_int_eq(trn_builder_finish(b, &image, &bytes), -EINVAL);
+		trn_builder_destroy(b);
+	}
+}
+END_TEST
+
 static Suite *mx_suite(void)
 {
 	Suite *suite = suite_create("kernels-mx");
@@ -367,6 +535,9 @@ static Suite *mx_suite(void)
 	tcase_add_loop_test(tcase, linear, 0,
 			    (int)(TRN_ARRAY_LEN(linears) * TRN_ARRAY_LEN(formats)));
 	tcase_add_test(tcase, linear_sizes);
+	tcase_add_loop_test(tcase, experts, 0,
+			    (int)(TRN_ARRAY_LEN(shapes) * TRN_ARRAY_LEN(formats)));
+	tcase_add_test(tcase, experts_sizes);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

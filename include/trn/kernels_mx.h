@@ -100,6 +100,46 @@ struct trn_linear_mx_args {
  */
 TRN_API void trn_linear_mx_emit(struct trn_builder *builder, const struct trn_linear_mx_args *args);
 
+/**
+ * struct trn_experts_mx_args - argument numbers of experts with MX weights
+ * @format: of the weights, TRN_DTYPE_F4E2M1_X4, F8E4M3FN_X4 or F8E5M2_X4
+ * @x: [tokens][hidden] FP32; rounded to BF16, then quantised
+ * @indices: [tokens][top_k] U32, as the router writes them
+ * @shares: [tokens][top_k] FP32
+ * @gate_up: [experts] numbers of a matrix [hidden][2 * intermediate], gate and up interleaved
+ * @gate_up_scale: [experts] its scales
+ * @gate_up_bias: [experts][2 * intermediate] FP32, interleaved
+ * @down: [experts] numbers of a matrix [intermediate][hidden]
+ * @down_scale: [experts] its scales
+ * @down_bias: [experts][hidden] FP32
+ * @y: in and out, [tokens][hidden] FP32: the weighted sum of the experts is added
+ */
+struct trn_experts_mx_args {
+	enum trn_dtype format;
+	uint32_t x, indices, shares, gate_up, gate_up_scale, gate_up_bias;
+	uint32_t down, down_scale, down_bias, y;
+};
+
+/**
+ * trn_experts_mx_emit() - append the experts' feed-forward with MX weights to a program
+ * @builder: a builder for arch 3 or later
+ * @shape: sizes; hidden and intermediate are multiples of 32, flags 0; borrowed for the call
+ * @args: format and argument numbers; borrowed for the call
+ *
+ * As trn_experts_emit(): the experts are chosen when the program runs. Between the two
+ * products the intermediate values are rounded to BF16 and quantised.
+ *
+ * With few tokens (one, or 4 * tokens * top_k below the number of experts) each choice of each
+ * token loads its expert, and a number past the last one stops the core with an address error.
+ * With more, the program goes through the experts, leaves out those that nobody chose, and computes
+ * each of the others once for all tokens; numbers past the last expert are then left out.
+ *
+ * Context: one thread at a time per object.
+ * Since:   0.1
+ */
+TRN_API void trn_experts_mx_emit(struct trn_builder *builder, const struct trn_moe_shape *shape,
+				 const struct trn_experts_mx_args *args);
+
 TRN_END_DECLS
 
 #endif /* TRN_KERNELS_MX_H */
