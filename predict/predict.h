@@ -114,7 +114,50 @@ struct trn_predict_roofline {
 /* @request has been checked. */
 int trn_predict_roofline(const struct trn_predict_request *request,
 			 struct trn_predict_roofline *ret_roofline, struct trn_predict_why *why);
+/* The same with the experts in a format of the caller's choice. */
+int trn_predict_roofline_as(const struct trn_predict_request *request,
+			    enum trn_predict_format format,
+			    struct trn_predict_roofline *ret_roofline, struct trn_predict_why *why);
 /* Tensor engines of a chip, FLOP/s, dense. */
 double trn_predict_peak(const struct trn_gen *gen, enum trn_predict_format format);
+
+/** enum trn_predict_bound - what a step waits for most of its time */
+enum trn_predict_bound {
+	TRN_PREDICT_BOUND_COMPUTE,
+	TRN_PREDICT_BOUND_HBM,
+	TRN_PREDICT_BOUND_DMA,
+	TRN_PREDICT_BOUND_ISSUE, /* nothing is busy for half of the time */
+};
+const char *trn_predict_bound_name(enum trn_predict_bound bound);
+
+#define TRN_PREDICT_PIECES 12
+
+/** struct trn_predict_piece - a part of a step's time */
+struct trn_predict_piece {
+	const char *name;
+	double seconds;
+	bool composed; /* measured shorter and multiplied, or from a table: not run as a whole */
+};
+
+/** struct trn_predict_result - what a step takes */
+struct trn_predict_result {
+	uint32_t chips, cores, width, copies; /* cores that share a layer; groups of them */
+	uint32_t sequences;                   /* of a copy */
+	enum trn_predict_format format;       /* that the experts ran in */
+	double step_s, tokens, tokens_per_s, token_s;
+	double joules;       /* of a step, all chips */
+	bool joules_counted; /* by the model's events; else the table's power at full load */
+	enum trn_predict_bound bound;
+	double busy[5];  /* share of the step, by enum trn_engine */
+	double dma, hbm; /* share of what DMA engines and the HBM could have moved */
+	double experts;  /* different ones that were touched, mean of the layers' draws */
+	double instructions, macs, dma_bytes; /* of a core */
+	uint32_t piece_count;
+	struct trn_predict_piece piece[TRN_PREDICT_PIECES];
+	struct trn_predict_roofline roofline; /* in the format that ran */
+};
+/* @request has been checked. */
+int trn_predict_run(const struct trn_predict_request *request,
+		    struct trn_predict_result *ret_result, struct trn_predict_why *why);
 
 #endif /* PREDICT_PREDICT_H */

@@ -126,6 +126,15 @@ int trn_predict_request_check(struct trn_predict_request *request, struct trn_pr
 int trn_predict_roofline(const struct trn_predict_request *request,
 			 struct trn_predict_roofline *ret_roofline, struct trn_predict_why *why)
 {
+	return trn_predict_roofline_as(request,
+				       trn_predict_config_format(request->config, request->gen),
+				       ret_roofline, why);
+}
+
+int trn_predict_roofline_as(const struct trn_predict_request *request,
+			    enum trn_predict_format format,
+			    struct trn_predict_roofline *ret_roofline, struct trn_predict_why *why)
+{
 	const struct trn_predict_config *c = request->config;
 	const struct trn_gen *gen = trn_gen_find(request->gen);
 	bool prefill = request->phase == TRN_PREDICT_PREFILL;
@@ -140,7 +149,7 @@ int trn_predict_roofline(const struct trn_predict_request *request,
 	if (!gen)
 		return trn_predict_fail(why, -EINVAL, "no generation \"%.40s\"", request->gen);
 	trn_predict_size(c, &size);
-	r.format = trn_predict_config_format(c, request->gen);
+	r.format = format;
 	r.experts = trn_predict_distinct(c, tokens);
 	r.weight_bytes = (size.active - c->layers * (c->active * size.expert)) * WEIGHT_BYTES +
 			 c->layers * r.experts * size.expert * trn_predict_format_bytes(r.format);

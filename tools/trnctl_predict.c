@@ -161,47 +161,125 @@ static struct json_object *roofline_json(const struct trn_predict_roofline *roof
 	return json;
 }
 
-static void row_json(struct predict *p, const struct trn_predict_request *request,
-		     const struct trn_predict_roofline *roofline, double tokens)
+static struct json_object *busy_json(const struct trn_predict_result *result)
+{
+	static const char *const names[] = { "tensor", "vector", "scalar", "gpsimd", "sync" };
+	struct json_object *json = json_object_new_object();
+
+	for (size_t e = 0; e < 5; e++)
+		json_object_object_add(json, names[e], trnctl_real(result->busy[e]));
+	json_object_object_add(json, "dma", trnctl_real(result->dma));
+	json_object_object_add(json, "hbm", trnctl_real(result->hbm));
+	return json;
+}
+
+static struct json_object *pieces_json(const struct trn_predict_result *result)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < result->piece_count; i++) {
+		struct json_object *json = json_object_new_object();
+
+		json_object_object_add(json, "what", trnctl_text(result->piece[i].name));
+		json_object_object_add(json, "ms", trnctl_real(result->piece[i].seconds * 1e3));
+		json_object_object_add(json, "composed",
+				       json_object_new_boolean(result->piece[i].composed));
+		json_object_array_add(list, json);
+	}
+	return list;
+}
+
+/* The numbers that were asked for, and how the model was cut. */
+static struct json_object *request_json(const struct trn_predict_request *request,
+					const struct trn_predict_result *result)
 {
 	struct json_object *json = json_object_new_object();
 
 	json_object_object_add(json, "gen", trnctl_text(request->gen));
-	json_object_object_add(json, "batch", json_object_new_int64(request->batch));
-	json_object_object_add(json, "context", json_object_new_int64(request->context));
 	json_object_object_add(json, "phase",
 			       trnctl_text(request->phase == TRN_PREDICT_DECODE ? "decode" :
 										  "prefill"));
-	json_object_object_add(json, "chips", json_object_new_int64(request->chips));
+	json_object_object_add(json, "batch", json_object_new_int64(request->batch));
+	json_object_object_add(json, "context", json_object_new_int64(request->context));
+	json_object_object_add(json, "chips", json_object_new_int64(result->chips));
+	json_object_object_add(json, "chip_equivalent",
+			       json_object_new_boolean(request->chip_equivalent));
+	json_object_object_add(json, "cores_of_a_layer", json_object_new_int64(result->width));
+	json_object_object_add(json, "copies", json_object_new_int64(result->copies));
 	json_object_object_add(json, "experts_format",
-			       trnctl_text(trn_predict_format_name(roofline->format)));
-	json_object_object_add(json, "roofline", roofline_json(roofline, tokens));
+			       trnctl_text(trn_predict_format_name(result->format)));
+	return json;
+}
+
+static void row_json(struct predict *p, const struct trn_predict_request *request,
+		     const struct trn_predict_result *result,
+		     const struct trn_predict_roofline *asked)
+{
+	struct json_object *json = request_json(request, result);
+
+	json_object_object_add(json, "tokens_per_s", trnctl_real(result->tokens_per_s));
+	json_object_object_add(json, "step_ms", trnctl_real(result->step_s * 1e3));
+	json_object_object_add(json, "token_ms", trnctl_real(result->token_s * 1e3));
+	json_object_object_add(json, "joules_per_token",
+			       trnctl_real(result->joules / result->tokens));
+	json_object_object_add(json, "joules_from",
+			       trnctl_text(result->joules_counted ? "events" : "table"));
+	json_object_object_add(json, "bound", trnctl_text(trn_predict_bound_name(result->bound)));
+	json_object_object_add(json, "utilisation", busy_json(result));
+	json_object_object_add(json, "experts_touched", trnctl_real(result->experts));
+	json_object_object_add(json, "instructions_of_a_core", trnctl_real(result->instructions));
+	json_object_object_add(json, "pieces", pieces_json(result));
+	json_object_object_add(json, "roofline", roofline_json(&result->roofline, result->tokens));
+	json_object_object_add(json, "share_of_roofline",
+			       trnctl_real(result->roofline.step_s / result->step_s));
+	json_object_object_add(json, "roofline_configured", roofline_json(asked, result->tokens));
 	json_object_array_add(p->rows, json);
+}
+
+static void row_text(const struct trn_predict_request *request,
+		     const struct trn_predict_result *result)
+{
+	printf("%s, %s of %u x %u, %u chip%s%s, experts in %s\n", request->gen,
+	       request->phase == TRN_PREDICT_DECODE ? "decode" : "prefill", request->batch,
+	       request->context, result->chips, result->chips == 1 ? "" : "s",
+	       request->chip_equivalent ? " equivalent" : "",
+	       trn_predict_format_name(result->format));
+	printf("  %.1f tokens/s, %.3f ms a token of each sequence, %.3f J a token (%s)\n",
+	       result->tokens_per_s, result->token_s * 1e3, result->joules / result->tokens,
+	       result->joules_counted ? "from events" : "table's power at full load");
+	printf("  step %.3f ms, roofline %.3f ms (%.0f %%), bound by %s\n", result->step_s * 1e3,
+	       result->roofline.step_s * 1e3, 100 * result->roofline.step_s / result->step_s,
+	       trn_predict_bound_name(result->bound));
+	printf("  busy: tensor %.0f %%, vector %.0f %%, scalar %.0f %%, gpsimd %.0f %%, sync %.0f "
+	       "%%, DMA %.0f %%, HBM %.0f %%\n",
+	       100 * result->busy[0], 100 * result->busy[1], 100 * result->busy[2],
+	       100 * result->busy[3], 100 * result->busy[4], 100 * result->dma, 100 * result->hbm);
+	for (uint32_t i = 0; i < result->piece_count; i++)
+		printf("  %10.3f ms  %s%s\n", result->piece[i].seconds * 1e3, result->piece[i].name,
+		       result->piece[i].composed ? " (composed)" : "");
 }
 
 static int predict_row(struct predict *p, const char *gen, uint32_t batch)
 {
 	struct trn_predict_request request = p->request;
-	struct trn_predict_roofline roofline;
+	struct trn_predict_roofline asked;
+	struct trn_predict_result result;
 	struct trn_predict_why why;
-	double tokens;
 	int r;
 
 	request.gen = gen;
 	request.batch = batch;
 	r = trn_predict_request_check(&request, &why);
 	if (r == 0)
-		r = trn_predict_roofline(&request, &roofline, &why);
+		r = trn_predict_roofline(&request, &asked, &why);
+	if (r == 0)
+		r = trn_predict_run(&request, &result, &why);
 	if (r < 0)
 		return trnctl_fail(p->ctl, r, "%s", why.text);
-	tokens = (double)batch *
-		 (request.phase == TRN_PREDICT_PREFILL ? (double)request.context : 1.0);
 	if (p->ctl->json)
-		row_json(p, &request, &roofline, tokens);
+		row_json(p, &request, &result, &asked);
 	else
-		printf("%-5s %6u %8u %5u  roofline %10.3f ms %12.1f tokens/s\n", gen, batch,
-		       request.context, request.chips, roofline.step_s * 1e3,
-		       tokens / roofline.step_s);
+		row_text(&request, &result);
 	return TRNCTL_OK;
 }
 

@@ -102,6 +102,27 @@ def test_predict_headlines():
     check(abs(measured['H1b'] - 2.25) < 0.02, 'BF16: %s', measured['H1b'])
 
 
+def test_predict_a_model():
+    args = ('predict', 'gpt-oss-20b', '--on', 'trn2,trn3', '--batch', '1,4', '--context', '1024')
+    document = Run(*args, '--json').expect(OK).json('trn.predict/1')
+    check(document['model'] == 'gpt-oss-20b', '%s', document['model'])
+    rows = document['predictions']
+    check([(r['gen'], r['batch']) for r in rows] == [('trn2', 1), ('trn2', 4), ('trn3', 1),
+                                                     ('trn3', 4)], '%s', rows)
+    for row in rows:
+        check(row['chips'] == 1 and row['phase'] == 'decode', '%s', row)
+        check(row['bound'] in ('compute', 'HBM', 'DMA', 'issue'), '%s', row['bound'])
+        check(row['joules_from'] in ('events', 'table') and row['joules_per_token'] > 0, '%s', row)
+        check(0.2 < row['share_of_roofline'] < 1, 'share %s', row['share_of_roofline'])
+        check(abs(sum(p['ms'] for p in row['pieces']) - row['step_ms']) < 1e-6, '%s', row)
+        check(set(row['utilisation']) == {'tensor', 'vector', 'scalar', 'gpsimd', 'sync', 'dma',
+                                          'hbm'}, '%s', row['utilisation'])
+        check(all(0 < u < 1 for u in row['utilisation'].values()), '%s', row['utilisation'])
+        check(abs(row['tokens_per_s'] * row['step_ms'] / 1e3 / row['batch'] - 1) < 1e-6, '%s', row)
+    text = Run(*args).expect(OK).out
+    check(text.count('tokens/s') == 4 and 'roofline' in text, '%s', text)
+
+
 def test_predict_refuses():
     fails('predict', status=USAGE)
     fails('predict', 'gpt-oss-20b', 'again', status=USAGE)
