@@ -136,17 +136,64 @@ static int verb_generation(struct mock *mock, const char *arg, char *buf, size_t
 	return 0;
 }
 
+/* A term of the derivation of full load. */
+static int energy_term_json(const struct trn_gen *gen, uint64_t index, char *buf, size_t size)
+{
+	struct trn_energy_term term;
+
+	if (index > UINT32_MAX || !trn_energy_term(gen, (uint32_t)index, &term))
+		return -EINVAL;
+	snprintf(buf, size,
+		 "{\"part\":\"%s\",\"what\":\"%s\",\"events_per_us\":%" PRIu64
+		 ",\"constant\":\"%s\",\"value\":%" PRIu64 ",\"unit\":\"%s\",\"confidence\":\"%c\","
+		 "\"source\":\"%s\",\"mw\":%" PRIu64 "}",
+		 trn_energy_part_name(term.part), term.what, term.events_per_us,
+		 trn_gen_fields[term.field].name, gen->value[term.field],
+		 trn_gen_fields[term.field].unit, gen->origin[term.field].confidence,
+		 gen->origin[term.field].source, term.mw);
+	return 0;
+}
+
+/* What the chip took since it was opened, by part; with a number, that term of full load. */
+static int verb_energy(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	struct trn_chip_counters c;
+	uint64_t index = 0;
+	size_t used;
+
+	if (arg)
+		return trn_parse_size(arg, &index) < 0 ?
+			       -EINVAL :
+			       energy_term_json(mock->gen, index, buf, size);
+	trn_chip_counters(mock->chip, &c);
+	used = trn_text_add(buf, size, 0,
+			    "{\"time_ps\":%" PRIu64 ",\"full_load_mw\":%" PRIu64
+			    ",\"power_mw_busy\":%" PRIu64 ",\"peak_f8_tflops\":%" PRIu64
+			    ",\"parts\":[",
+			    trn_model_now(mock->model), trn_energy_full_load_mw(mock->gen),
+			    mock->gen->power_mw_busy, mock->gen->peak_f8_tflops);
+	for (uint32_t p = 0; p < TRN_ENERGY_PARTS; p++)
+		used = trn_text_add(buf, size, used,
+				    "%s{\"part\":\"%s\",\"idle_nj\":%" PRIu64
+				    ",\"busy_nj\":%" PRIu64 "}",
+				    p ? "," : "", trn_energy_part_name(p), c.idle_nj[p],
+				    c.busy_nj[p]);
+	(void)trn_text_add(buf, size, used, "]}");
+	return 0;
+}
+
 static const struct verb verbs[] = {
 	{ "fault", verb_fault },       { "violations", verb_violations },
 	{ "counters", verb_counters }, { "stats", verb_counters },
 	{ "hash", verb_hash },         { "time", verb_time },
 	{ "step", verb_step },         { "generation", verb_generation },
+	{ "energy", verb_energy },
 };
 
 int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char *ret_text,
 		     size_t text_size)
 {
-	char buf[768] = "";
+	char buf[1536] = ""; /* nine parts of energy, each number of 20 digits */
 	int r = -ENOTSUP;
 
 	for (size_t i = 0; i < TRN_ARRAY_LEN(verbs); i++) {

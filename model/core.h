@@ -364,6 +364,12 @@ void trn_gemm_plain(const struct trn_gemm *gemm);
 /* Starts a checked launch; -ENOMEM when there is no storage. It may end before this returns. */
 int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
 		    const struct trn_ext_arg *args, uint32_t window);
+/* energy.c: an instruction has taken effect; the sequencer did one alone. */
+void trn_energy_retire(struct trn_core *core, const struct trn_inst *inst);
+void trn_energy_issue(struct trn_chip *chip, uint32_t engine);
+/* Products of a tensor instruction. */
+uint64_t trn_tensor_macs(const struct trn_inst *inst);
+
 /* sync.c */
 void trn_sync_count(struct trn_sync *sync, uint32_t semaphore, bool down, uint32_t by);
 

@@ -96,9 +96,6 @@ void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	const uint32_t rows = inst->head.op == TRN_OP_MATMUL_MX        ? TRN_MX_NUMBERS :
-			      inst->head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 :
-									 1;
 	const uint32_t first = still->start / 32;
 	const uint32_t last = (still->start + still->partitions - 1) / 32;
 
@@ -107,8 +104,7 @@ void trn_tensor_count(struct trn_core *core, const struct trn_inst *inst)
 		core->pe_fast[row] += (dst->partitions + 3) / 4;
 	}
 	if (inst->head.op != TRN_OP_TRANSPOSE)
-		core->chip->counters.matmul_macs +=
-			(uint64_t)dst->partitions * dst->count * still->partitions * rows;
+		core->chip->counters.matmul_macs += trn_tensor_macs(inst);
 }
 
 /* The bits of one moving row each: that of the last stationary row with a value that is

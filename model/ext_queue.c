@@ -211,6 +211,7 @@ static void copy_event(void *arg, uint64_t a, uint64_t epoch)
 		trn_queue_fail_code(queue, TRN_EXT_ERR_ADDRESS, bad);
 		return;
 	}
+	trn_energy_move(chip, cmd->a[0] + queue->done, cmd->a[1] + queue->done, size);
 	queue->done += size;
 	chip->counters.dma_bytes += size;
 	if (queue->done < cmd->a[2]) {
@@ -260,6 +261,7 @@ static void fill_event(void *arg, uint64_t a, uint64_t epoch)
 		trn_queue_fail_code(queue, TRN_EXT_ERR_ADDRESS, bad);
 		return;
 	}
+	trn_energy_move(queue->launch->chip, cmd->a[0] + queue->done, TRN_ENERGY_NOWHERE, size);
 	queue->done += size;
 	queue->launch->chip->counters.dma_bytes += size;
 	if (queue->done < cmd->a[1]) {

@@ -107,7 +107,30 @@
 	X(efa_ns, "ns", 0, 100000000, "network, HBM to HBM") \
 	X(chips_server, "", 1, 1024, "chips of a server") \
 	X(chips_ultraserver, "", 1, 65536, "chips of the largest UltraServer") \
-	X(power_mw_busy, "mW", 1, 100000000, "chip at full load")
+	X(power_mw_busy, "mW", 1, 100000000, "chip at full load") \
+	X(idle_tensor_mw, "mW", 0, 10000000, "idle power of the tensor engines of the chip") \
+	X(idle_vector_mw, "mW", 0, 10000000, "the same of the vector engines") \
+	X(idle_scalar_mw, "mW", 0, 10000000, "the same of the scalar engines") \
+	X(idle_gpsimd_mw, "mW", 0, 10000000, "the same of the gpsimd engines") \
+	X(idle_sync_mw, "mW", 0, 10000000, "the same of the sync engines and sequencers") \
+	X(idle_sram_mw, "mW", 0, 10000000, "the same of SBUF and PSUM") \
+	X(idle_hbm_mw, "mW", 0, 10000000, "the same of HBM: refresh and interface") \
+	X(idle_dma_mw, "mW", 0, 10000000, "the same of the DMA engines") \
+	X(idle_link_mw, "mW", 0, 10000000, "the same of links and the rest of the chip") \
+	X(issue_fj, "fJ", 0, 100000000, "an instruction, fetched and issued") \
+	X(mac_f32_fj, "fJ", 0, 1000000, "a multiply-accumulate in FP32") \
+	X(mac_bf16_fj, "fJ", 0, 1000000, "the same in BF16, FP16, TF32") \
+	X(mac_f8_fj, "fJ", 0, 1000000, "the same in FP8") \
+	X(mac_mxf8_fj, "fJ", 0, 1000000, "the same in MXFP8") \
+	X(mac_mxf4_fj, "fJ", 0, 1000000, "the same in MXFP4") \
+	X(vector_fj, "fJ", 0, 1000000, "an element of the vector engine") \
+	X(scalar_fj, "fJ", 0, 1000000, "the same of the scalar engine") \
+	X(gpsimd_fj, "fJ", 0, 1000000, "the same of the gpsimd engine") \
+	X(sbuf_fj, "fJ", 0, 1000000, "a byte read or written in SBUF") \
+	X(psum_fj, "fJ", 0, 1000000, "a byte read or written in PSUM") \
+	X(hbm_fj, "fJ", 0, 1000000, "a byte read or written in HBM") \
+	X(dma_fj, "fJ", 0, 1000000, "a byte through a DMA engine") \
+	X(link_fj, "fJ", 0, 1000000, "a byte to or from the host")
 /* clang-format on */
 
 #define TRN_GEN_ENUM(field, unit, least, most, help) TRN_GEN_##field,

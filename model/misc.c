@@ -11,9 +11,8 @@
 
 #define SERVER_VALID 0x8000u
 #define POWER_STEP_PS (500 * 1000000 * TRN_PS_PER_NS) /* a host needs 60 samples a minute */
-#define POWER_IDLE 1000u                              /* 10 %: guess */
-#define POWER_FULL 10000u
-#define HEARTBEAT_SHIFT 12 /* 19:12, from driver 2.27 on */
+#define POWER_FULL 10000u                             /* 1/100 % of power_mw_busy */
+#define HEARTBEAT_SHIFT 12                            /* 19:12, from driver 2.27 on */
 
 enum access {
 	RO,
@@ -55,15 +54,24 @@ static const struct area *area_find(uint32_t offset)
 	return NULL;
 }
 
+/* Milliwatts as a share of full load. */
+static uint32_t power_share(const struct trn_chip *chip, uint64_t mw)
+{
+	return (uint32_t)trn_min_u64(mw * POWER_FULL / chip->gen->power_mw_busy, POWER_FULL);
+}
+
 int trn_misc_create(struct trn_chip *chip, struct trn_misc **ret_misc)
 {
 	const struct trn_model_config *config = &chip->model->config;
 	struct trn_misc *misc = trn_alloc_zero(chip->model->alloc, sizeof(*misc));
+	uint64_t idle_mw = 0;
 
 	if (!misc)
 		return -ENOMEM;
 	misc->chip = chip;
-	misc->utilisation = POWER_IDLE;
+	for (uint32_t part = 0; part < TRN_ENERGY_PARTS; part++)
+		idle_mw += chip->gen->value[TRN_GEN_idle_tensor_mw + part];
+	misc->utilisation = power_share(chip, idle_mw);
 	*misc_word(misc, TRN_MR_API_VERSION) = config->api_version;
 	*misc_word(misc, TRN_MR_ROUTING_ID) = config->routing_id;
 	*misc_word(misc, TRN_MR_SERIAL_LO) = trn_lo32(config->serial);
@@ -83,21 +91,16 @@ void trn_misc_destroy(struct trn_misc *misc)
 static uint32_t power_read(struct trn_misc *misc)
 {
 	const struct trn_chip *chip = misc->chip;
-	uint64_t sample = chip->model->now_ps / POWER_STEP_PS, busy = 0, time;
+	const uint64_t sample = chip->model->now_ps / POWER_STEP_PS;
 
 	if (sample != misc->sample) {
-		for (uint32_t i = 0; i < TRN_ENGINE_COUNT; i++)
-			busy += chip->counters.busy_ps[i];
-		/* In nanoseconds, so that the products below fit. */
-		time = (chip->model->now_ps - misc->sample_ps) / TRN_PS_PER_NS;
-		busy = trn_min_u64((busy - misc->sample_busy_ps) / TRN_PS_PER_NS,
-				   time * TRN_CORES * TRN_ENGINE_COUNT);
-		if (time != 0)
-			misc->utilisation =
-				POWER_IDLE +
-				(uint32_t)((POWER_FULL - POWER_IDLE) *
-					   (busy / (TRN_CORES * TRN_ENGINE_COUNT)) / time);
-		misc->sample_busy_ps += busy * TRN_PS_PER_NS;
+		const uint64_t nj = trn_energy_total_nj(chip);
+		/* Nanojoules a microsecond are milliwatts. */
+		const uint64_t us = (chip->model->now_ps - misc->sample_ps) / 1000000u;
+
+		if (us != 0)
+			misc->utilisation = power_share(chip, (nj - misc->sample_nj) / us);
+		misc->sample_nj = nj;
 		misc->sample_ps = chip->model->now_ps;
 		misc->sample = sample;
 	}

@@ -12,7 +12,7 @@ struct trn_misc {
 	struct trn_chip *chip;
 	uint32_t word[MISC_WORDS];
 	/* power: what the last sample saw */
-	uint64_t sample, sample_ps, sample_busy_ps;
+	uint64_t sample, sample_ps, sample_nj;
 	uint32_t utilisation; /* 1/100 % */
 	uint32_t power_profile;
 	/* reset */

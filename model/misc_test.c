@@ -105,14 +105,20 @@ START_TEST(power_follows_work_once_a_sample)
 	trn_model_run(host.model, 1000 * MS);
 	idle = trn_test_rd(&host, MR(TRN_MR_POWER_DIE0)) & 0xffff;
 	trn_model_run(host.model, 2000 * MS);
-	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
-		host.chip->counters.busy_ps[e] += TRN_CORES * 500 * MS;
+	/* Half of what is left to full load, over the last of two seconds. */
+	host.chip->counters.busy_nj[TRN_ENERGY_HBM] +=
+		UINT64_C(1000000) * (10000 - idle) / 2 * host.chip->gen->power_mw_busy / 10000;
 	busy = trn_test_rd(&host, MR(TRN_MR_POWER_DIE0)) & 0xffff;
+	ck_assert_uint_eq(idle, 2000);
 	ck_assert_uint_eq(busy, idle + (10000 - idle) / 2);
 	/* The same sample reads the same, whatever happens meanwhile. */
-	host.chip->counters.busy_ps[0] += TRN_CORES * 500 * MS;
+	host.chip->counters.busy_nj[TRN_ENERGY_DMA] += UINT64_C(1000000000);
 	trn_model_run(host.model, 2001 * MS);
 	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_POWER_DIE1)) & 0xffff, busy);
+	/* No more than everything. */
+	host.chip->counters.busy_nj[TRN_ENERGY_DMA] += UINT64_C(1000000000000);
+	trn_model_run(host.model, 3000 * MS);
+	ck_assert_uint_eq(trn_test_rd(&host, MR(TRN_MR_POWER_DIE1)) & 0xffff, 10000);
 }
 END_TEST
 

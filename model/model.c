@@ -188,6 +188,7 @@ void trn_model_kick(struct trn_model *model)
 void trn_chip_counters(const struct trn_chip *chip, struct trn_chip_counters *ret)
 {
 	*ret = chip->counters;
+	trn_energy_idle(chip, ret->idle_nj);
 }
 
 static uint64_t chip_hash(struct trn_chip *chip, uint64_t hash)

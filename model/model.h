@@ -125,6 +125,20 @@ const char *trn_fault_name(unsigned int index, const char **ret_help);
 /* State for comparison: registers, rings, semaphores, touched memory, time. */
 uint64_t trn_model_hash(struct trn_model *model);
 
+/* Where energy goes. The first five are enum trn_engine. */
+enum trn_energy_part {
+	TRN_ENERGY_TENSOR = 0,
+	TRN_ENERGY_VECTOR = 1,
+	TRN_ENERGY_SCALAR = 2,
+	TRN_ENERGY_GPSIMD = 3,
+	TRN_ENERGY_SYNC = 4,
+	TRN_ENERGY_SRAM = 5, /* SBUF and PSUM */
+	TRN_ENERGY_HBM = 6,
+	TRN_ENERGY_DMA = 7,
+	TRN_ENERGY_LINK = 8, /* to the host, and what is nobody else's */
+	TRN_ENERGY_PARTS = 9,
+};
+
 /* Energy and activity of a chip since its creation. */
 struct trn_chip_counters {
 	uint64_t dma_bytes, dma_packets, dma_errors;
@@ -132,7 +146,29 @@ struct trn_chip_counters {
 	uint64_t doorbells, resets, mailbox_requests;
 	uint64_t violations;
 	uint64_t busy_ps[5]; /* summed over cores, by enum trn_engine */
+	/* Nanojoules by enum trn_energy_part: what flows whether there is work or not, and what
+	 * work took on top of it. */
+	uint64_t idle_nj[TRN_ENERGY_PARTS], busy_nj[TRN_ENERGY_PARTS];
 };
 void trn_chip_counters(const struct trn_chip *chip, struct trn_chip_counters *ret);
+
+/* "tensor", "hbm", ...; NULL past the end. */
+const char *trn_energy_part_name(uint32_t part);
+
+/* How the power of a chip at full load comes together: every engine busy, the tensor engine in
+ * its fastest 8-bit format, HBM at its rate. */
+struct trn_energy_term {
+	const char *what;
+	enum trn_energy_part part;
+	uint64_t events_per_us; /* 0: flows without events */
+	uint32_t field;         /* enum trn_gen_field: its energy of an event, or its power */
+	uint64_t mw;
+};
+/* Terms from index 0; false past the end. */
+bool trn_energy_term(const struct trn_gen *gen, uint32_t index, struct trn_energy_term *ret);
+/* Their sum. The published power_mw_busy is what it was made from. */
+uint64_t trn_energy_full_load_mw(const struct trn_gen *gen);
+/* Of full load, by the published 8-bit peak: femtojoules, H 1.4. */
+double trn_energy_fj_per_flop(const struct trn_gen *gen);
 
 #endif /* MODEL_MODEL_H */

@@ -74,6 +74,8 @@ struct trn_chip {
 	bool bus_master;
 	uint32_t cfg_command, cfg_bar[6]; /* pci.c */
 	struct trn_chip_counters counters;
+	uint32_t energy_rest[TRN_ENERGY_PARTS]; /* femtojoules below a nanojoule */
+	uint64_t power_ps, power_nj; /* when a trace last got a sample, and what it was */
 };
 
 struct trn_model {
@@ -158,6 +160,13 @@ void trn_chip_notify(struct trn_chip *chip, uint32_t core, const struct trn_nq_e
 /* A count of a core's or TOP_SP's (TRN_NQ_OWNER_) semaphore stopped at its limit. */
 void trn_chip_sync_clipped(struct trn_chip *chip, uint32_t owner, uint32_t semaphore,
 			   uint32_t value);
+
+/* energy.c: what moving bytes between two device addresses takes; TRN_ENERGY_NOWHERE: no source. */
+#define TRN_ENERGY_NOWHERE UINT64_MAX
+void trn_energy_move(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t bytes);
+/* Everything since creation, idle and busy. */
+uint64_t trn_energy_total_nj(const struct trn_chip *chip);
+void trn_energy_idle(const struct trn_chip *chip, uint64_t ret_nj[TRN_ENERGY_PARTS]);
 
 /* fault.c: true when an armed fault of this name and target fires now; *ret_value is
  * its value. Cheap when nothing is armed. */

@@ -126,6 +126,7 @@ static void engine_halt(struct trn_core_engine *engine)
 	engine->state = TRN_ENGINE_HALTED;
 	engine->retired++;
 	core->chip->counters.instructions++;
+	trn_energy_issue(core->chip, engine->index);
 	inst_signal(core, &engine->current, 1);
 	if (--core->running > 0)
 		return;
@@ -177,6 +178,7 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 	engine->count--;
 	engine->retired++;
 	core->chip->counters.instructions++;
+	trn_energy_retire(core, inst);
 	inst_signal(core, inst, 1);
 	if (engine->count == 0)
 		engine_drained(engine);
@@ -192,6 +194,7 @@ void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
 	core->engine[inst->engine].dma_live--;
 	core->engine[inst->engine].retired++;
 	core->chip->counters.instructions++;
+	trn_energy_retire(core, inst);
 	inst_signal(core, inst, DMA_ENGINES_INC);
 	if (inst->dst.space == TRN_SPACE_DRAM)
 		trn_launch_written(core->chip->launch);
@@ -466,6 +469,7 @@ static void engine_step(struct trn_core_engine *engine)
 			engine->decoded = false;
 			engine->retired++;
 			core->chip->counters.instructions++;
+			trn_energy_issue(core->chip, engine->index);
 			continue;
 		}
 		when = issue_ps(engine, engine->local_ps);

@@ -161,6 +161,7 @@ static void packet_visible(void *arg, uint64_t a, uint64_t b)
 			packet_end(udma, packet);
 			return;
 		}
+		trn_energy_move(chip, piece->dst, piece->src, piece->size);
 	}
 	chip->counters.dma_packets++;
 	chip->counters.dma_bytes += packet->bytes;

@@ -16,6 +16,8 @@ static const struct trnctl_verb verbs[] = {
 	{ "asm", "assemble a text into a program file", trnctl_asm },
 	{ "disasm", "write a program file as text", trnctl_disasm },
 	{ "check", "check a program, say what is in it", trnctl_check },
+	{ "energy", "energy of the model by part, and how full load comes together",
+	  trnctl_energy },
 	{ "ps", "who holds which core", trnctl_ps },
 	{ "reset", "reset the device or some cores", trnctl_reset },
 	{ "version", "version of the library and of this tool", trnctl_version },

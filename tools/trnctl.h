@@ -44,6 +44,7 @@ int trnctl_info(struct trnctl *ctl, int argc, char **argv);
 int trnctl_selftest(struct trnctl *ctl, int argc, char **argv);
 int trnctl_regs(struct trnctl *ctl, int argc, char **argv);
 int trnctl_run(struct trnctl *ctl, int argc, char **argv);
+int trnctl_energy(struct trnctl *ctl, int argc, char **argv);
 int trnctl_predict(struct trnctl *ctl, int argc, char **argv);
 int trnctl_asm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_disasm(struct trnctl *ctl, int argc, char **argv);
@@ -87,6 +88,14 @@ uint64_t trnctl_deadline(const struct trnctl *ctl, unsigned int seconds);
 /* Names of the bits of caps, index from 0; NULL past the last. */
 const char *trnctl_cap(unsigned int index, uint64_t *ret_bit);
 const char *trnctl_core_state(uint32_t state);
+
+/* ---- energy (trnctl_energy.c) ---- */
+
+/* What the open device took so far; NULL for a door that does not tell. */
+struct json_object *trnctl_energy_now(struct trnctl *ctl);
+/* What it took between two of them. Neither is used up. */
+struct json_object *trnctl_energy_between(struct json_object *before, struct json_object *after);
+void trnctl_energy_print(struct json_object *energy);
 
 /* ---- output (trnctl_out.c) ---- */
 

@@ -16,7 +16,8 @@ enum {
 	KEY_SHOW,
 	KEY_SAVE,
 	KEY_CORE,
-	KEY_REPEAT
+	KEY_REPEAT,
+	KEY_ENERGY
 };
 
 static const struct argp_option own[] = {
@@ -27,6 +28,7 @@ static const struct argp_option own[] = {
 	{ "save", KEY_SAVE, "NAME=FILE", 0, "Write a buffer to a file afterwards", 1 },
 	{ "core", KEY_CORE, "N", 0, "Core to run on (0)", 1 },
 	{ "repeat", KEY_REPEAT, "N", 0, "Launch N times, each after the one before (1)", 1 },
+	{ "energy", KEY_ENERGY, NULL, 0, "Energy of the launches by part (on a mock)", 1 },
 	{ 0 },
 };
 
@@ -66,6 +68,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		    run->repeat > REPEAT_MAX)
 			return trnctl_usage(run->ctl, state, "--repeat \"%.40s\" is not 1 to %u",
 					    arg, REPEAT_MAX);
+		return 0;
+	case KEY_ENERGY:
+		run->want_energy = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (run->path)
@@ -131,6 +136,7 @@ static int launch(struct trnctl_run *run)
 	struct trn_buffer_opts opts = { .size = sizeof(opts),
 					.kind = TRN_BUFFER_HOST,
 					.bytes = 4096 };
+	struct json_object *before = NULL;
 	struct trn_queue *queue = NULL;
 	struct trn_batch *batch = NULL;
 	int r;
@@ -142,8 +148,17 @@ static int launch(struct trnctl_run *run)
 		r = trn_batch_create(queue, 3, &batch);
 	if (r == 0)
 		r = batch_record(run, batch);
+	if (run->want_energy)
+		before = trnctl_energy_now(run->ctl);
 	for (uint64_t i = 0; r == 0 && i < run->repeat; i++)
 		r = launch_once(run, queue, batch, deadline_ns);
+	if (before) {
+		struct json_object *after = trnctl_energy_now(run->ctl);
+
+		run->energy = trnctl_energy_between(before, after);
+		json_object_put(after);
+		json_object_put(before);
+	}
 	r = r < 0 ? launch_fail(run, queue, r) : TRNCTL_OK;
 	trn_batch_destroy(batch);
 	trn_queue_unref(queue);
@@ -206,5 +221,6 @@ int trnctl_run(struct trnctl *ctl, int argc, char **argv)
 		trn_buffer_unref(run.values[i].buffer);
 	trn_buffer_unref(run.stamps);
 	trn_program_unref(run.program);
+	json_object_put(run.energy);
 	return r;
 }

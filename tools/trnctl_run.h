@@ -26,6 +26,8 @@ struct trnctl_run {
 	struct trn_arg values[TRNCTL_RUN_ARGS_MAX];
 	struct trn_buffer *stamps;
 	uint64_t wall_ns, device_ns; /* over all launches */
+	bool want_energy;
+	struct json_object *energy; /* over all launches, or NULL */
 };
 
 /* A regular file as a whole, malloc'ed. */

@@ -289,6 +289,8 @@ static int results_json(struct trnctl_run *run, bool timed)
 	json_object_object_add(document, "device_ns",
 			       timed ? json_object_new_uint64(run->device_ns) : NULL);
 	json_object_object_add(document, "wall_ns", json_object_new_uint64(run->wall_ns));
+	if (run->want_energy)
+		json_object_object_add(document, "energy", json_object_get(run->energy));
 	json_object_object_add(document, "arguments", args_json(run));
 	json_object_object_add(document, "shown", shown);
 	r = show_all(run, shown);
@@ -316,5 +318,9 @@ int trnctl_run_results(struct trnctl_run *run)
 		       trnctl_duration(run->device_ns / run->repeat, time));
 	printf("%-12s %s each, of this host's time\n", "wall time",
 	       trnctl_duration(run->wall_ns / run->repeat, time));
+	if (run->energy)
+		trnctl_energy_print(run->energy);
+	else if (run->want_energy)
+		printf("%-12s this door does not tell\n", "energy");
 	return show_all(run, NULL);
 }

@@ -285,6 +285,39 @@ def test_profiles_at_the_limits():
             check(clock['value'] == clock[end] and clock['source'] == 'test', '%s', clock)
 
 
+def test_energy():
+    for uri, watts in (('mock:trn2', 500), ('mock:trn3', 692)):
+        document = Run('-d', uri, 'energy', '--derive', '--json').expect(OK).json('trn.energy/1')
+        energy, terms = document['energy'], document['derivation']
+        check(abs(sum(t['mw'] for t in terms) / 1000 - watts) < 1, '%s', terms)
+        check(sum(t['mw'] for t in terms) == energy['full_load_mw'], '%s', energy)
+        check({t['part'] for t in terms} == {p['part'] for p in energy['parts']}, 'parts')
+        check(all(t['confidence'] in 'BC' and t['source'] for t in terms), '%s', terms)
+        idle = sum(p['idle_nj'] for p in energy['parts'])
+        flowing = sum(t['mw'] for t in terms if t['what'] == 'idle')
+        check(idle == energy['time_ps'] * flowing // 10 ** 6, '%d nJ of %d mW', idle, flowing)
+        text = Run('-d', uri, 'energy', '--derive').expect(OK).out
+        check("vendor's own figure" in text and 'pJ/FLOP' in text, '%s', text)
+    check(Run('-d', uri, 'energy', '--json').json('trn.energy/1')['derivation'] is None, 'unasked')
+    fails('-d', 'null:', 'energy', status=FAILURE)
+    fails('-d', 'mock:trn3', 'energy', 'extra', status=USAGE)
+
+
+def test_run_energy():
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([PROGRAMS, folder], check=True)
+        add = os.path.join(folder, 'add.trnx')
+        args = ('-d', 'mock:trn3', '--json', 'run', add, '--energy')
+        one = Run(*args).expect(OK).json('trn.run/1')['energy']
+        many = Run(*args, '--repeat', '10').expect(OK).json('trn.run/1')['energy']
+        busy = [{p['part']: p['busy_nj'] for p in e['parts']} for e in (one, many)]
+        check(busy[0]['dma'] > 0 and busy[0]['sram'] > 0 and busy[0]['tensor'] == 0, '%s', busy[0])
+        for part, value in busy[0].items():
+            check(10 * value <= busy[1][part] + 10 <= 10 * value + 20, '%s: %s', part, busy)
+        check('energy' not in Run(*args[:-1]).json('trn.run/1'), 'unasked')
+        check('busy uJ' in Run('-d', 'mock:trn3', 'run', add, '--energy').expect(OK).out, 'text')
+
+
 def test_regs_names():
     text = Run('regs', '--names', 'misc.routing_id').expect(OK).out
     check('0x06c84024' in text, '%s', text)
