@@ -10,6 +10,7 @@
 
 #define REGION_AT 98304u
 #define INDEX_AT 49152u
+#define SCALES_AT 57344u
 #define REGION 60u /* elements of the region */
 
 /* One instruction and the operand that is placed. */
@@ -35,6 +36,13 @@ MAKE(sum, c->op0 = TRN_ALU_SUB)
 MAKE(reduce, (c->func = TRN_ALU_ADD, c->imm[0] = 1))
 MAKE(tanh_of, (c->func = TRN_ACT_TANH, c->imm[0] = 0x3f800000))
 MAKE(exp_of, (c->imm[0] = 0x3f000000))
+
+MAKE(running_sum, (c->op0 = TRN_ALU_MUL, c->imm[0] = 0x40000000, c->op1 = TRN_ALU_ADD,
+		   c->mode = TRN_REDUCE_RESET_REDUCE))
+MAKE(scaled_max, (c->op0 = TRN_ALU_MUL, c->imm[0] = 0x40000000, c->func = TRN_ALU_MAX,
+		  c->mode = TRN_REDUCE_RESET_REDUCE))
+MAKE(square_of, (c->op0 = TRN_ALU_MUL, c->op1 = TRN_ALU_ADD, c->imm[0] = c->imm[1] = 0x3f800000,
+		 c->func = TRN_ACT_SQUARE))
 
 static const struct placed cases[] = {
 	{ "copy", TRN_ENGINE_VECTOR, TRN_OP_TENSOR_COPY, TRN_AP_SRC0, TRN_DTYPE_U16, TRN_DTYPE_U16,
@@ -63,6 +71,24 @@ static const struct placed cases[] = {
 	  TRN_DTYPE_F32, exp_of },
 	{ "exponential to places", TRN_ENGINE_VECTOR, TRN_OP_EXPONENTIAL, TRN_AP_DST, TRN_DTYPE_F32,
 	  TRN_DTYPE_F32, exp_of },
+	{ "cumulative", TRN_ENGINE_VECTOR, TRN_OP_SCALAR_CUMULATIVE, TRN_AP_SRC0, TRN_DTYPE_BF16,
+	  TRN_DTYPE_F32, running_sum },
+	{ "cumulative to places", TRN_ENGINE_VECTOR, TRN_OP_SCALAR_CUMULATIVE, TRN_AP_DST,
+	  TRN_DTYPE_F32, TRN_DTYPE_BF16, running_sum },
+	{ "scalar reduce", TRN_ENGINE_VECTOR, TRN_OP_SCALAR_REDUCE, TRN_AP_SRC0, TRN_DTYPE_F16,
+	  TRN_DTYPE_F32, scaled_max },
+	{ "scalar reduce to places", TRN_ENGINE_VECTOR, TRN_OP_SCALAR_REDUCE, TRN_AP_DST,
+	  TRN_DTYPE_F32, TRN_DTYPE_F32, scaled_max },
+	{ "activate2", TRN_ENGINE_SCALAR, TRN_OP_ACTIVATE2, TRN_AP_SRC0, TRN_DTYPE_BF16,
+	  TRN_DTYPE_F32, square_of },
+	{ "activate2 to places", TRN_ENGINE_SCALAR, TRN_OP_ACTIVATE2, TRN_AP_DST, TRN_DTYPE_F32,
+	  TRN_DTYPE_BF16, square_of },
+	{ "predicated", TRN_ENGINE_VECTOR, TRN_OP_COPY_PREDICATED, TRN_AP_SRC0, TRN_DTYPE_U16,
+	  TRN_DTYPE_U16, plain },
+	{ "mx stationary", TRN_ENGINE_TENSOR, TRN_OP_MATMUL_MX, TRN_AP_SRC0, TRN_DTYPE_F8E5M2_X4,
+	  TRN_DTYPE_F32, plain },
+	{ "mx moving", TRN_ENGINE_TENSOR, TRN_OP_MATMUL_MX, TRN_AP_SRC1, TRN_DTYPE_F4E2M1_X4,
+	  TRN_DTYPE_F32, plain },
 	{ "stationary", TRN_ENGINE_TENSOR, TRN_OP_MATMUL, TRN_AP_SRC0, TRN_DTYPE_BF16,
 	  TRN_DTYPE_F32, plain },
 	{ "moving", TRN_ENGINE_TENSOR, TRN_OP_MATMUL, TRN_AP_SRC1, TRN_DTYPE_BF16, TRN_DTYPE_F32,
@@ -81,7 +107,12 @@ struct trial {
 
 static bool is_matmul(const struct trial *t)
 {
-	return t->placed->op == TRN_OP_MATMUL;
+	return t->placed->op == TRN_OP_MATMUL || t->placed->op == TRN_OP_MATMUL_MX;
+}
+
+static bool is_mx(const struct trial *t)
+{
+	return t->placed->op == TRN_OP_MATMUL_MX;
 }
 
 /* The instruction without an index. */
@@ -97,6 +128,14 @@ static struct trn_isa_compute *emit(struct trn_test_core *tc, const struct trial
 	if (placed->op == TRN_OP_TENSOR_TENSOR || is_matmul(t))
 		c->src1 = trn_test_ap(TRN_SPACE_SBUF, placed->src, t->start, t->parts,
 				      TRN_TEST_SRC1, t->count);
+	if (placed->op == TRN_OP_COPY_PREDICATED)
+		c->src1 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, t->start, t->parts,
+				      TRN_TEST_SRC1, t->count);
+	if (is_mx(t)) {
+		c->src2 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, t->start, t->parts - 28,
+				      SCALES_AT, t->count);
+		c->src3 = c->src2;
+	}
 	if (placed->op == TRN_OP_TENSOR_REDUCE)
 		count = 1;
 	c->dst = trn_test_ap(TRN_SPACE_SBUF, placed->dst, t->start, t->parts, TRN_TEST_DST, count);
@@ -131,6 +170,38 @@ static struct trn_isa_ap region_ap(const struct trial *t)
 	return ap;
 }
 
+static void random_bytes(struct trn_test_core *tc, void *dst, size_t size)
+{
+	uint8_t *p = dst;
+
+	for (size_t i = 0; i < size; i++)
+		p[i] = (uint8_t)trn_prng_next(&tc->prng);
+}
+
+/* Bytes for formats that nobody converts, and bits for predicates. */
+static void fill_operands(struct trn_test_core *tc, const struct trial *t,
+			  const struct trn_isa_compute *c)
+{
+	uint8_t row[64 * 4];
+
+	if (!is_mx(t))
+		trn_test_fill_view(tc, &c->src0);
+	if (!is_mx(t) && c->src1.space && t->placed->op != TRN_OP_COPY_PREDICATED)
+		trn_test_fill_view(tc, &c->src1);
+	for (uint32_t p = 0; p < t->parts && (is_mx(t) || c->src1.dtype == TRN_DTYPE_U8); p++) {
+		random_bytes(tc, row, sizeof(row));
+		for (uint32_t i = 0; i < sizeof(row) && !is_mx(t); i++)
+			row[i] &= 1;
+		trn_test_poke(tc, TRN_SPACE_SBUF, t->start + p, 1, TRN_TEST_SRC1, row, sizeof(row));
+		if (!is_mx(t))
+			continue;
+		random_bytes(tc, row, sizeof(row));
+		trn_test_poke(tc, TRN_SPACE_SBUF, t->start + p, 1, TRN_TEST_SRC0, row, sizeof(row));
+		memset(row, 127 + (int)(p % 3), sizeof(row));
+		trn_test_poke(tc, TRN_SPACE_SBUF, t->start + p, 1, SCALES_AT, row, sizeof(row));
+	}
+}
+
 static void trial_make(struct trn_test_core *tc, struct trial *t, const struct placed *placed)
 {
 	const bool tensor = placed->engine == TRN_ENGINE_TENSOR;
@@ -144,13 +215,18 @@ static void trial_make(struct trn_test_core *tc, struct trial *t, const struct p
 	t->count = 1 + trn_test_below(tc, 50);
 	if (placed->op == TRN_OP_TENSOR_REDUCE)
 		t->count = 16 * (1 + trn_test_below(tc, 3));
+	if (is_mx(t))
+		t->count += t->count & 1;
 	t->step = steps[trn_test_below(tc, 4)];
 	for (uint32_t g = 0; g < TRN_ARRAY_LEN(t->place); g++) {
 		for (uint32_t j = 0; j < REGION; j++)
 			t->place[g][j] = trn_test_below(tc, REGION);
 	}
-	trn_test_fill(tc, placed->slot == TRN_AP_DST ? placed->dst : placed->src, t->region,
-		      (uint32_t)sizeof(t->region) / slot_size(t));
+	if (is_mx(t))
+		random_bytes(tc, t->region, sizeof(t->region));
+	else
+		trn_test_fill(tc, placed->slot == TRN_AP_DST ? placed->dst : placed->src, t->region,
+			      (uint32_t)sizeof(t->region) / slot_size(t));
 }
 
 /* Places of all groups, partition first, as U16 or U32. */
@@ -263,14 +339,64 @@ START_TEST(as_if_put_there_by_hand)
 		trn_test_clear(&tc);
 		trial_make(&tc, &t, placed);
 		c = emit(&tc, &t);
-		trn_test_fill_view(&tc, &c->src0);
-		if (c->src1.space)
-			trn_test_fill_view(&tc, &c->src1);
+		fill_operands(&tc, &t, c);
 		trn_test_clear(&tc);
 		if (placed->slot == TRN_AP_DST)
 			destination_trial(&tc, &t, wide);
 		else
 			source_trial(&tc, &t, wide);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* Where the predicate is false nothing is written: not what stood at a place before, over what
+ * an earlier element put there. */
+START_TEST(predicated_to_places)
+{
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn3");
+	for (uint32_t round = 0; round < 20; round++) {
+		const bool reverse = round & 1, constant = round & 2;
+		uint8_t predicate[16], region[16][24], src[16];
+		struct trn_isa_compute *c;
+		uint16_t place[16];
+
+		for (uint32_t j = 0; j < 16; j++) {
+			place[j] = (uint16_t)trn_test_below(&tc, 6);
+			predicate[j] = (uint8_t)trn_test_below(&tc, 2);
+		}
+		random_bytes(&tc, region, sizeof(region));
+		random_bytes(&tc, src, sizeof(src));
+		for (uint32_t p = 0; p < 16; p++) {
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, INDEX_AT, &place[p], 2);
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, TRN_TEST_SRC0, src, 16);
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, TRN_TEST_SRC1, predicate, 16);
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, REGION_AT, region[p], 24);
+		}
+		trn_test_clear(&tc);
+		c = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_COPY_PREDICATED, 4);
+		c->dst = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, 0, 16, REGION_AT, 24);
+		if (!constant)
+			c->src0 =
+				trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, 0, 16, TRN_TEST_SRC0, 16);
+		c->src1 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, 0, 16, TRN_TEST_SRC1, 16);
+		c->index = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U16, 0, 16, INDEX_AT, 1);
+		c->imm[0] = constant ? 0x5a : 0;
+		c->head.flags = reverse ? TRN_SELECT_REVERSE : 0;
+		c->head.indirect = TRN_AP_DST + 1;
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		for (uint32_t p = 0; p < 16; p++) {
+			uint8_t have[24];
+
+			for (uint32_t j = 0; j < 16; j++) {
+				if ((predicate[j] != 0) != reverse)
+					region[p][place[j]] = constant ? 0x5a : src[j];
+			}
+			trn_test_peek(&tc, TRN_SPACE_SBUF, p, 1, REGION_AT, have, 24);
+			ck_assert_mem_eq(have, region[p], 24);
+		}
 	}
 	trn_test_core_close(&tc);
 }
@@ -469,6 +595,7 @@ static Suite *indirect_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, as_if_put_there_by_hand, 0, (int)TRN_ARRAY_LEN(cases));
+	tcase_add_test(tcase, predicated_to_places);
 	tcase_add_test(tcase, psum_by_element);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(broken));
 	tcase_add_test(tcase, place_out_of_range);
