@@ -175,10 +175,29 @@ void orc_prologue(struct orc_bench *bench, const struct orc_layout *l)
 	emit_words(bench, l->engine, &c);
 }
 
+/* Branches of a case count from its first word. */
 void orc_emit_case(struct orc_bench *bench, const struct orc_case *g)
 {
-	for (uint32_t k = 0; k < g->count; k++)
-		emit_words(bench, g->engine, &g->inst[k]);
+	const uint32_t base = bench->tc.desc->stream[g->engine].words;
+
+	for (uint32_t k = 0; k < g->count; k++) {
+		struct trn_isa_compute c = g->inst[k];
+
+		if (c.head.op == TRN_OP_BRANCH)
+			c.imm[1] += base;
+		emit_words(bench, g->engine, &c);
+	}
+}
+
+/* What the launches' argument table holds, in this order. */
+static void set_arguments(struct orc_bench *bench, struct orc_rng *rng)
+{
+	struct orc_machine *m = bench->m;
+
+	m->arg_count = 3;
+	m->arg[0] = (struct orc_arg){ .size = ORC_DRAM_BYTES };
+	m->arg[1] = (struct orc_arg){ .offset = orc_below(rng, 1000), .size = 4096 };
+	m->arg[2] = (struct orc_arg){ .number = true, .value = orc_next(rng) };
 }
 
 void orc_poke_zone(struct orc_bench *bench, const struct orc_layout *l)
@@ -399,11 +418,11 @@ void orc_batch(struct orc_bench *bench, const struct orc_row *row, uint32_t batc
 	       struct orc_tally *tally)
 {
 	static struct orc_case cases[16];
-	const struct orc_layout l = layout_of(bench, row, batch);
+	struct orc_layout l = layout_of(bench, row, batch);
 	uint32_t rule;
 
 	orc_prologue(bench, &l);
-	bench->m->arg_count = 0;
+	set_arguments(bench, &l.rng);
 	for (uint32_t k = 0; k < l.slots; k++) {
 		const struct orc_case room = orc_room(bench, &l, k);
 

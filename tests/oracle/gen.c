@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random operands: places, shapes, values. */
-#include "oracle.h"
+#include "gen.h"
 
 #include <math.h>
 #include <string.h>
@@ -114,29 +114,6 @@ static bool stride(struct orc_case *g, struct trn_isa_ap *ap, bool plain, bool r
 	return true;
 }
 
-/* Sometimes a part of the offset comes from a register. */
-static void through_register(struct orc_case *g, struct trn_isa_ap *ap)
-{
-	/* another one for each operand of the case */
-	const uint32_t reg = 7 * g->count % TRN_ISA_REGISTERS;
-	const uint32_t part = orc_below(&g->rng, ap->offset + 1);
-	struct trn_isa_compute *c;
-
-	if (g->count + 2 >= ORC_SEQUENCE || !orc_chance(&g->rng, 4))
-		return;
-	c = orc_emit(g, TRN_OP_REG_MOVE, 1);
-	c->head.flags = TRN_REG_IMM;
-	c->op0 = (uint8_t)reg;
-	if (orc_chance(&g->rng, 50)) {
-		c->imm[0] = part;
-		ap->offset -= part;
-	} else {
-		c->imm[0] = 0u - part;
-		ap->offset += part;
-	}
-	ap->reg = (uint8_t)(reg + 1);
-}
-
 static struct trn_isa_ap place(struct orc_case *g, uint32_t space, uint32_t dtype,
 			       uint32_t partitions, uint32_t count, bool repeat)
 {
@@ -184,17 +161,13 @@ struct trn_isa_ap orc_source(struct orc_case *g, uint32_t dtype, uint32_t partit
 	struct trn_isa_ap ap = place(g, orc_space(g, true), dtype, partitions, count, true);
 
 	orc_fill(g, &ap, values);
-	through_register(g, &ap);
 	return ap;
 }
 
 struct trn_isa_ap orc_target(struct orc_case *g, uint32_t dtype, uint32_t partitions,
 			     uint32_t count)
 {
-	struct trn_isa_ap ap = place(g, orc_space(g, false), dtype, partitions, count, false);
-
-	through_register(g, &ap);
-	return ap;
+	return place(g, orc_space(g, false), dtype, partitions, count, false);
 }
 
 struct trn_isa_ap orc_column(struct orc_case *g, uint32_t dtype, uint32_t partitions)
@@ -347,4 +320,43 @@ void orc_words(struct trn_isa_compute *c)
 		c->head.words = 3;
 	if (c->src3.space || c->index.space)
 		c->head.words = 4;
+}
+
+/* Sometimes a part of the offset comes from a register. */
+static void through_register(struct orc_case *g, struct trn_isa_ap *ap)
+{
+	/* another one for each operand of the case */
+	const uint32_t reg = 7 * g->count % TRN_ISA_REGISTERS;
+	const uint32_t part = orc_below(&g->rng, ap->offset + 1);
+	struct trn_isa_compute *c;
+
+	if (g->full || g->count + 2 >= ORC_SEQUENCE || !orc_chance(&g->rng, 4))
+		return;
+	c = orc_emit(g, TRN_OP_REG_MOVE, 1);
+	c->head.flags = TRN_REG_IMM;
+	c->op0 = (uint8_t)reg;
+	if (orc_chance(&g->rng, 50)) {
+		c->imm[0] = part;
+		ap->offset -= part;
+	} else {
+		c->imm[0] = 0u - part;
+		ap->offset += part;
+	}
+	ap->reg = (uint8_t)(reg + 1);
+}
+
+void orc_put_last(struct orc_case *g, const struct trn_isa_compute *c)
+{
+	struct trn_isa_compute one = *c, *last;
+	struct trn_isa_ap *const aps[] = { &one.dst, &one.src0, &one.src1, &one.src2, &one.dst2 };
+
+	for (uint32_t k = 0; k < ORC_LEN(aps); k++) {
+		if (aps[k]->space)
+			through_register(g, aps[k]);
+	}
+	last = orc_emit(g, c->head.op, 1);
+	*last = one;
+	if (last->head.words == 0)
+		last->head.words = 2;
+	orc_words(last);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random instructions of sections 8.3 and 8.4, the part that the first version had. */
-#include "oracle.h"
+#include "gen.h"
 
 #include <math.h>
 
@@ -8,7 +8,7 @@
 #define WORDS32 (1u << TRN_DTYPE_U32 | 1u << TRN_DTYPE_S32)
 
 /* A binary operator that this engine and generation have; POW only alone. */
-static uint32_t arithmetic(struct orc_case *g)
+uint32_t orc_arithmetic(struct orc_case *g)
 {
 	uint32_t op = TRN_ALU_ADD + orc_below(&g->rng, 14);
 
@@ -27,7 +27,7 @@ static uint32_t any_operator(struct orc_case *g)
 	static const uint8_t later[] = { TRN_ALU_SQUARE, TRN_ALU_RELU };
 
 	if (!orc_chance(&g->rng, 20))
-		return arithmetic(g);
+		return orc_arithmetic(g);
 	if (g->engine == TRN_ENGINE_GPSIMD && orc_chance(&g->rng, 40))
 		return TRN_ALU_RSQRT;
 	if (g->number >= 3 && orc_chance(&g->rng, 50))
@@ -39,19 +39,16 @@ void orc_make_copy(struct orc_case *g)
 {
 	const uint32_t p = orc_partitions(g), n = orc_count(g, 8192);
 	uint32_t from = orc_pick_dtype(g, ORC_ANYDT), to = orc_pick_dtype(g, ORC_ANYDT);
-	struct trn_isa_ap src, dst;
-	struct trn_isa_compute *c;
+	struct trn_isa_compute c = { .head.op = TRN_OP_TENSOR_COPY };
 
 	if (orc_chance(&g->rng, 25)) {
 		from = orc_pick_dtype(g, ORC_ANYDT | 0x78000);
 		to = from;
 	}
-	src = orc_source(g, from, p, n, ORC_ANY);
-	dst = orc_target(g, to, p, n);
-	orc_in_place(g, &dst, &src);
-	c = orc_emit(g, TRN_OP_TENSOR_COPY, 2);
-	c->src0 = src;
-	c->dst = dst;
+	c.src0 = orc_source(g, from, p, n, ORC_ANY);
+	c.dst = orc_target(g, to, p, n);
+	orc_in_place(g, &c.dst, &c.src0);
+	orc_put_last(g, &c);
 }
 
 void orc_make_memset(struct orc_case *g)
@@ -68,8 +65,8 @@ void orc_make_memset(struct orc_case *g)
 }
 
 /* At most one of both in PSUM. */
-static void two_sources(struct orc_case *g, uint32_t set, uint32_t p, uint32_t n,
-			struct trn_isa_ap *a, struct trn_isa_ap *b)
+void orc_two_sources(struct orc_case *g, uint32_t set, uint32_t p, uint32_t n, struct trn_isa_ap *a,
+		     struct trn_isa_ap *b)
 {
 	const bool ready = g->psum_ready;
 
@@ -84,9 +81,8 @@ void orc_make_tensor_tensor(struct orc_case *g)
 {
 	const uint32_t p = orc_partitions(g), n = orc_count(g, 4096);
 	const bool on_g = g->engine == TRN_ENGINE_GPSIMD;
-	uint32_t set = ORC_ANYDT, op = arithmetic(g);
-	struct trn_isa_ap a, b, dst;
-	struct trn_isa_compute *c;
+	uint32_t set = ORC_ANYDT, op = orc_arithmetic(g);
+	struct trn_isa_compute c = { .head.op = TRN_OP_TENSOR_TENSOR };
 
 	if (!on_g && orc_chance(&g->rng, 25)) {
 		op = TRN_ALU_NOT + orc_below(&g->rng, 6);
@@ -96,21 +92,18 @@ void orc_make_tensor_tensor(struct orc_case *g)
 		set = WORDS32;
 	else if (on_g && orc_chance(&g->rng, 10))
 		op = TRN_ALU_POW;
-	two_sources(g, set, p, n, &a, &b);
+	orc_two_sources(g, set, p, n, &c.src0, &c.src1);
 	if (op == TRN_ALU_SHL || op == TRN_ALU_SHR)
-		orc_fill(g, &b, orc_chance(&g->rng, 80) ? ORC_WHOLE : ORC_BITS);
-	dst = orc_target(g, orc_pick_dtype(g, set), p, n);
-	orc_in_place(g, &dst, orc_chance(&g->rng, 50) ? &a : &b);
-	c = orc_emit(g, TRN_OP_TENSOR_TENSOR, 2);
-	c->dst = dst;
-	c->src0 = a;
-	c->src1 = b;
-	c->op0 = (uint8_t)op;
+		orc_fill(g, &c.src1, orc_chance(&g->rng, 80) ? ORC_WHOLE : ORC_BITS);
+	c.dst = orc_target(g, orc_pick_dtype(g, set), p, n);
+	orc_in_place(g, &c.dst, orc_chance(&g->rng, 50) ? &c.src0 : &c.src1);
+	c.op0 = (uint8_t)op;
+	orc_put_last(g, &c);
 }
 
 /* Operands a and b: immediates or columns. */
-static void scalars(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, uint32_t which,
-		    bool bits)
+void orc_scalars(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, uint32_t which,
+		 bool bits)
 {
 	static const uint8_t flag[] = { TRN_SCALAR_COLUMN0, TRN_SCALAR_COLUMN1 };
 
@@ -134,15 +127,6 @@ static void scalars(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, u
 		else
 			c->src2 = column;
 	}
-}
-
-static void put_last(struct orc_case *g, const struct trn_isa_compute *c)
-{
-	struct trn_isa_compute *last = orc_emit(g, c->head.op, 2);
-
-	*last = *c;
-	last->head.words = 2;
-	orc_words(last);
 }
 
 void orc_make_tensor_scalar(struct orc_case *g)
@@ -181,10 +165,9 @@ void orc_make_tensor_scalar(struct orc_case *g)
 		c.head.flags |= TRN_SCALAR_REVERSE1;
 	if (c.op0 == TRN_ALU_BYPASS)
 		c.head.flags &= (uint8_t)~TRN_SCALAR_REVERSE0;
-	/* What BYPASS leaves out is 0. */
-	scalars(g, &c, p, (c.op0 != TRN_ALU_BYPASS ? 1 : 0) | (c.op1 != TRN_ALU_BYPASS ? 2 : 0),
-		bits);
-	put_last(g, &c);
+	/* An operand beside BYPASS is not used. */
+	orc_scalars(g, &c, p, (c.op0 != TRN_ALU_BYPASS) | (c.op1 != TRN_ALU_BYPASS) << 1, bits);
+	orc_put_last(g, &c);
 }
 
 void orc_make_reduce(struct orc_case *g)
@@ -204,11 +187,11 @@ void orc_make_reduce(struct orc_case *g)
 	c.dst = orc_target(g, orc_pick_dtype(g, set), p, kept);
 	if (!orc_alu_is_bit(op) && orc_chance(&g->rng, 30))
 		c.head.flags = TRN_REDUCE_NEGATE;
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }
 
 /* An instruction with accumulator commands runs a few times over the same lanes. */
-static void modes(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, bool load)
+void orc_modes(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, bool load)
 {
 	static const uint8_t first[] = { TRN_REDUCE_IDLE, TRN_REDUCE_RESET, TRN_REDUCE_RESET_REDUCE,
 					 TRN_REDUCE_RESET_REDUCE, TRN_REDUCE_LOAD_REDUCE };
@@ -229,7 +212,7 @@ static void modes(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, boo
 		c->dst2 = (struct trn_isa_ap){ 0 };
 		if (c->mode >= TRN_REDUCE_ACCUMULATE && orc_chance(&g->rng, 70))
 			c->dst2 = orc_target(g, orc_pick_dtype(g, ORC_ANYDT), p, 1);
-		put_last(g, c);
+		orc_put_last(g, c);
 	}
 }
 
@@ -252,11 +235,11 @@ void orc_make_activation(struct orc_case *g)
 	c.imm[0] = 0x3f800000;
 	if (orc_chance(&g->rng, 60)) {
 		c.imm[0] = 0;
-		scalars(g, &c, p, 3, false);
+		orc_scalars(g, &c, p, 3, false);
 	}
 	if (c.func == TRN_ACT_PRELU)
 		c.imm[2] = orc_imm(g);
-	modes(g, &c, p, false);
+	orc_modes(g, &c, p, false);
 }
 
 void orc_make_exponential(struct orc_case *g)
@@ -266,8 +249,8 @@ void orc_make_exponential(struct orc_case *g)
 
 	c.src0 = orc_source(g, orc_pick_dtype(g, ORC_ANYDT), p, n, act_values(g));
 	c.dst = orc_target(g, orc_pick_dtype(g, ORC_ANYDT), p, n);
-	scalars(g, &c, p, 1, false);
-	modes(g, &c, p, false);
+	orc_scalars(g, &c, p, 1, false);
+	orc_modes(g, &c, p, true);
 }
 
 void orc_make_reciprocal(struct orc_case *g)
@@ -278,7 +261,7 @@ void orc_make_reciprocal(struct orc_case *g)
 	c.src0 = orc_source(g, orc_pick_dtype(g, ORC_ANYDT), p, n, ORC_ANY);
 	c.dst = orc_target(g, orc_pick_dtype(g, ORC_ANYDT), p, n);
 	orc_in_place(g, &c.dst, &c.src0);
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }
 
 static uint32_t step(struct orc_case *g)
@@ -296,7 +279,7 @@ void orc_make_iota(struct orc_case *g)
 	c.imm[1] = step(g);
 	for (uint32_t d = 0; d < c.dst.ndims; d++)
 		*steps[d] = step(g);
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }
 
 void orc_make_affine(struct orc_case *g)
@@ -315,7 +298,7 @@ void orc_make_affine(struct orc_case *g)
 	c.imm[2] = orc_imm(g);
 	for (uint32_t d = 0; d < c.dst.ndims && d < 3; d++)
 		*steps[d] = step(g);
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }
 
 void orc_make_range_select(struct orc_case *g)
@@ -329,14 +312,14 @@ void orc_make_range_select(struct orc_case *g)
 	orc_in_place(g, &c.dst, &c.src0);
 	c.op0 = ops[orc_below(&g->rng, ORC_LEN(ops))];
 	c.op1 = ops[orc_below(&g->rng, ORC_LEN(ops))];
-	scalars(g, &c, p, 3, false);
+	orc_scalars(g, &c, p, 3, false);
 	if (!(c.head.flags & TRN_SCALAR_COLUMN0) && orc_chance(&g->rng, 80))
 		c.imm[0] = orc_bits_of((float)orc_below(&g->rng, n));
 	if (!(c.head.flags & TRN_SCALAR_COLUMN1) && orc_chance(&g->rng, 80))
 		c.imm[1] = orc_bits_of((float)orc_below(&g->rng, n));
 	c.imm[2] = orc_chance(&g->rng, 80) ? orc_below(&g->rng, 40) - 20 :
 					     (uint32_t)orc_next(&g->rng);
-	modes(g, &c, p, false);
+	orc_modes(g, &c, p, false);
 }
 
 static uint32_t eights(struct orc_case *g)
@@ -353,11 +336,11 @@ void orc_make_max8(struct orc_case *g)
 		c.src0 = orc_source(g, orc_pick_dtype(g, ORC_ANYDT), p, n, ORC_ANY);
 	while (c.src0.ndims > 3 && !g->full);
 	c.dst = orc_target(g, orc_pick_dtype(g, ORC_ANYDT), p, 8);
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }
 
 /* Values to look for: some that are there, some twice. */
-static void wanted(struct orc_case *g, struct trn_isa_compute *c)
+void orc_wanted(struct orc_case *g, struct trn_isa_compute *c)
 {
 	for (uint32_t p = 0; p < c->src1.partitions; p++) {
 		for (uint32_t v = 0; v < 8; v++) {
@@ -390,7 +373,7 @@ void orc_make_find8(struct orc_case *g)
 			    p, 8);
 	c.src1 = plain;
 	orc_fill(g, &c.src1, ORC_ANY);
-	wanted(g, &c);
+	orc_wanted(g, &c);
 	c.dst = orc_target(g, orc_chance(&g->rng, 50) ? TRN_DTYPE_U16 : TRN_DTYPE_U32, p, 8);
-	put_last(g, &c);
+	orc_put_last(g, &c);
 }

@@ -130,3 +130,90 @@ void orc_make_transpose(struct orc_case *g)
 	*orc_emit(g, TRN_OP_TRANSPOSE, 2) = c;
 	g->inst[g->count - 1].head.words = (uint8_t)(2 + orc_below(&g->rng, 2));
 }
+
+static struct trn_isa_ap scales(struct orc_case *g, const struct trn_isa_ap *ap, bool fill)
+{
+	const uint32_t dtype = orc_chance(&g->rng, 50) ? TRN_DTYPE_U8 : TRN_DTYPE_F8E8M0;
+	struct trn_isa_ap s =
+		orc_operand(g, TRN_SPACE_SBUF, dtype, ap->partitions - 28u, orc_ap_count(ap));
+
+	/* Its start is the operand's plus 0, 4, 8 or 12. */
+	s.start = (uint8_t)(ap->start + 4 * orc_below(&g->rng, 4));
+	for (uint32_t p = 0; p < s.partitions && fill; p++) {
+		for (uint32_t n = 0; n < orc_ap_count(&s); n++) {
+			uint32_t raw = 117 + orc_below(&g->rng, 20);
+
+			if (orc_chance(&g->rng, 1))
+				raw = orc_chance(&g->rng, 20) ? 255 : orc_below(&g->rng, 256);
+			orc_fill_raw(g, &s, p, n, raw);
+		}
+	}
+	return s;
+}
+
+#define X4 (1u << TRN_DTYPE_F8E5M2_X4 | 1u << TRN_DTYPE_F8E4M3FN_X4 | 1u << TRN_DTYPE_F4E2M1_X4)
+
+/* x4 numbers without too many NaN. */
+static void fill_x4(struct orc_case *g, const struct trn_isa_ap *ap)
+{
+	const uint32_t part = orc_x4_part(ap->dtype);
+	const bool wild = orc_chance(&g->rng, 15);
+
+	orc_fill(g, ap, ORC_BITS);
+	for (uint32_t p = 0; p < ap->partitions && part && !wild; p++) {
+		for (uint32_t n = 0; n < orc_ap_count(ap); n++) {
+			uint32_t raw = 0;
+
+			for (uint32_t j = 0; j < 4; j++)
+				raw |= orc_value(g, part, ORC_PLAIN) << 8 * j;
+			orc_fill_raw(g, ap, p, n, raw);
+		}
+	}
+}
+
+void orc_make_matmul_mx(struct orc_case *g)
+{
+	const uint32_t p =
+		32 * (1 + orc_below(&g->rng, g->small || orc_chance(&g->rng, 70) ? 1 : 4));
+	const uint32_t m = 2 * (1 + orc_below(&g->rng, g->small ? 3 : 10));
+	const uint32_t n = 1 + orc_below(&g->rng, g->small > 1 ? 6 : 24);
+	struct trn_isa_compute c = { .head.op = TRN_OP_MATMUL_MX };
+
+	c.src0 = orc_operand(g, TRN_SPACE_SBUF, orc_pick_dtype(g, X4), p, m);
+	c.src1 = orc_operand(g, TRN_SPACE_SBUF, orc_pick_dtype(g, X4), p, n);
+	c.dst = output(g, orc_chance(&g->rng, 40) ? TRN_DTYPE_BF16 : TRN_DTYPE_F32, m, n);
+	tile(g, &c, TRN_MATMUL_DOUBLE_ROW, p, m); /* op1 is 4 */
+	fill_x4(g, &c.src0);
+	fill_x4(g, &c.src1);
+	c.src2 = scales(g, &c.src0, true);
+	c.src3 = scales(g, &c.src1, true);
+	c.head.words = 4;
+	*orc_emit(g, TRN_OP_MATMUL_MX, 4) = c;
+	if (orc_chance(&g->rng, 40)) {
+		c.head.flags |= TRN_MATMUL_ACCUMULATE;
+		*orc_emit(g, TRN_OP_MATMUL_MX, 4) = c;
+	}
+}
+
+void orc_make_quantize_mx(struct orc_case *g)
+{
+	const uint32_t p = 32 * (1 + orc_below(&g->rng, 4)), f = 1 + orc_below(&g->rng, 20);
+	const uint32_t set = 1u << TRN_DTYPE_BF16 | 1u << TRN_DTYPE_F16;
+	struct trn_isa_compute c = { .head.op = TRN_OP_QUANTIZE_MX, .head.words = 3 };
+	const bool ready = g->psum_ready;
+
+	g->psum_ready = false; /* all operands are in SBUF */
+	c.src0 = orc_source(g, orc_pick_dtype(g, set), p, 4 * f, ORC_ANY);
+	g->psum_ready = ready;
+	c.dst = orc_operand(
+		g, TRN_SPACE_SBUF,
+		orc_pick_dtype(g, 1u << TRN_DTYPE_F8E5M2_X4 | 1u << TRN_DTYPE_F8E4M3FN_X4), p, f);
+	/* Groups of zeros, of one size, of subnormals. */
+	for (uint32_t r = 0; r < p; r++) {
+		for (uint32_t n = 0; n < 4 * f && r % 32 < 16; n++)
+			orc_fill_raw(g, &c.src0, r, n,
+				     r % 32 < 8 ? 0 : orc_value(g, c.src0.dtype, ORC_PLAIN));
+	}
+	c.dst2 = scales(g, &c.dst, false);
+	*orc_emit(g, TRN_OP_QUANTIZE_MX, 3) = c;
+}

@@ -36,6 +36,8 @@ int orc_machine_open(struct orc_machine **ret, uint32_t number, uint32_t sbuf_by
 		orc_machine_close(m);
 		return -1;
 	}
+	orc_seed_lanes(m, TRN_ENGINE_VECTOR, 1);
+	orc_seed_lanes(m, TRN_ENGINE_GPSIMD, 1);
 	*ret = m;
 	return 0;
 }

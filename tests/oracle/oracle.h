@@ -152,6 +152,8 @@ orc_run_fn orc_run_copy, orc_run_memset, orc_run_tensor_tensor, orc_run_tensor_s
 uint32_t orc_stream(struct orc_machine *m, uint32_t engine, const uint8_t *words, uint32_t count);
 /* Registers, rounding and PSUM grains as at the start of a launch. */
 void orc_launch(struct orc_machine *m);
+/* Generators of all lanes of an engine. */
+void orc_seed_lanes(struct orc_machine *m, uint32_t engine, uint32_t seed);
 /* mode: joins the row to its lane, and shows the lanes in DST2. */
 void orc_join(struct orc_inst *i, uint32_t p, uint32_t op, const float *row, uint32_t count,
 	      float imm, double slack);

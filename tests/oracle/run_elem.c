@@ -25,18 +25,15 @@ void orc_run_copy(struct orc_inst *i)
 	}
 }
 
-static void put_constant(struct orc_inst *i, uint32_t p, uint32_t n)
-{
-	if (orc_is_float(DST->dtype))
-		orc_put(DST, p, n, orc_float_of(i->c.imm[0]));
-	else
-		orc_put_raw(DST, p, n, i->c.imm[0]);
-}
-
 void orc_run_memset(struct orc_inst *i)
 {
+	uint32_t raw = i->c.imm[0];
+
+	/* A constant is converted once, to nearest. */
+	if (orc_is_float(DST->dtype))
+		raw = orc_encode(DST->dtype, orc_float_of(raw));
 	EACH(p, n)
-	put_constant(i, p, n);
+	orc_put_raw(DST, p, n, raw);
 }
 
 static bool is_word(const struct orc_view *v)
@@ -320,4 +317,17 @@ void orc_run_find8(struct orc_inst *i)
 			orc_put_raw(DST, p, v, found[v]);
 		}
 	}
+}
+
+static float two_steps(struct orc_inst *i, uint32_t p, uint32_t n)
+{
+	const float y = apply(i->c.op0, orc_get(SRC0, p, n), orc_scalar(i, 0, p),
+			      i->c.head.flags & TRN_SCALAR_REVERSE0);
+
+	return apply(i->c.op1, y, orc_scalar(i, 1, p), i->c.head.flags & TRN_SCALAR_REVERSE1);
+}
+
+void orc_run_activate2(struct orc_inst *i)
+{
+	act_rows(i, i->c.func, i->c.imm[2], 0, orc_float_of(i->c.imm[3]), two_steps);
 }

@@ -77,3 +77,79 @@ void orc_run_transpose(struct orc_inst *i)
 	if (i->engine == TRN_ENGINE_TENSOR)
 		written_by_tensor(i);
 }
+
+/* Section 8.2.1: the scale of partition p's element f. */
+static uint32_t scale_row(uint32_t p)
+{
+	return 32 * (p / 32) + p % 32 / 8;
+}
+
+static float mx_input(const struct orc_view *v, const struct orc_view *scale, uint32_t k,
+		      uint32_t n)
+{
+	const float number = orc_decode_x4(v->dtype, orc_raw(v, k / 4, n), k % 4);
+
+	return number * orc_decode_scale(orc_raw(scale, scale_row(k / 4), n));
+}
+
+void orc_run_matmul_mx(struct orc_inst *i)
+{
+	const bool add = i->c.head.flags & TRN_MATMUL_ACCUMULATE;
+
+	if (add && !can_add(i)) {
+		i->rule = TRN_RULE_PSUM_UNINIT;
+		return;
+	}
+	for (uint32_t m = 0; m < DST->rows; m++) {
+		for (uint32_t n = 0; n < DST->count; n++) {
+			float acc = add ? orc_get(DST, m, n) : 0;
+
+			for (uint32_t k = 0; k < 4 * SRC0->rows; k++)
+				acc = fmaf(mx_input(SRC0, &i->v[TRN_AP_SRC2], k, m),
+					   mx_input(SRC1, &i->v[TRN_AP_SRC3], k, n), acc);
+			orc_put(DST, m, n, acc);
+		}
+	}
+	written_by_tensor(i);
+}
+
+/* One group: 8 partitions from `first`, numbers 4f to 4f + 3. */
+static void quantize(struct orc_inst *i, uint32_t first, uint32_t f)
+{
+	const uint32_t part = orc_x4_part(DST->dtype);
+	const int top = part == TRN_DTYPE_F8E4M3FN ? 8 : 15;
+	bool finite = true;
+	float amax = 0;
+	int e = -127, power;
+
+	for (uint32_t k = 0; k < 32; k++) {
+		const float x = fabsf(orc_get(SRC0, first + k / 4, 4 * f + k % 4));
+
+		finite = finite && isfinite(x);
+		amax = x > amax ? x : amax;
+	}
+	if (finite && amax > 0) {
+		(void)frexp((double)amax, &power);
+		e = power - 1 - (top - 1);
+		e = e < -127 ? -127 : e;
+	}
+	for (uint32_t p = 0; p < 8; p++) {
+		uint32_t raw = 0;
+
+		for (uint32_t j = 0; j < 4 && finite; j++) {
+			const double x = (double)orc_get(SRC0, first + p, 4 * f + j);
+
+			raw |= orc_encode(part, (float)ldexp(x, -e)) << 8 * j;
+		}
+		orc_put_raw(DST, first + p, f, raw);
+	}
+	orc_put_raw(&i->v[TRN_AP_DST2], scale_row(first), f, finite ? (uint32_t)(e + 127) : 0xff);
+}
+
+void orc_run_quantize_mx(struct orc_inst *i)
+{
+	for (uint32_t first = 0; first < DST->rows; first += 8) {
+		for (uint32_t f = 0; f < DST->count; f++)
+			quantize(i, first, f);
+	}
+}
