@@ -51,7 +51,7 @@ static float number_at(const unsigned char *element, enum trn_dtype type, uint32
 	if (type != TRN_DTYPE_F4E2M1_X4)
 		return trn_fp8_to_f32(element[j], type == TRN_DTYPE_F8E5M2_X4 ? TRN_DTYPE_F8E5M2 :
 										TRN_DTYPE_F8E4M3FN);
-	code = element[j / 2] >> (j % 2 * 4) & 15u;
+	code = (uint32_t)element[j / 2] >> (j % 2 * 4) & 15u;
 	return code & 8 ? -e2m1[code & 7] : e2m1[code & 7];
 }
 

@@ -48,7 +48,7 @@ struct matrix {
 static float number(const uint8_t *element, enum trn_dtype format, uint32_t j)
 {
 	static const float e2m1[8] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6 };
-	const uint32_t code = element[j / 2] >> (j % 2 * 4) & 15u;
+	const uint32_t code = (uint32_t)element[j / 2] >> (j % 2 * 4) & 15u;
 
 	if (format == TRN_DTYPE_F4E2M1_X4)
 		return code & 8 ? -e2m1[code & 7] : e2m1[code & 7];

@@ -48,7 +48,7 @@ static float number(struct trn_test_core *tc, const struct trn_isa_ap *ap, uint3
 		return trn_fp8_to_f32(raw[j], TRN_DTYPE_F8E5M2);
 	if (ap->dtype == TRN_DTYPE_F8E4M3FN_X4)
 		return trn_fp8_to_f32(raw[j], TRN_DTYPE_F8E4M3FN);
-	code = raw[j / 2] >> (j % 2 * 4) & 15u;
+	code = (uint32_t)raw[j / 2] >> (j % 2 * 4) & 15u;
 	return code & 8 ? -e2m1[code & 7] : e2m1[code & 7];
 }
 
