@@ -13,12 +13,13 @@
 #define TRN_PSUM_GRAIN 4 /* bytes of one bit in the initialised maps */
 #define TRN_PSUM_MAP_WORDS (TRN_PSUM_PARTITION_SIZE / TRN_PSUM_GRAIN / 64)
 #define TRN_PSUM_BANK 2048u
-#define TRN_FREE_MAX 65536u  /* elements of one partition in one instruction */
-#define TRN_SBUF_BLOCK 4096u /* bytes of one bit in the touched map */
-#define TRN_INFLIGHT 16      /* instructions an engine has issued and not retired */
-#define TRN_DMA_LIVE 32      /* DMAs of a core that are on their way */
-#define TRN_DMA_SOURCES 16u  /* of one DMA_ADD */
-#define TRN_GEMM_N 512u      /* columns of one tile handed to the host */
+#define TRN_FREE_MAX 65536u         /* elements of one partition in one instruction */
+#define TRN_SBUF_BLOCK 4096u        /* bytes of one bit in the touched map */
+#define TRN_INFLIGHT 16             /* instructions an engine has issued and not retired */
+#define TRN_RING (TRN_INFLIGHT + 1) /* and the one that is to issue */
+#define TRN_DMA_LIVE 32             /* DMAs of a core that are on their way */
+#define TRN_DMA_SOURCES 16u         /* of one DMA_ADD */
+#define TRN_GEMM_N 512u             /* columns of one tile handed to the host */
 
 #define TRN_GPSIMD_GROUP 16u /* partitions of one gpsimd core */
 
@@ -102,12 +103,13 @@ struct trn_op_info {
 struct trn_core_engine {
 	struct trn_core *core;
 	uint8_t index;
-	uint8_t state;   /* enum trn_ext_engine_state */
-	bool runs;       /* has a stream in this launch */
-	bool decoded;    /* current holds the instruction at pc */
-	bool draining;   /* stopped until what it issued is done */
-	bool awake;      /* a step event is pending */
-	uint64_t stream; /* address of word 0 */
+	uint8_t state;       /* enum trn_ext_engine_state */
+	bool runs;           /* has a stream in this launch */
+	bool decoded;        /* current holds the instruction at pc */
+	bool draining;       /* stopped until what it issued is done */
+	bool awake;          /* a step event is pending */
+	uint64_t stream;     /* address of word 0 */
+	const uint8_t *code; /* the same in host memory, where that is known; or NULL */
 	uint32_t words;
 	uint32_t pc;
 	uint32_t retired;
@@ -123,9 +125,9 @@ struct trn_core_engine {
 	uint8_t act_table; /* function set that is loaded, scalar engine */
 	uint8_t rounding;  /* enum trn_rounding */
 	uint32_t rounding_state;
-	struct trn_inst current;
 	uint32_t first, count; /* ring of issued instructions */
-	struct trn_inst inflight[TRN_INFLIGHT];
+	struct trn_inst ring[TRN_RING];
+	struct trn_inst *current; /* in the ring, behind them */
 };
 
 /* Scratch of a core: one reservation, committed as far as it is used. */

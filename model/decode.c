@@ -39,6 +39,12 @@ static int words_fetch(const struct trn_core_engine *engine, union inst_words *w
 	const uint64_t at = engine->stream + ((uint64_t)engine->pc + first) * TRN_ISA_WORD_SIZE;
 	uint64_t bad = at;
 
+	if (engine->code) {
+		memcpy(words->bytes + first * TRN_ISA_WORD_SIZE,
+		       engine->code + ((size_t)engine->pc + first) * TRN_ISA_WORD_SIZE,
+		       (size_t)count * TRN_ISA_WORD_SIZE);
+		return 0;
+	}
 	if (trn_chip_dma_read(engine->core->chip, at, words->bytes + first * TRN_ISA_WORD_SIZE,
 			      (uint64_t)count * TRN_ISA_WORD_SIZE, &bad) < 0) {
 		error->code = TRN_EXT_ERR_ADDRESS;

@@ -67,7 +67,7 @@ int trn_check_sendrecv(struct trn_core *core, struct trn_inst *inst, struct trn_
 bool trn_pair_barrier(struct trn_core_engine *engine)
 {
 	struct trn_core *core = engine->core, *partner = partner_of(core);
-	const uint32_t place = engine->current.imm[0], side = side_of(core);
+	const uint32_t place = engine->current->imm[0], side = side_of(core);
 	struct trn_pair *pair = pair_of(core);
 
 	if (!engine->arrived) {
@@ -76,7 +76,7 @@ bool trn_pair_barrier(struct trn_core_engine *engine)
 		for (uint32_t e = 0; partner && e < TRN_ENGINE_COUNT; e++) {
 			struct trn_core_engine *other = &partner->engine[e];
 
-			if (other->arrived && other->current.imm[0] == place &&
+			if (other->arrived && other->current->imm[0] == place &&
 			    other->arrival <= engine->arrival)
 				trn_seq_wake(other);
 		}

@@ -3,6 +3,7 @@
  * they retire, in order within an engine; DMAs run beside. Every calendar event does a
  * bounded amount of work and moves virtual time on, so no program can stop its host. */
 #include "model/core.h"
+#include "model/parts.h"
 #include "model/pair.h"
 
 #include <errno.h>
@@ -64,11 +65,17 @@ void trn_seq_wake(struct trn_core_engine *engine)
 	engine_wake(engine, core_now(engine->core));
 }
 
+/* An instruction that is under way, from the oldest on; the one behind them is the current. */
+static struct trn_inst *ring_at(struct trn_core_engine *engine, uint32_t index)
+{
+	return &engine->ring[(engine->first + index) % TRN_RING];
+}
+
 /* ---- semaphores ---- */
 
 static bool wait_met(const struct trn_core_engine *engine)
 {
-	const struct trn_isa_head *head = &engine->current.head;
+	const struct trn_isa_head *head = &engine->current->head;
 	uint32_t level = head->wait_value;
 
 	if (head->wait_mode == TRN_WAIT_NONE)
@@ -88,7 +95,7 @@ static void sync_wake(struct trn_core *core, uint32_t semaphore, uint32_t by, ui
 
 		/* The step looks again: another engine may consume first. */
 		if (engine->state == TRN_ENGINE_WAITING &&
-		    engine->current.head.wait_sem == semaphore && wait_met(engine))
+		    engine->current->head.wait_sem == semaphore && wait_met(engine))
 			engine_wake(engine, core_now(core) + (e == by ? 0 : delay_ps));
 	}
 }
@@ -127,7 +134,7 @@ static void engine_halt(struct trn_core_engine *engine)
 	engine->retired++;
 	core->chip->counters.instructions++;
 	trn_energy_issue(core->chip, engine->index);
-	inst_signal(core, &engine->current, 1);
+	inst_signal(core, engine->current, 1);
 	if (--core->running > 0)
 		return;
 	core->state = TRN_CORE_IDLE;
@@ -159,7 +166,7 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 {
 	struct trn_core_engine *engine = arg;
 	struct trn_core *core = engine->core;
-	struct trn_inst *inst = &engine->inflight[engine->first];
+	struct trn_inst *inst = &engine->ring[engine->first];
 	struct trn_core_error error = { .operand = TRN_OPERAND_NONE };
 	int r = 0;
 
@@ -174,7 +181,7 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 		inst_fail(core, inst, &error);
 		return;
 	}
-	engine->first = (engine->first + 1) % TRN_INFLIGHT;
+	engine->first = (engine->first + 1) % TRN_RING;
 	engine->count--;
 	engine->retired++;
 	core->chip->counters.instructions++;
@@ -232,13 +239,13 @@ static bool overlap(const struct trn_view *a, const struct trn_view *b)
 }
 
 /* When what an instruction reads has been written by its own engine. */
-static uint64_t hazard_ps(const struct trn_core_engine *engine, const struct trn_inst *inst)
+static uint64_t hazard_ps(struct trn_core_engine *engine, const struct trn_inst *inst)
 {
 	const uint32_t outputs = (inst->keeps ? 0 : TRN_SLOT(DST)) | TRN_SLOT(DST2);
 	uint64_t when = 0;
 
 	for (uint32_t i = 0; i < engine->count; i++) {
-		const struct trn_inst *old = &engine->inflight[(engine->first + i) % TRN_INFLIGHT];
+		const struct trn_inst *old = ring_at(engine, i);
 
 		for (uint32_t s = 0; s < TRN_AP_COUNT; s++) {
 			if (!((inst->live & ~outputs) >> s & 1))
@@ -255,11 +262,9 @@ static uint64_t hazard_ps(const struct trn_core_engine *engine, const struct trn
 /* Puts the current instruction among those under way. */
 static void inst_issue(struct trn_core_engine *engine, struct trn_cost cost)
 {
-	const uint32_t slot = (engine->first + engine->count) % TRN_INFLIGHT;
-	struct trn_inst *inst = &engine->inflight[slot];
+	struct trn_inst *inst = engine->current;
 	const uint64_t now = core_now(engine->core);
 
-	*inst = engine->current;
 	inst->cycles = cost.cycles;
 	inst->retire_ps = trn_max_u64(now + cost.result_ps, engine->last_retire_ps);
 	engine->last_retire_ps = inst->retire_ps;
@@ -268,6 +273,7 @@ static void inst_issue(struct trn_core_engine *engine, struct trn_cost cost)
 	else if (inst->form->kind == TRN_KIND_COMPUTE)
 		engine->ready_ps = now + cost.busy_ps;
 	engine->count++;
+	engine->current = ring_at(engine, engine->count);
 	engine->core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	core_after(engine->core, inst->retire_ps, retire_event, engine->index, 0);
 }
@@ -283,14 +289,14 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 		slot++;
 	core->dma[slot].used = true;
 	core->dma[slot].alone = false;
-	core->dma[slot].inst = engine->current;
+	core->dma[slot].inst = *engine->current;
 	core->dma_live++;
 	engine->dma_live++;
-	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, &engine->current);
+	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, engine->current);
 	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
-	if (engine->current.head.op == TRN_OP_SENDRECV) {
+	if (engine->current->head.op == TRN_OP_SENDRECV) {
 		if (trn_pair_exchange(core, slot, &error) < 0)
-			inst_fail(core, &engine->current, &error);
+			inst_fail(core, engine->current, &error);
 		return;
 	}
 	core_after(core, trn_dma_begin_ps(core, slot), dma_event, engine->index, slot);
@@ -354,13 +360,13 @@ static bool is_private(const struct trn_inst *inst)
 
 /* The earliest time at which the current instruction may issue, from local_ps on; NEVER:
  * when something that is under way has ended. */
-static uint64_t issue_ps(const struct trn_core_engine *engine, uint64_t local_ps)
+static uint64_t issue_ps(struct trn_core_engine *engine, uint64_t local_ps)
 {
-	const struct trn_inst *inst = &engine->current;
+	const struct trn_inst *inst = engine->current;
 	uint64_t when = local_ps;
 
 	if (engine->count == TRN_INFLIGHT)
-		when = trn_max_u64(when, engine->inflight[engine->first].retire_ps);
+		when = trn_max_u64(when, engine->ring[engine->first].retire_ps);
 	switch (inst->form->kind) {
 	case TRN_KIND_SEQ:
 		return when;
@@ -385,7 +391,7 @@ static uint64_t issue_ps(const struct trn_core_engine *engine, uint64_t local_ps
 /* Looks at the semaphore when everything else is ready, and takes what it consumes. */
 static bool take_wait(struct trn_core_engine *engine)
 {
-	const struct trn_isa_head *head = &engine->current.head;
+	const struct trn_isa_head *head = &engine->current->head;
 
 	/* Who has come to a barrier has waited for its semaphore before. */
 	if (!engine->arrived) {
@@ -407,7 +413,7 @@ static bool take_wait(struct trn_core_engine *engine)
 /* Starts the current instruction; false when the engine has nothing to go on with now. */
 static bool issue(struct trn_core_engine *engine)
 {
-	const struct trn_inst *inst = &engine->current;
+	const struct trn_inst *inst = engine->current;
 	const struct trn_cost cost = trn_inst_cost(engine, inst);
 	const uint64_t cycles = trn_cycles_ps(engine->core->chip->gen, engine->index,
 					      engine->core->chip->gen->sequencer_cycles);
@@ -439,7 +445,7 @@ static bool fetch(struct trn_core_engine *engine, uint64_t local_ps)
 
 	if (engine->decoded)
 		return true;
-	if (trn_inst_decode(engine, &engine->current, &error) == 0) {
+	if (trn_inst_decode(engine, engine->current, &error) == 0) {
 		engine->decoded = true;
 		return true;
 	}
@@ -463,9 +469,9 @@ static void engine_step(struct trn_core_engine *engine)
 
 		if (!fetch(engine, engine->local_ps))
 			return;
-		if (is_private(&engine->current)) {
-			engine->local_ps += trn_inst_cost(engine, &engine->current).busy_ps;
-			engine->pc = sequence(engine, &engine->current);
+		if (is_private(engine->current)) {
+			engine->local_ps += trn_inst_cost(engine, engine->current).busy_ps;
+			engine->pc = sequence(engine, engine->current);
 			engine->decoded = false;
 			engine->retired++;
 			core->chip->counters.instructions++;
@@ -502,6 +508,12 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 	engine->local_ps = engine->ready_ps = core_now(core);
 	engine->dma_ready_ps = engine->last_retire_ps = core_now(core);
 	engine->dma_live = engine->first = engine->count = 0;
+	engine->current = ring_at(engine, 0);
+	/* What lies in HBM stays where it is; other memory is looked up for each instruction. */
+	engine->code = NULL;
+	if (trn_chip_place(core->chip, stream->address) == TRN_PLACE_HBM)
+		engine->code = trn_chip_memory(core->chip, stream->address,
+					       (uint64_t)stream->words * TRN_ISA_WORD_SIZE, false);
 	engine->rounding = TRN_ROUND_NEAREST;
 	engine->arrived = engine->exchanging = false;
 }

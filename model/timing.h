@@ -23,11 +23,11 @@ struct trn_pe_time {
 
 /* A DMA among others: timing_dma.c. */
 struct trn_dma_flow {
-	uint64_t start_ps, stagger_ps; /* of its first engine, and from one to the next */
-	uint64_t least_ps;             /* memory does not let it end before */
-	uint64_t end_ps;               /* as things stand */
-	uint64_t left_ps[16];          /* of each engine's work, if it were alone */
-	uint16_t engines;
+	uint64_t start_ps;
+	uint64_t begin_ps[16]; /* of each engine */
+	uint64_t least_ps;     /* memory does not let it end before */
+	uint64_t end_ps;       /* as things stand */
+	uint64_t left_ps[16];  /* of each engine's work, if it were alone */
 	uint8_t queue, priority;
 };
 struct trn_dma_time {

@@ -116,6 +116,7 @@ static void flow_work(const struct trn_gen *gen, const struct trn_inst *inst, ui
 {
 	const uint64_t run = run_elements(inst) * trn_max_u64(inst->dst.esize, inst->src.esize);
 	const uint64_t mbps = dma_mbps(gen, inst);
+	uint64_t begin = flow->start_ps;
 
 	dma_shares(inst, bytes, flow->left_ps);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
@@ -123,7 +124,8 @@ static void flow_work(const struct trn_gen *gen, const struct trn_inst *inst, ui
 
 		if (share == 0)
 			continue;
-		flow->engines |= (uint16_t)(1u << e);
+		flow->begin_ps[e] = begin;
+		begin += by_mode_ps(gen, TRN_GEN_dma_stagger_software_ns, inst);
 		/* share / (rate 10^6 B/s) in ps is share * 10^6 / rate. */
 		flow->left_ps[e] = trn_max_u64(share * 1000000u / mbps,
 					       share / run * gen->dma_row_ns * TRN_PS_PER_NS);
@@ -132,13 +134,6 @@ static void flow_work(const struct trn_gen *gen, const struct trn_inst *inst, ui
 }
 
 /* ---- engines shared by queues ---- */
-
-static uint64_t begin_ps(const struct trn_dma_flow *flow, uint32_t e)
-{
-	const uint32_t before = flow->engines & ((1u << e) - 1);
-
-	return flow->start_ps + (uint64_t)__builtin_popcount(before) * flow->stagger_ps;
-}
 
 /* The first of every queue that has work for an engine and has begun; the best class only, where
  * there are classes. *ret_next: when another one begins. */
@@ -155,8 +150,8 @@ static uint32_t served(const struct trn_dma_time *d, uint32_t e, bool classes, u
 		if (left[d->order[i]] == 0 || (queues >> flow->queue & 1))
 			continue;
 		queues |= 1u << flow->queue;
-		if (begin_ps(flow, e) > at) {
-			*ret_next = trn_min_u64(*ret_next, begin_ps(flow, e));
+		if (flow->begin_ps[e] > at) {
+			*ret_next = trn_min_u64(*ret_next, flow->begin_ps[e]);
 			continue;
 		}
 		if (class < best)
@@ -225,7 +220,7 @@ static void serve_in_order(struct trn_dma_time *d, uint32_t e, uint64_t until_ps
 
 		if (flow->left_ps[e] == 0)
 			continue;
-		at = trn_max_u64(at, begin_ps(flow, e));
+		at = trn_max_u64(at, flow->begin_ps[e]);
 		if (at >= until_ps)
 			return;
 		part = trn_min_u64(flow->left_ps[e], until_ps - at);
@@ -286,7 +281,7 @@ static void project_last(struct trn_dma_time *d, struct trn_dma_flow *flow, uint
 		if (flow->left_ps[e] == 0)
 			continue;
 		d->drained_ps[e] =
-			trn_max_u64(d->drained_ps[e], begin_ps(flow, e)) + flow->left_ps[e];
+			trn_max_u64(d->drained_ps[e], flow->begin_ps[e]) + flow->left_ps[e];
 		flow->end_ps = trn_max_u64(flow->end_ps, d->drained_ps[e]);
 	}
 	flow->end_ps = trn_max_u64(trn_max_u64(flow->end_ps, flow->least_ps), front_ps);
@@ -323,7 +318,6 @@ uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
 	advance(d, classes, now);
 	*flow = (struct trn_dma_flow){ 0 };
 	flow->start_ps = now + by_mode_ps(gen, TRN_GEN_dma_trigger_software_ns, inst);
-	flow->stagger_ps = by_mode_ps(gen, TRN_GEN_dma_stagger_software_ns, inst);
 	flow->end_ps = flow->start_ps;
 	if (inst->head.flags & TRN_DMA_GPSIMD) {
 		flow->least_ps = flow->start_ps + gpsimd_ps(gen, dma_bytes(inst));
