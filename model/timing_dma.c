@@ -99,15 +99,21 @@ static void dma_shares(const struct trn_inst *inst, uint64_t bytes, uint64_t *sh
 {
 	const struct trn_side *chip = inst->dst.space == TRN_SPACE_SBUF ? &inst->dst : &inst->src;
 	const uint32_t per_engine = TRN_ISA_PARTITIONS / TRN_ISA_DMA_ENGINES;
+	const uint32_t start = chip->view.start, end = start + chip->view.partitions;
+	uint64_t each;
 
-	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++)
-		share[e] = chip->space == TRN_SPACE_SBUF ?
-				   0 :
-				   (bytes + TRN_ISA_DMA_ENGINES - 1) / TRN_ISA_DMA_ENGINES;
-	if (chip->space != TRN_SPACE_SBUF)
+	if (chip->space != TRN_SPACE_SBUF) {
+		for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++)
+			share[e] = (bytes + TRN_ISA_DMA_ENGINES - 1) / TRN_ISA_DMA_ENGINES;
 		return;
-	for (uint32_t p = 0; p < chip->view.partitions; p++)
-		share[(chip->view.start + p) / per_engine] += bytes / chip->view.partitions;
+	}
+	each = bytes / chip->view.partitions;
+	for (uint32_t e = start / per_engine; e * per_engine < end; e++) {
+		const uint64_t first = trn_max_u64(start, e * per_engine);
+		const uint64_t last = trn_min_u64(end, (e + 1) * per_engine);
+
+		share[e] = (last - first) * each; /* the others have 0 */
+	}
 }
 
 /* What each engine has to do: at its rate, and no run of bytes in less than dma_row_ns. */
