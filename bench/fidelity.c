@@ -9,6 +9,7 @@
 #include <string.h>
 #include "bench/fidelity.h"
 #include "model/gen.h"
+#include "model/model.h"
 
 #define ROWS_MAX 96u
 #define CHIP_CORES 8.0
@@ -436,15 +437,15 @@ static void k12(struct table *table)
 static void k13(struct table *table)
 {
 	const struct trn_gen *trn2 = trn_gen_find("trn2"), *trn3 = trn_gen_find("trn3");
-	const double watt2 = (double)trn2->power_mw_busy / 1e3;
-	const double watt3 = (double)trn3->power_mw_busy / 1e3;
 	struct row *row = add(table, "K13", "x", "H 1.4, 8");
 
-	say(row->what, "energy per FLOP, trn2 / trn3, published peaks (no run)");
+	say(row->what, "energy per FLOP at full load, trn2 / trn3 (no run)");
 	row->expected = 1.40;
-	row->model = watt2 / (double)trn2->peak_f8_tflops / (watt3 / (double)trn3->peak_f8_tflops);
-	(void)snprintf(row->how, sizeof(row->how), "%g W / %llu over %g W / %llu TFLOP/s", watt2,
-		       (unsigned long long)trn2->peak_f8_tflops, watt3,
+	row->model = trn_energy_fj_per_flop(trn2) / trn_energy_fj_per_flop(trn3);
+	(void)snprintf(row->how, sizeof(row->how), "%g W / %llu over %g W / %llu TFLOP/s",
+		       (double)trn_energy_full_load_mw(trn2) / 1e3,
+		       (unsigned long long)trn2->peak_f8_tflops,
+		       (double)trn_energy_full_load_mw(trn3) / 1e3,
 		       (unsigned long long)trn3->peak_f8_tflops);
 }
 
