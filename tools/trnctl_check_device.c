@@ -107,6 +107,27 @@ int trnctl_check_telemetry(struct trnctl_check *check)
 	return 0;
 }
 
+/* A part of the driver that other checks may go around. */
+static int probe(struct trnctl_check *check, const char *what)
+{
+	char text[128] = "";
+	int r = trn_diag_control(check->device, "probe", what, text, sizeof(text));
+
+	if (r == -ENOTSUP)
+		return trnctl_note(check, TRNCTL_CHECK_SKIP, "nothing to ask behind this door");
+	return r < 0 ? r : trnctl_note(check, 0, "%s", text);
+}
+
+int trnctl_check_engines(struct trnctl_check *check)
+{
+	return probe(check, "dma");
+}
+
+int trnctl_check_mailbox(struct trnctl_check *check)
+{
+	return probe(check, "mailbox");
+}
+
 /* One step on a core's last semaphore, and what must be read then. */
 static int sem_step(struct trnctl_check *check, uint32_t core, const char *verb, uint32_t value,
 		    uint32_t want)

@@ -17,6 +17,8 @@ static const struct check_row {
 	{ "registers", "firmware registers can be read and make sense", trnctl_check_registers },
 	{ "identity", "the device describes itself consistently", trnctl_check_identity },
 	{ "telemetry", "health counters are sane and only grow", trnctl_check_telemetry },
+	{ "mailbox", "the firmware answers a request", trnctl_check_mailbox },
+	{ "engines", "every copy ring of the driver moves a page", trnctl_check_engines },
 	{ "semaphores", "set, increment and decrement on every core", trnctl_check_semaphores },
 	{ "claims", "cores can be claimed and released", trnctl_check_claims },
 	{ "memory", "patterns in every HBM stack", trnctl_check_memory },

@@ -26,6 +26,8 @@ int trnctl_check_play(struct trnctl_check *check, struct trn_queue *queue, struc
 int trnctl_check_registers(struct trnctl_check *check);
 int trnctl_check_identity(struct trnctl_check *check);
 int trnctl_check_telemetry(struct trnctl_check *check);
+int trnctl_check_mailbox(struct trnctl_check *check);
+int trnctl_check_engines(struct trnctl_check *check);
 int trnctl_check_semaphores(struct trnctl_check *check);
 int trnctl_check_claims(struct trnctl_check *check);
 int trnctl_check_memory(struct trnctl_check *check);

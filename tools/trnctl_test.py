@@ -318,6 +318,22 @@ def test_run_energy():
         check('busy uJ' in Run('-d', 'mock:trn3', 'run', add, '--energy').expect(OK).out, 'text')
 
 
+def test_selftest_probes():
+    """What the launch block goes around is asked for all the same."""
+    for fault, name, word in (('dma.hang,count=0', 'engines', '128/0'),
+                              ('dma.hang@130,count=0', 'engines', '130/0'),
+                              ('mailbox.silent,count=0', 'mailbox', 'no answer')):
+        uri = 'mock:trn3?fault=' + fault
+        run = Run('-d', uri, 'selftest', name, '--json').expect(FAILURE)
+        one = run.json('trn.selftest/1')['checks'][0]
+        check(one['result'] == 'fail' and word in one['reason'], '%s', one)
+        other = 'mailbox' if name == 'engines' else 'engines'
+        Run('-d', uri, 'selftest', other).expect(OK)
+    for name in ('mailbox', 'engines'):
+        one = Run('-d', 'null:', 'selftest', name, '--json').expect(OK).json('trn.selftest/1')
+        check(one['skipped'] == 1, '%s', one)
+
+
 def test_regs_names():
     text = Run('regs', '--names', 'misc.routing_id').expect(OK).out
     check('0x06c84024' in text, '%s', text)

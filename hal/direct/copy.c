@@ -92,29 +92,23 @@ static struct trn_direct_ring *ring_choose(struct trn_direct *d, uint64_t dst, u
 	return &d->h2t[first][core % 2];
 }
 
-int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_t size,
-		    uint64_t deadline_ns)
+int trn_direct_ring_copy(struct trn_direct_ring *ring, struct trn_direct_xfer *xfer,
+			 uint64_t deadline_ns)
 {
-	struct trn_direct *d = trn_direct_of(dev);
-	struct trn_direct_xfer xfer = { .dst = dst, .src = src, .left = size };
-	uint64_t start_ns = trn_clock_ns();
-	struct trn_direct_ring *ring;
+	struct trn_direct *d = ring->d;
+	const uint64_t start_ns = trn_clock_ns();
 
-	if (size == 0 || size > UINT64_MAX - dst || size > UINT64_MAX - src)
-		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes", (unsigned long long)size);
-	ring = ring_choose(d, dst, src);
 	if (ring->broken) {
 		int r = trn_direct_ring_init(ring);
 
 		if (r < 0)
-			return trn_hal_fail(dev, r, "a copy ring cannot be started");
+			return trn_hal_fail(&d->hal, r, "a copy ring cannot be started");
 	}
-	trn_hal_wc_flush(); /* the caller may have written the source through the HBM window */
-	while (xfer.left > 0) {
+	while (xfer->left > 0) {
 		struct copy_wait wait = { .ring = ring };
-		uint64_t at = xfer.dst;
+		uint64_t at = xfer->dst;
 		bool idle = false;
-		int r = trn_direct_ring_post(ring, &xfer);
+		int r = trn_direct_ring_post(ring, xfer);
 
 		if (r == 0)
 			r = trn_direct_wait(d, copy_done, &wait, deadline_ns, &idle);
@@ -124,4 +118,18 @@ int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_
 			return r;
 	}
 	return 0;
+}
+
+int trn_direct_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, uint64_t size,
+		    uint64_t deadline_ns)
+{
+	struct trn_direct *d = trn_direct_of(dev);
+	struct trn_direct_xfer xfer = { .dst = dst, .src = src, .left = size };
+	struct trn_direct_ring *ring;
+
+	if (size == 0 || size > UINT64_MAX - dst || size > UINT64_MAX - src)
+		return trn_hal_fail(dev, -EINVAL, "copy of %llu bytes", (unsigned long long)size);
+	ring = ring_choose(d, dst, src);
+	trn_hal_wc_flush(); /* the caller may have written the source through the HBM window */
+	return trn_direct_ring_copy(ring, &xfer, deadline_ns);
 }

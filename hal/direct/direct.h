@@ -148,6 +148,11 @@ void trn_direct_ring_close(struct trn_direct_ring *ring);
 int trn_direct_ring_init(struct trn_direct_ring *ring);
 /* Writes the next batch of xfer and rings both doorbells; xfer moves on. */
 int trn_direct_ring_post(struct trn_direct_ring *ring, struct trn_direct_xfer *xfer);
+/* copy.c: all of xfer by one ring, started if need be. */
+int trn_direct_ring_copy(struct trn_direct_ring *ring, struct trn_direct_xfer *xfer,
+			 uint64_t deadline_ns);
+/* probe.c: the control verb of that name; what is "dma" or "mailbox". */
+int trn_direct_probe(struct trn_direct *d, const char *what, char *ret_text, size_t text_size);
 /* 0: the batch in flight is done; -EAGAIN: not yet; else what is wrong with it. Looks at host
  * memory only; thorough also reads the engine's state. */
 int trn_direct_ring_poll(struct trn_direct_ring *ring, bool thorough);

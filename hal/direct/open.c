@@ -109,8 +109,12 @@ static int direct_control(struct trn_hal_dev *dev, const char *verb, const char 
 			  char *ret_text, size_t text_size)
 {
 	struct trn_direct *d = trn_direct_of(dev);
-	int r = d->bus->ops->control(d->bus, verb, arg, ret_text, text_size);
+	int r;
 
+	/* The driver's own verb; all others are the bus's. */
+	if (strcmp(verb, "probe") == 0)
+		return trn_direct_probe(d, arg, ret_text, text_size);
+	r = d->bus->ops->control(d->bus, verb, arg, ret_text, text_size);
 	if (r < 0)
 		return trn_hal_fail(dev, r, "%.32s(%.64s): refused by %s", verb, arg ? arg : "",
 				    d->bus->info.name);

@@ -94,7 +94,7 @@ TRN_API const char *trn_diag_scheme(unsigned int index, const char **ret_help);
  * trn_diag_control() - a control verb of the door
  * @device: a device
  * @verb: "fault" (arms one, docs/faults.md), "violations", "counters", "hash", "time",
- *        "generation" (docs/uris.md)
+ *        "generation", "probe" (docs/uris.md)
  * @arg: argument text, or NULL
  * @ret_text: takes the answer as JSON with its NUL; may be NULL
  * @bytes: room in @ret_text

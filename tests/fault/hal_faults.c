@@ -341,6 +341,63 @@ START_TEST(mailbox)
 }
 END_TEST
 
+/* ---- the probe ---- */
+
+static const struct {
+	const char *spec, *what;
+	int code;
+	const char *words;
+} probes[] = {
+	{ "", "dma", 0, "\"rings\":8" },
+	{ "", "mailbox", 0, "\"api\":" },
+	{ "", "engines", -EINVAL, "not 'engines'" },
+	{ "", "", -EINVAL, "dma or mailbox" },
+	{ "dma.hang@129,count=0", "dma", -ETIMEDOUT, "engine/queue 129/0 129/1" },
+	{ "dma.hang,count=0", "dma", -ETIMEDOUT,
+	  "128/0 128/1 129/0 129/1 130/0 130/1 131/0 131/1" },
+	{ "dma.abort@131,count=0", "dma", -TRN_EFAULT_DEV, "131/0" },
+	{ "dma.slow@130", "dma", 0, "\"engines\":4" },
+	{ "mailbox.silent,count=0", "mailbox", -ETIMEDOUT, "no answer" },
+	{ "mailbox.error,count=0", "mailbox", -TRN_EFIRMWARE, "failed command 1" },
+	{ "mailbox.silent", "mailbox", 0, "" }, /* asked again */
+	{ "mailbox.silent,count=0", "dma", 0, "" },
+	{ "dma.hang,count=0", "mailbox", 0, "" },
+};
+static const char *const probe_uris[] = { "mock:trn3", "mock:trn2?extension=0", "mock:trn3?api=6" };
+
+START_TEST(probe)
+{
+	const size_t n = (size_t)_i / TRN_ARRAY_LEN(probe_uris);
+	char text[128] = "";
+
+	ck_assert_int_eq(open_uri(probe_uris[(size_t)_i % TRN_ARRAY_LEN(probe_uris)], 20 * SECOND),
+			 0);
+	if (probes[n].spec[0] != '\0')
+		arm(probes[n].spec);
+	ck_assert_int_eq(dev->ops.control(dev, "probe", probes[n].what, text, sizeof(text)),
+			 probes[n].code);
+	trn_hal_last_fault(dev, &fault);
+	if (probes[n].code < 0)
+		says(probes[n].words);
+	else
+		ck_assert_ptr_nonnull(strstr(text, probes[n].words));
+	/* The device works on where the fault allows it. */
+	if (probes[n].code == 0 && !strstr(probes[n].spec, "dma.hang"))
+		(void)copy_works(5 * SECOND);
+}
+END_TEST
+
+START_TEST(probe_without_room)
+{
+	char text[4];
+
+	ck_assert_int_eq(open_uri("mock:trn3", 20 * SECOND), 0);
+	ck_assert_int_eq(dev->ops.control(dev, "probe", "dma", text, sizeof(text)), -ENOSPC);
+	ck_assert_int_eq(dev->ops.control(dev, "probe", "dma", NULL, 0), 0);
+	ck_assert_int_eq(dev->ops.control(dev, "probe", NULL, text, sizeof(text)), -EINVAL);
+}
+END_TEST
+
 /* A power profile needs the new protocol; the fields are what the firmware takes. */
 START_TEST(mailbox_power_needs_the_new_protocol)
 {
@@ -485,6 +542,8 @@ static Suite *faults_suite(void)
 	tcase_add_test(tc, copy_queue_hangs);
 	tcase_add_test(tc, copy_queues_share_an_engine);
 	tcase_add_loop_test(tc, mailbox, 0, (int)(TRN_ARRAY_LEN(letters) * TRN_ARRAY_LEN(apis)));
+	tcase_add_loop_test(tc, probe, 0, (int)(TRN_ARRAY_LEN(probes) * TRN_ARRAY_LEN(probe_uris)));
+	tcase_add_test(tc, probe_without_room);
 	tcase_add_loop_test(tc, mailbox_power_needs_the_new_protocol, 0, 2);
 	tcase_add_loop_test(tc, lost_device_is_said_by_every_call, 0, 2);
 	tcase_add_test(tc, ecc_errors_are_counted);
