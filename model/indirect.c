@@ -67,7 +67,7 @@ int trn_indirect_check(const struct trn_core *core, struct trn_inst *inst,
 		       struct trn_core_error *error)
 {
 	const uint32_t slot = slot_of(inst);
-	struct trn_view *view = &inst->view[slot];
+	struct trn_view *view;
 	uint32_t count;
 
 	if (slot >= TRN_AP_COUNT || !(inst->form->indirect >> slot & 1) ||
@@ -80,6 +80,7 @@ int trn_indirect_check(const struct trn_core *core, struct trn_inst *inst,
 		return trn_inst_refuse(error, slot, TRN_RULE_SPACE);
 	if (!(inst->live & TRN_SLOT(INDEX)))
 		return trn_inst_refuse(error, TRN_AP_INDEX, TRN_RULE_SPACE);
+	view = &inst->view[slot];
 	if (view->rank != 1)
 		return trn_inst_refuse(error, slot, TRN_RULE_SHAPE);
 	if (slot == TRN_AP_DST && inst->engine == TRN_ENGINE_SCALAR &&
