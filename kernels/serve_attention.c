@@ -10,8 +10,9 @@
 #define CHUNK 1024u /* positions whose scores lie in PSUM at once */
 #define BANK 512u   /* FP32 elements of a PSUM bank */
 #define NO_WINDOW (1u << 23)
+#define STAGES_MAX 4u
 
-struct unit { /* tiles of one unit of sequences on its way; two of them overlap */
+struct unit { /* tiles of one unit of sequences on its way; some of them overlap */
 	struct trn_tile keys, values, masked, probs, turned;
 	struct trn_tile top, sum, sink;
 };
@@ -32,7 +33,7 @@ struct attention {
 	struct trn_tile queries; /* [lanes][units][rows]: blocks on the diagonal */
 	struct trn_tile edge, number, sinks, result;
 	struct trn_tile scores[2], pt[2], out;
-	struct unit unit[2];
+	struct unit unit[STAGES_MAX];
 	uint32_t next;
 };
 
@@ -307,20 +308,26 @@ static void chunk_scores(struct attention *a, const struct unit *u, uint32_t uni
 						.dst2 = trn_view(&u->top, 0, 1) });
 }
 
-/* Softmax over a row and its sink. */
-static void unit_softmax(struct attention *a, const struct unit *u)
+/* Softmax over a row and its sink: first what the scalar engine has to do. */
+static void softmax_begin(struct attention *a, const struct unit *u)
 {
 	struct trn_isa_ap negative = trn_view(&u->top, 0, 1), sum = trn_view(&u->sum, 0, 1);
-	struct trn_isa_ap sink = trn_view(&u->sink, 0, 1);
-	struct trn_isa_ap probs = trn_view(&u->probs, 0, a->blocks * BLOCK);
 
 	/* The sinks come with their sign turned: -max(top, sink) = min(-top, -sink). */
 	trn_serve_scalar_tensor(a->builder, negative, negative, TRN_ALU_MUL, -1.0f, TRN_ALU_MIN,
 				trn_view(&a->sinks, 0, 1));
-	trn_serve_exp(a->builder, probs, trn_view(&u->masked, 0, a->blocks * BLOCK), 1.0f,
-		      &negative, &sum);
-	trn_serve_exp(a->builder, sink, trn_view(&a->sinks, 0, 1), -1.0f, &negative, NULL);
-	trn_kit_tensor(a->builder, sum, sum, TRN_ALU_ADD, sink);
+	trn_serve_exp(a->builder, trn_view(&u->sink, 0, 1), trn_view(&a->sinks, 0, 1), -1.0f,
+		      &negative, NULL);
+	trn_serve_exp(a->builder, trn_view(&u->probs, 0, a->blocks * BLOCK),
+		      trn_view(&u->masked, 0, a->blocks * BLOCK), 1.0f, &negative, &sum);
+}
+
+static void softmax_end(struct attention *a, const struct unit *u)
+{
+	struct trn_isa_ap probs = trn_view(&u->probs, 0, a->blocks * BLOCK);
+	struct trn_isa_ap sum = trn_view(&u->sum, 0, 1);
+
+	trn_kit_tensor(a->builder, sum, sum, TRN_ALU_ADD, trn_view(&u->sink, 0, 1));
 	trn_serve_reciprocal(a->builder, sum, sum);
 	trn_tile_compute(a->builder, &(struct trn_tile_op){ .op = TRN_OP_TENSOR_SCALAR,
 							    .engine = TRN_ENGINE_VECTOR,
@@ -352,20 +359,32 @@ static void unit_values(struct attention *a, const struct unit *u, uint32_t unit
 			       trn_view(&u->turned, i * a->rows, a->rows), i > 0);
 }
 
+static void unit_scores(struct attention *a, uint32_t unit)
+{
+	for (uint32_t first = 0; first < a->blocks * BLOCK; first += CHUNK)
+		chunk_scores(a, &a->unit[unit % a->stages], unit, first);
+}
+
+/* The scores of the next unit are made while this one's softmax is at the scalar engine. */
 static void units_all(struct attention *a)
 {
-	unit_load(a, &a->unit[0], 0);
+	uint32_t ahead = a->stages - 1;
+
+	for (uint32_t unit = 0; unit < a->stages && unit < a->units; unit++)
+		unit_load(a, &a->unit[unit], unit);
+	unit_scores(a, 0);
 	for (uint32_t unit = 0; unit < a->units; unit++) {
 		const struct unit *u = &a->unit[unit % a->stages];
 
-		if (unit + 1 < a->units && a->stages > 1)
-			unit_load(a, &a->unit[(unit + 1) % a->stages], unit + 1);
-		else if (unit > 0 && a->stages == 1)
-			unit_load(a, u, unit);
-		for (uint32_t first = 0; first < a->blocks * BLOCK; first += CHUNK)
-			chunk_scores(a, u, unit, first);
-		unit_softmax(a, u);
+		softmax_begin(a, u);
+		if (ahead > 0 && unit + 1 < a->units)
+			unit_scores(a, unit + 1);
+		softmax_end(a, u);
 		unit_values(a, u, unit);
+		if (unit + a->stages < a->units)
+			unit_load(a, u, unit + a->stages);
+		if (ahead == 0 && unit + 1 < a->units)
+			unit_scores(a, unit + 1);
 		if (trn_builder_status(a->builder, NULL) < 0)
 			return;
 	}
@@ -441,9 +460,11 @@ static void tiles_make(struct attention *a)
 
 static void units_make(struct attention *a)
 {
-	uint32_t score = a->blocks * BLOCK < CHUNK ? a->blocks * BLOCK : CHUNK;
+	uint32_t score = a->blocks * BLOCK < CHUNK ? a->blocks * BLOCK : CHUNK, room;
 
-	a->stages = trn_tile_room(a->builder, TRN_SPACE_SBUF) > 2 * unit_bytes(a) + 4096 ? 2 : 1;
+	room = trn_tile_room(a->builder, TRN_SPACE_SBUF);
+	a->stages = room / (unit_bytes(a) + 1024);
+	a->stages = a->stages < 1 ? 1 : a->stages > STAGES_MAX ? STAGES_MAX : a->stages;
 	for (uint32_t i = 0; i < a->stages; i++)
 		unit_make(a, &a->unit[i]);
 	for (uint32_t i = 0; i < 2; i++) {

@@ -12,6 +12,7 @@
 
 #define CHIP_CORES 8u /* that share a chip's HBM: sums over them go through it */
 #define KV_BLOCK 128u
+#define EXCHANGE_WHOLE 256u /* columns up to which every core adds up all */
 
 static uint32_t div_up(uint32_t a, uint32_t b)
 {
@@ -181,39 +182,52 @@ static void add(struct trn_builder *b, struct trn_isa_ap dst, struct trn_isa_ap 
 	trn_tile_compute(b, &op);
 }
 
-/* x grows by the sum over the cores of a chip: every core writes its part to HBM in BF16 and
- * reads all of them. The parts of one and of all are two arguments, so that the read waits for
- * the write by the register of nobody: the load follows the store on one queue. */
+/* Columns [first, first + cols) of every lane of a [lanes][n] array, of so many arrays. */
+static struct trn_isa_mem parts_of(uint32_t first, uint32_t cols, uint32_t n, uint32_t cores)
+{
+	struct trn_isa_mem mem = trn_dram(ARG_PARTS, TRN_DTYPE_BF16, (uint64_t)first * 2, cols);
+
+	if (cores > 1)
+		mem = trn_dram_outer(mem, (int32_t)(128 * n), cores);
+	return trn_dram_outer(mem, (int32_t)n, 128);
+}
+
+/* y = the sum of cols columns of all cores' parts, by halves: the second half of what is left
+ * is added to the first. */
+static void parts_add(struct trn_builder *b, const struct trn_tile *parts, uint32_t cols,
+		      uint32_t cores)
+{
+	for (; cores > 1; cores /= 2)
+		add(b, trn_view(parts, 0, cores / 2 * cols),
+		    trn_view(parts, cores / 2 * cols, cores / 2 * cols));
+}
+
+/* x grows by the sum over the cores of a chip, through HBM in BF16: every core writes its part.
+ * Few columns: each reads all parts and adds them up. Many: each reads its share of the columns,
+ * writes their sum, and reads everybody's. */
 static void exchange(struct trn_builder *b, const struct trn_plan *plan, const struct trn_tile *x,
 		     const struct trn_tile *y)
 {
 	uint32_t n = x->elements, cores = plan->width < CHIP_CORES ? plan->width : CHIP_CORES;
+	uint32_t cols = n > EXCHANGE_WHOLE ? div_up(n, cores) : n;
 	struct trn_tile part =
 		trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_BF16, TRN_ISA_PARTITIONS, n);
 	struct trn_tile parts =
-		trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_BF16, TRN_ISA_PARTITIONS, cores * n);
-	struct trn_isa_mem all = trn_dram_outer(trn_dram(ARG_PARTS, TRN_DTYPE_BF16, 0, n),
-						(int32_t)(128 * n), cores);
-	struct trn_isa_mem own =
-		trn_dram_outer(trn_dram(ARG_PARTS, TRN_DTYPE_BF16, 0, n), (int32_t)n, 128);
+		trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_BF16, TRN_ISA_PARTITIONS, cores * cols);
 	struct trn_tile_op cast = { .op = TRN_OP_TENSOR_COPY,
 				    .engine = TRN_ENGINE_VECTOR,
 				    .dst = trn_view(&part, 0, n),
 				    .src0 = trn_view(y, 0, n) };
-	struct trn_tile_op sum = {
-		.op = TRN_OP_TENSOR_REDUCE,
-		.engine = TRN_ENGINE_VECTOR,
-		.func = TRN_ALU_ADD,
-		.imm = { 1 },
-		.dst = trn_view(y, 0, n),
-		.src0 = trn_view_outer(trn_view_step(trn_view(&parts, 0, cores), (int32_t)n), 1, n)
-	};
 
 	trn_tile_compute(b, &cast);
-	copy(b, own, trn_chip(trn_view(&part, 0, n)));
-	copy(b, trn_chip(trn_view(&parts, 0, cores * n)), trn_dram_outer(all, (int32_t)n, 128));
-	trn_tile_compute(b, &sum);
-	add(b, trn_view(x, 0, n), trn_view(y, 0, n));
+	copy(b, parts_of(0, n, n, 1), trn_chip(trn_view(&part, 0, n)));
+	copy(b, trn_chip(trn_view(&parts, 0, cores * cols)), parts_of(0, cols, n, cores));
+	parts_add(b, &parts, cols, cores);
+	if (cols < n) {
+		copy(b, parts_of(0, cols, n, 1), trn_chip(trn_view(&parts, 0, cols)));
+		copy(b, trn_chip(trn_view(&part, 0, n)), parts_of(0, n, n, 1));
+	}
+	add(b, trn_view(x, 0, n), cols < n ? trn_view(&part, 0, n) : trn_view(&parts, 0, n));
 	trn_tile_free(b, &part);
 	trn_tile_free(b, &parts);
 }
@@ -332,8 +346,8 @@ int trn_plan_run(struct trn_machine *machine, const struct trn_plan_program *pro
 /* ---- tokens of experts ---- */
 
 struct dispatch {
-	uint32_t rows, sums, list; /* arguments */
-	struct trn_tile list_tile, gathered, columns, sum;
+	uint32_t rows, sums, list;                                  /* arguments */
+	struct trn_tile list_tile, gathered[2], columns[2], sum[2]; /* two groups overlap */
 	struct trn_tile turned, back;
 };
 
@@ -366,7 +380,7 @@ static void dispatch_group(struct trn_builder *b, struct dispatch *d, uint32_t h
 		.engine = TRN_ENGINE_GPSIMD,
 		.flags = TRN_DMA_GATHER,
 		.index = trn_view(&d->list_tile, group, 1),
-		.dst = trn_chip(trn_view(&d->gathered, 0, hidden)),
+		.dst = trn_chip(trn_view(&d->gathered[group % 2], 0, hidden)),
 		.src = trn_dram_outer(trn_dram(d->rows, TRN_DTYPE_BF16, 0, hidden), (int32_t)hidden,
 				      tokens),
 	};
@@ -378,21 +392,24 @@ static void dispatch_group(struct trn_builder *b, struct dispatch *d, uint32_t h
 		.index = trn_view(&d->list_tile, group, 1),
 		.dst = trn_dram_outer(trn_dram(d->sums, TRN_DTYPE_BF16, 0, hidden), (int32_t)hidden,
 				      tokens),
-		.src = trn_chip(trn_view(&d->sum, 0, hidden)),
+		.src = trn_chip(trn_view(&d->sum[group % 2], 0, hidden)),
 	};
 
 	trn_tile_transfer(b, &gather);
-	for (uint32_t t = 0; t < tiles; t++) {
-		struct trn_isa_ap at = trn_view(&d->turned, t % 4 * 128, tokens);
+	for (uint32_t t = 0; t < tiles; t += 4) {
+		uint32_t some = tiles - t < 4 ? tiles - t : 4;
+		const struct trn_tile *columns = &d->columns[group % 2];
 
-		turn(b, at, trn_view(&d->gathered, t * 128, 128));
-		move(b, TRN_ENGINE_VECTOR, trn_view(&d->columns, t * tokens, tokens), at);
-	}
-	for (uint32_t t = 0; t < tiles; t++) {
-		struct trn_isa_ap at = trn_view(&d->back, t % 4 * 128, 128);
-
-		turn(b, at, trn_view(&d->columns, t * tokens, tokens));
-		move(b, TRN_ENGINE_SCALAR, trn_view(&d->sum, t * 128, 128), at);
+		for (uint32_t i = 0; i < some; i++)
+			turn(b, trn_view(&d->turned, (t % 8 + i) * tokens, tokens),
+			     trn_view(&d->gathered[group % 2], (t + i) * 128, 128));
+		move(b, TRN_ENGINE_VECTOR, trn_view(columns, t * tokens, some * tokens),
+		     trn_view(&d->turned, t % 8 * tokens, some * tokens));
+		for (uint32_t i = 0; i < some; i++)
+			turn(b, trn_view(&d->back, (t % 8 + i) * 128, 128),
+			     trn_view(columns, (t + i) * tokens, tokens));
+		move(b, TRN_ENGINE_SCALAR, trn_view(&d->sum[group % 2], t * 128, some * 128),
+		     trn_view(&d->back, t % 8 * 128, some * 128));
 	}
 	trn_tile_transfer(b, &scatter);
 }
@@ -401,13 +418,17 @@ static void dispatch_emit(struct trn_builder *b, struct dispatch *d, uint32_t hi
 			  uint32_t tokens, uint32_t groups)
 {
 	enum trn_dtype bf16 = TRN_DTYPE_BF16;
+	uint32_t tiles = hidden / 128;
 
 	d->list_tile = trn_tile_alloc(b, TRN_SPACE_SBUF, TRN_DTYPE_U32, tokens, groups);
-	d->gathered = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, tokens, hidden);
-	d->columns = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, 128, hidden / 128 * tokens);
-	d->sum = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, tokens, hidden);
-	d->turned = trn_tile_alloc(b, TRN_SPACE_PSUM, bf16, 128, 512);
-	d->back = trn_tile_alloc(b, TRN_SPACE_PSUM, bf16, tokens, 512);
+	for (uint32_t i = 0; i < 2; i++) {
+		d->gathered[i] = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, tokens, hidden);
+		d->columns[i] = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, 128, tiles * tokens);
+		d->sum[i] = trn_tile_alloc(b, TRN_SPACE_SBUF, bf16, tokens, hidden);
+	}
+	/* Rows past the last whole tile are few: they are left out. */
+	d->turned = trn_tile_alloc(b, TRN_SPACE_PSUM, bf16, 128, 8 * tokens);
+	d->back = trn_tile_alloc(b, TRN_SPACE_PSUM, bf16, tokens, 1024);
 	copy(b, trn_chip(trn_view(&d->list_tile, 0, groups)),
 	     trn_dram_outer(trn_dram(d->list, TRN_DTYPE_U32, 0, groups), (int32_t)groups, tokens));
 	for (uint32_t g = 0; g < groups && trn_builder_status(b, NULL) == 0; g++)
