@@ -32,6 +32,8 @@ static bool shape_ok(struct trn_builder *b, const struct trn_serve_shape *s)
 		why = "top_k is above experts, or one token has other groups than its top_k";
 	else if (!(s->limit > 0.0f) || !(s->eps >= 0.0f) || s->alpha != s->alpha)
 		why = "limit is not above 0, eps is below 0, or alpha is no number";
+	else if (s->format != TRN_DTYPE_NONE && s->format != TRN_DTYPE_F4E2M1_X4)
+		why = "format must be NONE (BF16) or F4E2M1_X4";
 	if (why)
 		trn_builder_fail(b, -EINVAL, "serve: %s", why);
 	return why == NULL;
@@ -74,6 +76,8 @@ void trn_serve_begin(struct trn_builder *builder, const struct trn_serve_shape *
 	room = room > serve.tiles ? room : serve.tiles;
 	if (room < trn_kit_tiles(shape->intermediate))
 		room = trn_kit_tiles(shape->intermediate);
+	if (shape->format != TRN_DTYPE_NONE && room < (shape->intermediate + 511) / 512 * 4)
+		room = (shape->intermediate + 511) / 512 * 4;
 	serve.stages = STAGES;
 	for (uint32_t i = 0; i < serve.stages; i++)
 		serve.stage[i] = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_BF16, KIT_LANES,

@@ -46,4 +46,17 @@ void trn_serve_reciprocal(struct trn_builder *builder, struct trn_isa_ap dst,
 /* Lanes become columns, on the tensor engine; dst in PSUM. */
 void trn_serve_turn(struct trn_builder *builder, struct trn_isa_ap dst, struct trn_isa_ap src);
 
+/* Activations in MXFP8, and the scales of an expert's weights beside them. */
+struct trn_serve_mx {
+	struct trn_tile numbers, scales; /* [lanes][tiles of 512][tokens] */
+};
+/* [lanes][4 * tiles][tokens] BF16 of that many lanes, a multiple of 32, to MXFP8. */
+void trn_serve_quantize_emit(struct trn_serve *serve, const struct trn_tile *src, uint32_t lanes,
+			     uint32_t tiles, const struct trn_serve_mx *dst);
+/* As trn_serve_stream_emit(), with moving from mx; the scales of the weights begin at lane
+ * row of each quadrant. */
+void trn_serve_stream_mx_emit(struct trn_serve *serve, const struct trn_serve_stream *stream,
+			      const struct trn_serve_mx *mx, const struct trn_tile *scales,
+			      uint32_t row);
+
 #endif /* KERNELS_SERVE_H */

@@ -9,6 +9,8 @@
 
 struct group { /* what one expert needs; two of them overlap when there is room */
 	struct trn_tile bias, share, down_bias, sum, gate, up, sigmoid, act;
+	struct trn_tile scales; /* MXFP4: of the weights */
+	struct trn_serve_mx act_mx;
 };
 
 struct experts {
@@ -20,8 +22,14 @@ struct experts {
 	uint32_t stages;
 	uint8_t expert[2]; /* registers */
 	struct trn_tile normed, high, low, logits, list, sum;
+	struct trn_serve_mx mx; /* of high */
 	struct group group[2];
 };
+
+static bool is_mx(const struct experts *e)
+{
+	return e->serve->shape.format != TRN_DTYPE_NONE;
+}
 
 static struct trn_tile sbuf(struct experts *e, enum trn_dtype dtype, uint32_t lanes,
 			    uint32_t elements)
@@ -139,10 +147,10 @@ static void route(struct experts *e)
 	struct trn_builder *b = e->builder;
 	struct trn_tile best = sbuf(e, TRN_DTYPE_F32, s->tokens, CHOICES);
 	struct trn_tile index = sbuf(e, TRN_DTYPE_U32, s->tokens, CHOICES);
-	struct trn_isa_ap high = trn_view(&e->high, 0, e->high.elements);
-	struct trn_isa_ap normed = trn_view(&e->normed, 0, e->high.elements);
+	struct trn_isa_ap high = trn_view(&e->high, 0, e->normed.elements);
+	struct trn_isa_ap normed = trn_view(&e->normed, 0, e->normed.elements);
 
-	trn_kit_tensor(b, trn_view(&e->low, 0, e->high.elements), normed, TRN_ALU_SUB, high);
+	trn_kit_tensor(b, trn_view(&e->low, 0, e->normed.elements), normed, TRN_ALU_SUB, high);
 	logits_make(e);
 	trn_kit_top8(b, &e->logits, e->width, &best, &index);
 	if (s->tokens == 1)
@@ -195,6 +203,22 @@ static void group_load(struct experts *e, const struct group *g, uint32_t number
 		     trn_dram_reg(down, reg, s->hidden * 2), TRN_ENGINE_GPSIMD);
 }
 
+/* Four quadrants of eight lanes each have scales. */
+static void scales_load(struct experts *e, const struct group *g, uint8_t reg)
+{
+	uint32_t cols = g->scales.elements;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct trn_isa_mem mem =
+			trn_dram(e->args->scales, TRN_DTYPE_U8, (uint64_t)i * 8 * cols, cols);
+
+		mem = trn_dram_reg(trn_dram_outer(mem, (int32_t)cols, 8), reg, 32 * cols);
+		trn_kit_copy(e->builder,
+			     trn_chip(trn_view_rows(trn_view(&g->scales, 0, cols), i * 32, 8)), mem,
+			     i % 2 ? TRN_ENGINE_GPSIMD : TRN_ENGINE_SYNC);
+	}
+}
+
 static uint32_t matrix_bytes(const struct trn_serve_matrix *m)
 {
 	return m->lanes * m->tiles * m->out * 2;
@@ -211,8 +235,15 @@ static void group_up(struct experts *e, const struct group *g, uint32_t number)
 		.sum = &g->sum,
 	};
 
-	stream.reg_scale = matrix_bytes(&stream.matrix);
 	group_load(e, g, number);
+	if (is_mx(e)) {
+		stream.matrix = trn_serve_gate_up_mx(s->hidden, s->intermediate);
+		stream.reg_scale = matrix_bytes(&stream.matrix);
+		scales_load(e, g, e->expert[number % 2]);
+		trn_serve_stream_mx_emit(e->serve, &stream, &e->mx, &g->scales, 0);
+		return;
+	}
+	stream.reg_scale = matrix_bytes(&stream.matrix);
 	trn_serve_stream_emit(e->serve, &stream);
 }
 
@@ -279,9 +310,31 @@ static void group_down(struct experts *e, const struct group *g, uint32_t number
 		.add = true,
 	};
 
-	stream.reg_scale = matrix_bytes(&stream.matrix);
 	group_bias(e, g, number > 0);
+	if (is_mx(e)) {
+		stream.matrix = trn_serve_down_mx(s->hidden, s->intermediate);
+		stream.reg_scale = matrix_bytes(&stream.matrix);
+		trn_serve_quantize_emit(e->serve, &g->act, stream.matrix.lanes, e->middle / 4,
+					&g->act_mx);
+		trn_serve_stream_mx_emit(e->serve, &stream, &g->act_mx, &g->scales, 4);
+		return;
+	}
+	stream.reg_scale = matrix_bytes(&stream.matrix);
 	trn_serve_stream_emit(e->serve, &stream);
+}
+
+static void mx_make(struct experts *e, struct trn_serve_mx *mx, uint32_t tiles)
+{
+	uint32_t n = tiles * e->serve->shape.tokens;
+
+	mx->numbers = sbuf(e, TRN_DTYPE_F8E4M3FN_X4, KIT_LANES, n);
+	mx->scales = sbuf(e, TRN_DTYPE_U8, KIT_LANES, n);
+}
+
+static void mx_free(struct experts *e, const struct trn_serve_mx *mx)
+{
+	trn_tile_free(e->builder, &mx->numbers);
+	trn_tile_free(e->builder, &mx->scales);
 }
 
 static void group_make(struct experts *e, struct group *g)
@@ -298,6 +351,13 @@ static void group_make(struct experts *e, struct group *g)
 	g->act = sbuf(e, TRN_DTYPE_BF16, KIT_LANES, n);
 	g->sum = trn_tile_alloc(e->builder, TRN_SPACE_PSUM, TRN_DTYPE_F32, KIT_LANES,
 				2 * e->middle * e->serve->spaced);
+	if (!is_mx(e))
+		return;
+	g->scales = sbuf(e, TRN_DTYPE_U8, KIT_LANES,
+			 trn_serve_scale_columns(s->hidden, s->intermediate));
+	mx_make(e, &g->act_mx, e->middle / 4);
+	/* Lanes past the tiles' own are multiplied with zeros and must be numbers. */
+	trn_kit_fill(e->builder, trn_view(&g->act, 0, n), 0.0f);
 }
 
 static void group_free(struct experts *e, const struct group *g)
@@ -307,6 +367,10 @@ static void group_free(struct experts *e, const struct group *g)
 
 	for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++)
 		trn_tile_free(e->builder, tiles[i]);
+	if (is_mx(e)) {
+		trn_tile_free(e->builder, &g->scales);
+		mx_free(e, &g->act_mx);
+	}
 }
 
 /* The next expert's first half comes before this one's second: the tensor engine has work
@@ -362,15 +426,16 @@ void trn_serve_experts_emit(struct trn_serve *serve, const struct trn_serve_expe
 	struct experts e = { .serve = serve, .builder = serve->builder, .args = args };
 	const struct trn_serve_shape *s = &serve->shape;
 	struct trn_builder *b = serve->builder;
-	uint32_t n = serve->tiles * s->tokens;
+	uint32_t n = serve->tiles * s->tokens, fours = (serve->tiles + 3) / 4;
 	const struct trn_tile *tiles[] = { &e.normed, &e.high, &e.low, &e.logits, &e.list, &e.sum };
 
 	if (trn_builder_status(b, NULL) < 0)
 		return;
-	e.middle = trn_serve_middle(s->intermediate, &e.lanes);
+	e.middle = is_mx(&e) ? trn_serve_middle_mx(s->intermediate, &e.lanes) :
+			       trn_serve_middle(s->intermediate, &e.lanes);
 	e.width = s->experts < CHOICES ? CHOICES : s->experts;
 	e.normed = sbuf(&e, TRN_DTYPE_F32, KIT_LANES, n);
-	e.high = sbuf(&e, TRN_DTYPE_BF16, KIT_LANES, n);
+	e.high = sbuf(&e, TRN_DTYPE_BF16, KIT_LANES, fours * 4 * s->tokens);
 	e.low = sbuf(&e, TRN_DTYPE_BF16, KIT_LANES, n);
 	e.logits = sbuf(&e, TRN_DTYPE_F32, s->tokens, e.width);
 	e.list = sbuf(&e, TRN_DTYPE_U32, 1, s->groups);
@@ -378,12 +443,20 @@ void trn_serve_experts_emit(struct trn_serve *serve, const struct trn_serve_expe
 	e.expert[1] = trn_tile_reg(b);
 	trn_serve_norm_emit(serve, x, &e.normed);
 	trn_kit_cast(b, trn_view(&e.high, 0, n), trn_view(&e.normed, 0, n));
+	if (is_mx(&e)) {
+		mx_make(&e, &e.mx, fours);
+		if (e.high.elements > n)
+			trn_kit_fill(b, trn_view(&e.high, n, e.high.elements - n), 0.0f);
+		trn_serve_quantize_emit(serve, &e.high, KIT_LANES, fours, &e.mx);
+	}
 	if (routed(&e))
 		route(&e);
 	e.sum = trn_tile_alloc(b, TRN_SPACE_PSUM, TRN_DTYPE_F32, KIT_LANES,
 			       serve->tiles * serve->spaced);
 	groups_all(&e);
 	result_out(&e, y);
+	if (is_mx(&e))
+		mx_free(&e, &e.mx);
 	for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++)
 		trn_tile_free(b, tiles[i]);
 	trn_tile_reg_free(b, e.expert[0]);

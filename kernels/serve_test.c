@@ -15,6 +15,7 @@
 
 /* Activations are rounded to BF16 several times on the way: of the largest result. */
 #define TOLERANCE 0.03
+#define TOLERANCE_MX 0.08 /* and to three bits of mantissa in MXFP8 */
 
 static const char *const uris[] = { "mock:trn3?hbm=1G", "mock:trn2?hbm=1G" };
 
@@ -105,11 +106,12 @@ static double product(const double *row, const struct weights *w, uint32_t rows,
 	return sum;
 }
 
-static struct trn_builder *builder(uint32_t args, uint32_t scalar)
+static struct trn_builder *builder_for(uint32_t arch, uint32_t args, uint32_t scalar)
 {
+	struct trn_builder_opts opts = { .size = sizeof(opts), .arch = arch };
 	struct trn_builder *b;
 
-	ck_assert_int_eq(trn_builder_create(NULL, &b), 0);
+	ck_assert_int_eq(trn_builder_create(&opts, &b), 0);
 	for (uint32_t i = 0; i < args; i++) {
 		char name[8] = { 'a', (char)('a' + i), '\0' };
 		bool number = i == scalar;
@@ -119,6 +121,11 @@ static struct trn_builder *builder(uint32_t args, uint32_t scalar)
 				  i);
 	}
 	return b;
+}
+
+static struct trn_builder *builder(uint32_t args, uint32_t scalar)
+{
+	return builder_for(0, args, scalar);
 }
 
 static int run(struct trn_rig *rig, struct trn_builder *b)
@@ -151,6 +158,7 @@ static void move(struct trn_builder *b, const struct trn_tile *tile, uint32_t ar
 static void compare(const struct trn_serve_shape *s, const float *got, const double *want)
 {
 	double worst = 0.0, largest = 0.0;
+	double tolerance = s->format == TRN_DTYPE_NONE ? TOLERANCE : TOLERANCE_MX;
 
 	for (uint32_t r = 0; r < s->hidden; r++)
 		for (uint32_t t = 0; t < s->tokens; t++) {
@@ -161,7 +169,7 @@ static void compare(const struct trn_serve_shape *s, const float *got, const dou
 			largest = fmax(largest, fabs(w));
 		}
 	ck_assert_double_gt(largest, 0.0);
-	ck_assert_msg(worst <= TOLERANCE * largest, "off by %g of %g", worst, largest);
+	ck_assert_msg(worst <= tolerance * largest, "off by %g of %g", worst, largest);
 	/* What lies past hidden is 0. */
 	for (uint32_t r = s->hidden; r < 128 * tiles_of(s->hidden); r++)
 		for (uint32_t t = 0; t < s->tokens; t++)
@@ -380,6 +388,12 @@ END_TEST
 
 /* ---- experts ---- */
 
+static const struct trn_serve_shape mixtures_mx[] = {
+	{ .tokens = 1, .hidden = 192, .experts = 8, .top_k = 2, .intermediate = 150 },
+	{ .tokens = 5, .hidden = 640, .experts = 3, .top_k = 2, .intermediate = 600 },
+	{ .tokens = 2, .hidden = 384, .experts = 1, .top_k = 1, .intermediate = 90 },
+};
+
 static const struct trn_serve_shape mixtures[] = {
 	{ .tokens = 1, .hidden = 192, .experts = 8, .top_k = 2, .intermediate = 150 },
 	{ .tokens = 3, .hidden = 256, .experts = 4, .top_k = 1, .intermediate = 128 },
@@ -391,6 +405,7 @@ struct experts_data {
 	struct trn_serve_shape s;
 	struct weights router, *gate_up, *down;
 	struct trn_serve_matrix gate_up_matrix, down_matrix;
+	uint8_t *scales;
 	float *x, *router_bias, *bias;
 	uint16_t *down_bias, *all_gate_up, *all_down;
 	uint32_t *list;
@@ -398,12 +413,55 @@ struct experts_data {
 	double *want;
 };
 
+/* Weights in MXFP4: elements of four rows, four tiles of rows apart. A block of one scale is
+ * eight lanes of a tile; row is where it lies in its quadrant's eight lanes of scales. */
+static struct weights weights_make_mx(const struct trn_serve_matrix *m, uint32_t rows,
+				      uint32_t cols, uint32_t tile, uint8_t *scales,
+				      uint32_t scale_cols, uint32_t row)
+{
+	static const double values[] = { 0, 0.5, 1, 1.5, 2, 3, 4, 6 };
+	struct weights w = { room((size_t)rows * cols * sizeof(double)), NULL,
+			     (size_t)m->lanes * m->tiles * m->out };
+
+	w.streamed = room(w.elements * 2);
+	for (uint32_t e = 0; e < m->tiles * m->lanes; e++)
+		for (uint32_t c = 0; c < cols; c++) {
+			uint32_t lane = e % m->lanes, first = e / m->lanes * 4;
+			uint8_t *scale =
+				&scales[((size_t)lane / 32 * 8 + lane % 32 / 8 + row) * scale_cols +
+					e / m->lanes * m->out + c];
+			uint32_t bits = 0;
+
+			if (lane % 8 == 0)
+				*scale = (uint8_t)(121 + trn_prng_below(&prng, 3));
+			for (uint32_t j = 0; j < 4; j++) {
+				uint32_t nibble = (uint32_t)trn_prng_below(&prng, 16);
+				uint32_t r = (first + j) * tile + lane;
+
+				if (lane >= tile || r >= rows)
+					continue;
+				bits |= nibble << 4 * j;
+				w.plain[(size_t)r * cols + c] = values[nibble & 7] *
+								(nibble & 8 ? -1 : 1) *
+								ldexp(1, (int)*scale - 127);
+			}
+			w.streamed[trn_serve_at(m, e, c)] = (uint16_t)bits;
+		}
+	return w;
+}
+
+static uint32_t middle(const struct trn_serve_shape *s, uint32_t *ret_lanes)
+{
+	return s->format == TRN_DTYPE_NONE ? trn_serve_middle(s->intermediate, ret_lanes) :
+					     trn_serve_middle_mx(s->intermediate, ret_lanes);
+}
+
 /* Column of the streamed matrix that gate or up number i is. */
 static uint32_t gate_at(const struct trn_serve_shape *s, uint32_t i, uint32_t odd)
 {
 	uint32_t lanes;
 
-	(void)trn_serve_middle(s->intermediate, &lanes);
+	(void)middle(s, &lanes);
 	return (2 * (i / lanes) + odd) * lanes + i % lanes;
 }
 
@@ -411,10 +469,16 @@ static void experts_draw(struct experts_data *e)
 {
 	const struct trn_serve_shape *s = &e->s;
 	struct trn_serve_matrix router = trn_serve_hidden(s->hidden, s->experts);
-	uint32_t lanes, tiles = trn_serve_middle(s->intermediate, &lanes), padded = tiles * lanes;
+	uint32_t lanes, tiles = middle(s, &lanes), padded = tiles * lanes;
 
-	e->gate_up_matrix = trn_serve_gate_up(s->hidden, s->intermediate);
-	e->down_matrix = trn_serve_down(s->hidden, s->intermediate);
+	bool mx = s->format != TRN_DTYPE_NONE;
+	uint32_t cols = trn_serve_scale_columns(s->hidden, s->intermediate);
+
+	e->gate_up_matrix = mx ? trn_serve_gate_up_mx(s->hidden, s->intermediate) :
+				 trn_serve_gate_up(s->hidden, s->intermediate);
+	e->down_matrix = mx ? trn_serve_down_mx(s->hidden, s->intermediate) :
+			      trn_serve_down(s->hidden, s->intermediate);
+	e->scales = room((size_t)s->experts * 32 * cols);
 	e->x = columns_make(s->hidden, s->tokens, 2.0f);
 	e->router = weights_make(&router, s->hidden, s->experts, 0.2f);
 	e->router_bias = room(s->experts * sizeof(float));
@@ -423,9 +487,15 @@ static void experts_draw(struct experts_data *e)
 	e->bias = room((size_t)s->experts * 128 * 2 * tiles * sizeof(float));
 	e->down_bias = room((size_t)s->experts * s->hidden * 2);
 	for (uint32_t i = 0; i < s->experts; i++) {
+		uint8_t *scales = e->scales + (size_t)i * 32 * cols;
+
 		e->router_bias[i] = draw(0.5f);
-		e->gate_up[i] = weights_make(&e->gate_up_matrix, s->hidden, 2 * padded, 0.1f);
-		e->down[i] = weights_make(&e->down_matrix, padded, s->hidden, 0.1f);
+		e->gate_up[i] = mx ? weights_make_mx(&e->gate_up_matrix, s->hidden, 2 * padded, 128,
+						     scales, cols, 0) :
+				     weights_make(&e->gate_up_matrix, s->hidden, 2 * padded, 0.1f);
+		e->down[i] = mx ? weights_make_mx(&e->down_matrix, padded, s->hidden, lanes, scales,
+						  cols, 4) :
+				  weights_make(&e->down_matrix, padded, s->hidden, 0.1f);
 	}
 	for (size_t i = 0; i < (size_t)s->experts * 128 * 2 * tiles; i++)
 		e->bias[i] = draw(0.5f);
@@ -473,7 +543,7 @@ static void expert_want(const struct experts_data *e, uint32_t expert, const dou
 			double share, double *y)
 {
 	const struct trn_serve_shape *s = &e->s;
-	uint32_t lanes, tiles = trn_serve_middle(s->intermediate, &lanes), padded = tiles * lanes;
+	uint32_t lanes, tiles = middle(s, &lanes), padded = tiles * lanes;
 	double *act = room(padded * sizeof(*act));
 
 	for (uint32_t i = 0; i < padded; i++) {
@@ -536,6 +606,9 @@ static void experts_buffers(struct experts_data *e, struct trn_rig *rig)
 	trn_rig_buffer(rig, e->bias, (uint64_t)s->experts * 128 * tiles * 4);
 	trn_rig_buffer(rig, e->all_down, s->experts * e->down[0].elements * 2);
 	trn_rig_buffer(rig, e->down_bias, (uint64_t)s->experts * s->hidden * 2);
+	trn_rig_buffer(rig, e->scales,
+		       (uint64_t)s->experts * 32 *
+			       trn_serve_scale_columns(s->hidden, s->intermediate));
 }
 
 static void experts_free(struct experts_data *e)
@@ -550,16 +623,17 @@ static void experts_free(struct experts_data *e)
 		free(e->down[i].plain);
 		free(e->down[i].streamed);
 	}
+	free(e->scales);
 	free(e->gate_up);
 	free(e->down);
 	for (size_t i = 0; i < TRN_ARRAY_LEN(all); i++)
 		free(all[i]);
 }
 
-START_TEST(experts_match)
+static void experts_try(const struct trn_serve_shape *shape, const char *uri, uint32_t arch)
 {
-	struct experts_data e = { .s = mixtures[(size_t)_i / TRN_ARRAY_LEN(uris)] };
-	const struct trn_serve_experts_args args = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct experts_data e = { .s = *shape };
+	const struct trn_serve_experts_args args = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	struct trn_serve serve;
 	struct trn_tile x, y;
 	struct trn_builder *b;
@@ -573,13 +647,12 @@ START_TEST(experts_match)
 	e.s.eps = 1e-5f;
 	e.s.limit = 1.5f;
 	e.s.alpha = 1.702f;
-	trn_prng_seed(&prng, trn_test_seed() + (uint64_t)_i);
 	experts_draw(&e);
 	experts_want(&e);
 	bytes = (uint64_t)128 * tiles_of(e.s.hidden) * e.s.tokens * 4;
-	trn_rig_open(&rig, uris[(size_t)_i % TRN_ARRAY_LEN(uris)]);
+	trn_rig_open(&rig, uri);
 	experts_buffers(&e, &rig);
-	b = builder(9, UINT32_MAX);
+	b = builder_for(arch, 10, UINT32_MAX);
 	trn_serve_begin(b, &e.s, &serve);
 	x = trn_serve_columns(&serve);
 	y = trn_serve_columns(&serve);
@@ -594,6 +667,23 @@ START_TEST(experts_match)
 	trn_rig_close(&rig);
 	free(got);
 	experts_free(&e);
+}
+
+START_TEST(experts_match)
+{
+	trn_prng_seed(&prng, trn_test_seed() + (uint64_t)_i);
+	experts_try(&mixtures[(size_t)_i / TRN_ARRAY_LEN(uris)],
+		    uris[(size_t)_i % TRN_ARRAY_LEN(uris)], 0);
+}
+END_TEST
+
+START_TEST(experts_in_mxfp4_match)
+{
+	struct trn_serve_shape shape = mixtures_mx[_i];
+
+	shape.format = TRN_DTYPE_F4E2M1_X4;
+	trn_prng_seed(&prng, trn_test_seed() + (uint64_t)_i);
+	experts_try(&shape, uris[0], 3);
 }
 END_TEST
 
@@ -660,9 +750,10 @@ END_TEST
 
 START_TEST(sizes_out_of_range_are_refused)
 {
-	static const struct trn_serve_shape good = { 1, 256, 2,   64,   128,  0,   8,
-						     2, 2,   128, 0.0f, 1.0f, 1.0f };
-	struct trn_serve_shape bad[12];
+	static const struct trn_serve_shape good = {
+		1, 256, 2, 64, 128, 0, 8, 2, 2, 128, 0.0f, 1.0f, 1.0f, TRN_DTYPE_NONE
+	};
+	struct trn_serve_shape bad[13];
 	struct trn_serve serve;
 	struct trn_builder *b;
 
@@ -680,6 +771,7 @@ START_TEST(sizes_out_of_range_are_refused)
 	bad[9].intermediate = 0;
 	bad[10].limit = 0.0f;
 	bad[11].eps = -1.0f;
+	bad[12].format = TRN_DTYPE_F8E4M3FN_X4;
 	ck_assert_int_eq(trn_builder_create(NULL, &b), 0);
 	trn_serve_begin(b, &bad[_i], &serve);
 	ck_assert_int_eq(trn_builder_status(b, NULL), -EINVAL);
@@ -696,8 +788,9 @@ static Suite *suite_make(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, attention_matches, 0, (int)TRN_ARRAY_LEN(attentions) * uri_count);
 	tcase_add_loop_test(tc, experts_match, 0, (int)TRN_ARRAY_LEN(mixtures) * uri_count);
+	tcase_add_loop_test(tc, experts_in_mxfp4_match, 0, (int)TRN_ARRAY_LEN(mixtures_mx));
 	tcase_add_loop_test(tc, head_matches, 0, uri_count);
-	tcase_add_loop_test(tc, sizes_out_of_range_are_refused, 0, 12);
+	tcase_add_loop_test(tc, sizes_out_of_range_are_refused, 0, 13);
 	suite_add_tcase(s, tc);
 	return s;
 }

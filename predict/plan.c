@@ -25,6 +25,7 @@ int trn_plan_make(const struct trn_predict_request *request, struct trn_plan *re
 	const struct trn_predict_config *c = request->config;
 	struct trn_plan plan = { .config = c,
 				 .gen = trn_gen_find(request->gen),
+				 .format = trn_predict_config_format(c, request->gen),
 				 .context = request->context };
 	uint32_t width;
 
@@ -47,6 +48,9 @@ int trn_plan_make(const struct trn_predict_request *request, struct trn_plan *re
 					"%s: %u heads of %u with %u key heads cannot be cut into "
 					"tiles of 128 lanes on %u cores",
 					c->name, c->heads, c->head_dim, c->kv_heads, plan.cores);
+	if (plan.format == TRN_PREDICT_MXFP8)
+		return trn_predict_fail(why, -ENOTSUP, "%s: there is no kernel for experts in %s",
+					c->name, trn_predict_format_name(plan.format));
 	*ret_plan = plan;
 	return 0;
 }
@@ -89,6 +93,7 @@ enum arg {
 	ARG_GATE_UP_BIAS,
 	ARG_DOWN,
 	ARG_DOWN_BIAS,
+	ARG_SCALES,
 	ARG_PART,  /* this core's part of a sum */
 	ARG_PARTS, /* everybody's */
 	ARG_HEAD,
@@ -112,7 +117,9 @@ static void args_fill(const struct trn_plan_program *p, struct trn_machine_arg *
 	const struct trn_predict_config *c = plan->config;
 	uint32_t h = c->hidden, d = c->head_dim, t = p->tokens, e = c->experts;
 	uint32_t outs = (plan->heads + 2) * d, lanes;
-	uint64_t tiles = trn_serve_middle(plan->middle, &lanes);
+	bool mx = plan->format != TRN_PREDICT_BF16;
+	uint64_t tiles = mx ? trn_serve_middle_mx(plan->middle, &lanes) :
+			      trn_serve_middle(plan->middle, &lanes);
 	uint64_t cache = (uint64_t)div_up(t, 128 / d) * 128 * plan->positions * 2;
 	const uint64_t bytes[ARG_COUNT] = {
 		[ARG_X] = columns_bytes(h, t, 4),
@@ -128,10 +135,13 @@ static void args_fill(const struct trn_plan_program *p, struct trn_machine_arg *
 		[ARG_ROUTER_BIAS] = (uint64_t)e * 4,
 		[ARG_SHARES] = (uint64_t)e * t * 4,
 		[ARG_LIST] = (uint64_t)p->groups * 4,
-		[ARG_GATE_UP] = e * matrix_bytes(trn_serve_gate_up(h, plan->middle)),
+		[ARG_GATE_UP] = e * matrix_bytes(mx ? trn_serve_gate_up_mx(h, plan->middle) :
+						      trn_serve_gate_up(h, plan->middle)),
 		[ARG_GATE_UP_BIAS] = e * 128 * 2 * tiles * 4,
-		[ARG_DOWN] = e * matrix_bytes(trn_serve_down(h, plan->middle)),
+		[ARG_DOWN] = e * matrix_bytes(mx ? trn_serve_down_mx(h, plan->middle) :
+						   trn_serve_down(h, plan->middle)),
 		[ARG_DOWN_BIAS] = (uint64_t)e * h * 2,
+		[ARG_SCALES] = mx ? (uint64_t)e * 32 * trn_serve_scale_columns(h, plan->middle) : 1,
 		[ARG_PART] = columns_bytes(h, t, 2),
 		[ARG_PARTS] = CHIP_CORES * columns_bytes(h, t, 2),
 		[ARG_HEAD] = matrix_bytes(trn_serve_hidden(h, plan->vocab)),
@@ -151,7 +161,7 @@ static void args_declare(struct trn_builder *b, const struct trn_machine_arg *ar
 		"x",       "qkv",      "qkv_bias", "rope",         "sinks",  "k_cache",
 		"v_cache", "position", "out",      "out_bias",     "router", "router_bias",
 		"shares",  "list",     "gate_up",  "gate_up_bias", "down",   "down_bias",
-		"part",    "parts",    "head",     "logits",
+		"scales",  "part",     "parts",    "head",         "logits",
 	};
 
 	for (size_t i = 0; i < ARG_COUNT; i++)
@@ -250,7 +260,10 @@ static struct trn_serve_shape shape_of(const struct trn_plan_program *p)
 					 .intermediate = plan->middle,
 					 .eps = (float)c->rms_eps,
 					 .limit = (float)c->swiglu_limit,
-					 .alpha = (float)c->swiglu_alpha };
+					 .alpha = (float)c->swiglu_alpha,
+					 .format = plan->format == TRN_PREDICT_BF16 ?
+							   TRN_DTYPE_NONE :
+							   TRN_DTYPE_F4E2M1_X4 };
 }
 
 static void layer(const struct trn_plan_program *p, struct trn_serve *serve, uint32_t number,
@@ -260,10 +273,10 @@ static void layer(const struct trn_plan_program *p, struct trn_serve *serve, uin
 		ARG_QKV, ARG_QKV_BIAS, ARG_ROPE, ARG_SINKS,   ARG_K,
 		ARG_V,   ARG_POSITION, ARG_OUT,  ARG_OUT_BIAS
 	};
-	const struct trn_serve_experts_args experts = { ARG_ROUTER,  ARG_ROUTER_BIAS,
-							ARG_SHARES,  ARG_LIST,
-							ARG_GATE_UP, ARG_GATE_UP_BIAS,
-							ARG_DOWN,    ARG_DOWN_BIAS };
+	const struct trn_serve_experts_args experts = {
+		ARG_ROUTER,       ARG_ROUTER_BIAS, ARG_SHARES,    ARG_LIST,  ARG_GATE_UP,
+		ARG_GATE_UP_BIAS, ARG_DOWN,        ARG_DOWN_BIAS, ARG_SCALES
+	};
 	const struct trn_predict_config *c = p->plan->config;
 	bool sliding = c->sliding[number % c->pattern_count];
 

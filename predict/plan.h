@@ -21,6 +21,7 @@ struct trn_plan {
 	uint32_t middle;    /* width of every expert on a core */
 	uint32_t vocab;     /* rows of the unembedding of a core */
 	uint32_t positions; /* of a cache, whole blocks */
+	enum trn_predict_format format;
 	uint32_t context;
 };
 int trn_plan_make(const struct trn_predict_request *request, struct trn_plan *ret_plan,

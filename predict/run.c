@@ -283,6 +283,7 @@ static void result_fill(struct run *run)
 	r->step_s = 0.0;
 	for (uint32_t i = 0; i < r->piece_count; i++)
 		r->step_s += r->piece[i].seconds;
+	r->format = plan->format;
 	r->chips = q->chips;
 	r->cores = plan->cores;
 	r->width = plan->width;

@@ -29,11 +29,14 @@ TRN_BEGIN_DECLS
  * @eps: of the norms
  * @limit: clamp of gate (above) and up (both sides), > 0
  * @alpha: factor inside the sigmoid
+ * @format: of the experts' weights: TRN_DTYPE_NONE is BF16, TRN_DTYPE_F4E2M1_X4 is MXFP4, whose
+ *          products take activations in MXFP8; trn3 and later
  */
 struct trn_serve_shape {
 	uint32_t tokens, hidden, heads, head_dim, positions, window;
 	uint32_t experts, top_k, groups, intermediate;
 	float eps, limit, alpha;
+	enum trn_dtype format;
 };
 
 /**
@@ -70,12 +73,18 @@ struct trn_serve_attention_args {
  * @gate_up_bias: [experts][128][2 * tiles] FP32: columns as those tiles
  * @down: [experts] streamed matrices [padded][hidden], BF16
  * @down_bias: [experts][hidden] BF16
+ * @scales: MXFP4 only: [experts][4][8][trn_serve_scale_columns()] U8
  *
- * trn_serve_middle() gives tiles and padded. Equal logits at the edge of the chosen are all
+ * trn_serve_middle() gives tiles and padded. With MXFP4 the matrices are those of
+ * trn_serve_gate_up_mx() and trn_serve_down_mx(): an element is four rows of one column, number j
+ * of lane l in tile m is row (4m + j) * rows of a tile + l of the BF16 layout. The scale of lane l
+ * in tile m for column c is in part l / 32, row l % 32 / 8 of it, or that plus 4 for down, at
+ * m * columns + c. Equal logits at the edge of the chosen are all
  * taken.
  */
 struct trn_serve_experts_args {
 	uint32_t router, router_bias, shares, list, gate_up, gate_up_bias, down, down_bias;
+	uint32_t scales;
 };
 
 /** struct trn_serve_matrix - layout of a streamed matrix */
@@ -153,6 +162,42 @@ static inline struct trn_serve_matrix trn_serve_down(uint32_t hidden, uint32_t i
 	uint32_t lanes, tiles = trn_serve_middle(intermediate, &lanes);
 
 	return trn_serve_matrix(hidden, lanes, tiles, 128, hidden);
+}
+
+/** trn_serve_middle_mx() - tiles and lanes as trn_serve_middle(), in fours */
+static inline uint32_t trn_serve_middle_mx(uint32_t intermediate, uint32_t *ret_lanes)
+{
+	uint32_t tiles = 4 * ((intermediate + 511) / 512);
+
+	*ret_lanes = ((intermediate + tiles - 1) / tiles + 1) / 2 * 2;
+	return tiles;
+}
+
+/** trn_serve_gate_up_mx() - streamed matrix of an expert's gate and up in MXFP4 */
+static inline struct trn_serve_matrix trn_serve_gate_up_mx(uint32_t hidden, uint32_t intermediate)
+{
+	uint32_t lanes, tiles = trn_serve_middle_mx(intermediate, &lanes);
+
+	return trn_serve_matrix(hidden, 128, (hidden + 511) / 512, lanes, 2 * tiles * lanes);
+}
+
+/** trn_serve_down_mx() - streamed matrix of an expert's way down in MXFP4 */
+static inline struct trn_serve_matrix trn_serve_down_mx(uint32_t hidden, uint32_t intermediate)
+{
+	uint32_t lanes, tiles = trn_serve_middle_mx(intermediate, &lanes);
+
+	return trn_serve_matrix(hidden, (lanes + 31) / 32 * 32, tiles / 4, 128,
+				(hidden + 1) / 2 * 2);
+}
+
+/** trn_serve_scale_columns() - scales of a lane of an expert's matrices */
+static inline uint32_t trn_serve_scale_columns(uint32_t hidden, uint32_t intermediate)
+{
+	struct trn_serve_matrix up = trn_serve_gate_up_mx(hidden, intermediate);
+	struct trn_serve_matrix down = trn_serve_down_mx(hidden, intermediate);
+	uint32_t a = up.tiles * up.out, b = down.tiles * down.out;
+
+	return a > b ? a : b;
 }
 
 /**
