@@ -6,10 +6,17 @@
 #include "kernels/serve.h"
 
 #define CHOICES 8u /* what MAX8 gives */
+#define LOADS 6u   /* experts whose biases, shares and scales there is room for, at most */
+#define AHEAD 3u   /* of them loaded ahead: the others are free for long when their turn comes */
 
-struct group { /* what one expert needs; two of them overlap when there is room */
-	struct trn_tile bias, share, down_bias, sum, gate, up, sigmoid, act;
+struct load {           /* what is loaded for one expert beside its weights */
+	uint8_t expert; /* register */
+	struct trn_tile bias, share, down_bias;
 	struct trn_tile scales; /* MXFP4: of the weights */
+};
+
+struct group { /* what one expert is worked off in; two of them overlap when there is room */
+	struct trn_tile sum, gate, up, sigmoid, act;
 	struct trn_serve_mx act_mx;
 };
 
@@ -19,10 +26,10 @@ struct experts {
 	const struct trn_serve_experts_args *args;
 	uint32_t middle, lanes; /* tiles of the width inside an expert, and their lanes */
 	uint32_t width;         /* of a row of logits */
-	uint32_t stages;
-	uint8_t expert[2]; /* registers */
+	uint32_t stages, loads, ahead;
 	struct trn_tile normed, high, low, logits, list, sum;
 	struct trn_serve_mx mx; /* of high */
+	struct load load[LOADS];
 	struct group group[2];
 };
 
@@ -171,10 +178,27 @@ static bool routed(const struct experts *e)
 	return e->serve->shape.experts > 1;
 }
 
-static void group_load(struct experts *e, const struct group *g, uint32_t number)
+/* Four quadrants of eight lanes each have scales. */
+static void scales_load(struct experts *e, const struct load *g)
+{
+	uint32_t cols = g->scales.elements;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct trn_isa_mem mem =
+			trn_dram(e->args->scales, TRN_DTYPE_U8, (uint64_t)i * 8 * cols, cols);
+
+		mem = trn_dram_reg(trn_dram_outer(mem, (int32_t)cols, 8), g->expert, 32 * cols);
+		trn_kit_copy(e->builder,
+			     trn_chip(trn_view_rows(trn_view(&g->scales, 0, cols), i * 32, 8)), mem,
+			     i ? TRN_ENGINE_SCALAR : TRN_ENGINE_SYNC);
+	}
+}
+
+static void group_load(struct experts *e, uint32_t number)
 {
 	const struct trn_serve_shape *s = &e->serve->shape;
-	uint8_t reg = e->expert[number % 2];
+	const struct load *g = &e->load[number % e->loads];
+	uint8_t reg = g->expert;
 	uint32_t columns = 2 * e->middle;
 	struct trn_isa_mem bias =
 		trn_kit_rows(e->args->gate_up_bias, TRN_DTYPE_F32, 0, columns, columns, e->lanes);
@@ -187,7 +211,8 @@ static void group_load(struct experts *e, const struct group *g, uint32_t number
 
 		trn_tile_reg_load(e->builder,
 				  TRN_TILE_ENGINE(TRN_ENGINE_SYNC) |
-					  TRN_TILE_ENGINE(TRN_ENGINE_GPSIMD),
+					  TRN_TILE_ENGINE(TRN_ENGINE_GPSIMD) |
+					  (is_mx(e) ? TRN_TILE_ENGINE(TRN_ENGINE_SCALAR) : 0),
 				  reg, &at);
 		share = trn_dram_reg(share, reg, s->tokens * 4);
 		trn_kit_copy(e->builder, trn_chip(trn_view(&g->share, 0, s->tokens)), share,
@@ -201,22 +226,8 @@ static void group_load(struct experts *e, const struct group *g, uint32_t number
 		     trn_dram_reg(bias, reg, 128 * columns * 4), TRN_ENGINE_GPSIMD);
 	trn_kit_copy(e->builder, trn_chip(trn_view(&g->down_bias, 0, s->hidden)),
 		     trn_dram_reg(down, reg, s->hidden * 2), TRN_ENGINE_GPSIMD);
-}
-
-/* Four quadrants of eight lanes each have scales. */
-static void scales_load(struct experts *e, const struct group *g, uint8_t reg)
-{
-	uint32_t cols = g->scales.elements;
-
-	for (uint32_t i = 0; i < 4; i++) {
-		struct trn_isa_mem mem =
-			trn_dram(e->args->scales, TRN_DTYPE_U8, (uint64_t)i * 8 * cols, cols);
-
-		mem = trn_dram_reg(trn_dram_outer(mem, (int32_t)cols, 8), reg, 32 * cols);
-		trn_kit_copy(e->builder,
-			     trn_chip(trn_view_rows(trn_view(&g->scales, 0, cols), i * 32, 8)), mem,
-			     i % 2 ? TRN_ENGINE_GPSIMD : TRN_ENGINE_SYNC);
-	}
+	if (is_mx(e))
+		scales_load(e, g);
 }
 
 static uint32_t matrix_bytes(const struct trn_serve_matrix *m)
@@ -224,23 +235,23 @@ static uint32_t matrix_bytes(const struct trn_serve_matrix *m)
 	return m->lanes * m->tiles * m->out * 2;
 }
 
-static void group_up(struct experts *e, const struct group *g, uint32_t number)
+static void group_up(struct experts *e, uint32_t number)
 {
 	const struct trn_serve_shape *s = &e->serve->shape;
+	const struct group *g = &e->group[number % e->stages];
+	const struct load *load = &e->load[number % e->loads];
 	struct trn_serve_stream stream = {
 		.matrix = trn_serve_gate_up(s->hidden, s->intermediate),
 		.arg = e->args->gate_up,
-		.reg = e->expert[number % 2],
+		.reg = load->expert,
 		.moving = { &e->high },
 		.sum = &g->sum,
 	};
 
-	group_load(e, g, number);
 	if (is_mx(e)) {
 		stream.matrix = trn_serve_gate_up_mx(s->hidden, s->intermediate);
 		stream.reg_scale = matrix_bytes(&stream.matrix);
-		scales_load(e, g, e->expert[number % 2]);
-		trn_serve_stream_mx_emit(e->serve, &stream, &e->mx, &g->scales, 0);
+		trn_serve_stream_mx_emit(e->serve, &stream, &e->mx, &load->scales, 0);
 		return;
 	}
 	stream.reg_scale = matrix_bytes(&stream.matrix);
@@ -248,8 +259,10 @@ static void group_up(struct experts *e, const struct group *g, uint32_t number)
 }
 
 /* share * (clamp(up) + 1) * g * sigmoid(alpha * g), g = min(gate, limit) */
-static void group_act(struct experts *e, const struct group *g)
+static void group_act(struct experts *e, uint32_t number)
 {
+	const struct group *g = &e->group[number % e->stages];
+	const struct load *load = &e->load[number % e->loads];
 	const struct trn_serve_shape *s = &e->serve->shape;
 	struct trn_builder *b = e->builder;
 	uint32_t n = e->middle * s->tokens, lanes = e->lanes;
@@ -257,7 +270,7 @@ static void group_act(struct experts *e, const struct group *g)
 	struct trn_isa_ap up = trn_view_rows(trn_view(&g->up, 0, n), 0, lanes);
 	struct trn_isa_ap sigmoid = trn_view_rows(trn_view(&g->sigmoid, 0, n), 0, lanes);
 	struct trn_isa_ap share = trn_view_rows(
-		trn_view_outer(trn_view(&g->share, 0, s->tokens), 0, e->middle), 0, lanes);
+		trn_view_outer(trn_view(&load->share, 0, s->tokens), 0, e->middle), 0, lanes);
 
 	for (uint32_t odd = 0; odd < 2; odd++)
 		trn_kit_tensor(
@@ -265,8 +278,8 @@ static void group_act(struct experts *e, const struct group *g)
 			trn_view_rows(trn_serve_spaced(e->serve, &g->sum, odd, 2, e->middle), 0,
 				      lanes),
 			TRN_ALU_ADD,
-			trn_view_rows(trn_serve_repeated(e->serve, &g->bias, odd, 2, e->middle), 0,
-				      lanes));
+			trn_view_rows(trn_serve_repeated(e->serve, &load->bias, odd, 2, e->middle),
+				      0, lanes));
 	trn_kit_scalar(b, gate, gate, TRN_ALU_MIN, s->limit, TRN_ALU_BYPASS, 0.0f);
 	trn_serve_exp(b, sigmoid, gate, -s->alpha, NULL, NULL);
 	trn_kit_scalar(b, up, up, TRN_ALU_MIN, s->limit, TRN_ALU_MAX, -s->limit);
@@ -279,7 +292,7 @@ static void group_act(struct experts *e, const struct group *g)
 }
 
 /* The bias is one more row of the matrix: a product with the shares. */
-static void group_bias(struct experts *e, const struct group *g, bool add)
+static void group_bias(struct experts *e, const struct load *g, bool add)
 {
 	const struct trn_serve_shape *s = &e->serve->shape;
 	struct trn_tile share = sbuf(e, TRN_DTYPE_BF16, 1, s->tokens);
@@ -298,25 +311,27 @@ static void group_bias(struct experts *e, const struct group *g, bool add)
 	trn_tile_free(e->builder, &share);
 }
 
-static void group_down(struct experts *e, const struct group *g, uint32_t number)
+static void group_down(struct experts *e, uint32_t number)
 {
 	const struct trn_serve_shape *s = &e->serve->shape;
+	const struct group *g = &e->group[number % e->stages];
+	const struct load *load = &e->load[number % e->loads];
 	struct trn_serve_stream stream = {
 		.matrix = trn_serve_down(s->hidden, s->intermediate),
 		.arg = e->args->down,
-		.reg = e->expert[number % 2],
+		.reg = load->expert,
 		.moving = { &g->act },
 		.sum = &e->sum,
 		.add = true,
 	};
 
-	group_bias(e, g, number > 0);
+	group_bias(e, load, number > 0);
 	if (is_mx(e)) {
 		stream.matrix = trn_serve_down_mx(s->hidden, s->intermediate);
 		stream.reg_scale = matrix_bytes(&stream.matrix);
 		trn_serve_quantize_emit(e->serve, &g->act, stream.matrix.lanes, e->middle / 4,
 					&g->act_mx);
-		trn_serve_stream_mx_emit(e->serve, &stream, &g->act_mx, &g->scales, 4);
+		trn_serve_stream_mx_emit(e->serve, &stream, &g->act_mx, &load->scales, 4);
 		return;
 	}
 	stream.reg_scale = matrix_bytes(&stream.matrix);
@@ -342,9 +357,6 @@ static void group_make(struct experts *e, struct group *g)
 	const struct trn_serve_shape *s = &e->serve->shape;
 	uint32_t n = e->middle * s->tokens;
 
-	g->bias = sbuf(e, TRN_DTYPE_F32, KIT_LANES, 2 * e->middle);
-	g->share = sbuf(e, TRN_DTYPE_F32, KIT_LANES, s->tokens);
-	g->down_bias = sbuf(e, TRN_DTYPE_BF16, 1, s->hidden);
 	g->gate = sbuf(e, TRN_DTYPE_F32, KIT_LANES, n);
 	g->up = sbuf(e, TRN_DTYPE_F32, KIT_LANES, n);
 	g->sigmoid = sbuf(e, TRN_DTYPE_F32, KIT_LANES, n);
@@ -353,8 +365,6 @@ static void group_make(struct experts *e, struct group *g)
 				2 * e->middle * e->serve->spaced);
 	if (!is_mx(e))
 		return;
-	g->scales = sbuf(e, TRN_DTYPE_U8, KIT_LANES,
-			 trn_serve_scale_columns(s->hidden, s->intermediate));
 	mx_make(e, &g->act_mx, e->middle / 4);
 	/* Lanes past the tiles' own are multiplied with zeros and must be numbers. */
 	trn_kit_fill(e->builder, trn_view(&g->act, 0, n), 0.0f);
@@ -362,15 +372,49 @@ static void group_make(struct experts *e, struct group *g)
 
 static void group_free(struct experts *e, const struct group *g)
 {
-	const struct trn_tile *tiles[] = { &g->bias, &g->share, &g->down_bias, &g->gate,
-					   &g->up,   &g->act,   &g->sigmoid,   &g->sum };
+	const struct trn_tile *tiles[] = { &g->gate, &g->up, &g->act, &g->sigmoid, &g->sum };
 
 	for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++)
 		trn_tile_free(e->builder, tiles[i]);
-	if (is_mx(e)) {
-		trn_tile_free(e->builder, &g->scales);
+	if (is_mx(e))
 		mx_free(e, &g->act_mx);
-	}
+}
+
+static void load_make(struct experts *e, struct load *load)
+{
+	const struct trn_serve_shape *s = &e->serve->shape;
+
+	load->expert = trn_tile_reg(e->builder);
+	load->bias = sbuf(e, TRN_DTYPE_F32, KIT_LANES, 2 * e->middle);
+	load->share = sbuf(e, TRN_DTYPE_F32, KIT_LANES, s->tokens);
+	load->down_bias = sbuf(e, TRN_DTYPE_BF16, 1, s->hidden);
+	if (is_mx(e))
+		load->scales = sbuf(e, TRN_DTYPE_U8, KIT_LANES,
+				    trn_serve_scale_columns(s->hidden, s->intermediate));
+}
+
+static void load_free(struct experts *e, const struct load *load)
+{
+	trn_tile_reg_free(e->builder, load->expert);
+	trn_tile_free(e->builder, &load->bias);
+	trn_tile_free(e->builder, &load->share);
+	trn_tile_free(e->builder, &load->down_bias);
+	if (is_mx(e))
+		trn_tile_free(e->builder, &load->scales);
+}
+
+static void loads_make(struct experts *e)
+{
+	const struct trn_serve_shape *s = &e->serve->shape;
+	uint32_t room = trn_tile_room(e->builder, TRN_SPACE_SBUF);
+	uint32_t bytes = 2 * e->middle * 4 + s->tokens * 4 + s->hidden * 2 + 256;
+
+	if (is_mx(e))
+		bytes += trn_serve_scale_columns(s->hidden, s->intermediate);
+	e->loads = room / bytes < 2 ? 2 : room / bytes > LOADS ? LOADS : room / bytes;
+	e->ahead = e->loads > AHEAD ? AHEAD : e->loads - 1;
+	for (uint32_t i = 0; i < e->loads; i++)
+		load_make(e, &e->load[i]);
 }
 
 /* The next expert's first half comes before this one's second: the tensor engine has work
@@ -383,21 +427,27 @@ static void groups_all(struct experts *e)
 	e->stages = e->stages ? 2 : 1;
 	for (uint32_t i = 0; i < e->stages; i++)
 		group_make(e, &e->group[i]);
-	group_up(e, &e->group[0], 0);
+	loads_make(e);
+	for (uint32_t n = 0; n < e->ahead && n < groups; n++)
+		group_load(e, n);
+	group_up(e, 0);
 	for (uint32_t n = 0; n < groups; n++) {
-		const struct group *g = &e->group[n % e->stages];
-
-		group_act(e, g);
+		group_act(e, n);
+		/* Behind the activation: its engine triggers loads as well. */
+		if (n + e->ahead < groups)
+			group_load(e, n + e->ahead);
 		if (e->stages > 1 && n + 1 < groups)
-			group_up(e, &e->group[(n + 1) % 2], n + 1);
-		group_down(e, g, n);
+			group_up(e, n + 1);
+		group_down(e, n);
 		if (e->stages == 1 && n + 1 < groups)
-			group_up(e, &e->group[0], n + 1);
+			group_up(e, n + 1);
 		if (trn_builder_status(e->builder, NULL) < 0)
 			return;
 	}
 	for (uint32_t i = 0; i < e->stages; i++)
 		group_free(e, &e->group[i]);
+	for (uint32_t i = 0; i < e->loads; i++)
+		load_free(e, &e->load[i]);
 }
 
 static void result_out(struct experts *e, const struct trn_tile *y)
@@ -439,8 +489,6 @@ void trn_serve_experts_emit(struct trn_serve *serve, const struct trn_serve_expe
 	e.low = sbuf(&e, TRN_DTYPE_BF16, KIT_LANES, n);
 	e.logits = sbuf(&e, TRN_DTYPE_F32, s->tokens, e.width);
 	e.list = sbuf(&e, TRN_DTYPE_U32, 1, s->groups);
-	e.expert[0] = trn_tile_reg(b);
-	e.expert[1] = trn_tile_reg(b);
 	trn_serve_norm_emit(serve, x, &e.normed);
 	trn_kit_cast(b, trn_view(&e.high, 0, n), trn_view(&e.normed, 0, n));
 	if (is_mx(&e)) {
@@ -459,6 +507,4 @@ void trn_serve_experts_emit(struct trn_serve *serve, const struct trn_serve_expe
 		mx_free(&e, &e.mx);
 	for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++)
 		trn_tile_free(b, tiles[i]);
-	trn_tile_reg_free(b, e.expert[0]);
-	trn_tile_reg_free(b, e.expert[1]);
 }
