@@ -54,6 +54,17 @@ struct trn_isa_ap trn_kit_mx_scale(struct trn_isa_ap ap, uint32_t lanes, uint32_
 	return trn_view_rows(ap, GROUP_LANES * place, lanes - QUADRANT + GROUP_LANES);
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One past the last tile that is loaded. */
+static uint32_t last_tile(const struct trn_kit_mx_matrix *m)
+{
+	return m->tiles ? m->tile + m->tiles : trn_kit_mx_tiles(m->rows);
+}
+
 static struct trn_isa_mem moved(struct trn_isa_mem mem, const struct trn_kit_mx_matrix *m,
 				uint32_t scale)
 {
@@ -64,17 +75,18 @@ void trn_kit_mx_load(struct trn_builder *builder, const struct trn_tile *tile,
 		     const struct trn_kit_mx_matrix *m, uint32_t first, uint32_t cols,
 		     enum trn_engine engine)
 {
-	const uint32_t full = m->rows / KIT_MX_ROWS, tiles = trn_kit_mx_tiles(m->rows);
+	const uint32_t end = last_tile(m);
+	const uint32_t full = least(m->rows / KIT_MX_ROWS, end);
 	const uint64_t esize = format_size(m->format);
 	const uint32_t stride = (uint32_t)trn_mx_number_bytes(m->format, m->rows, m->cols);
 
-	for (uint32_t t = 0; t < tiles; t += t < full ? full : 1) {
-		const uint32_t count = t < full ? full : 1;
+	for (uint32_t t = m->tile, count; t < end; t += count) {
 		const uint32_t lanes = trn_kit_mx_lanes(m->rows, t);
 		struct trn_isa_mem src =
 			trn_dram(m->arg, m->format,
 				 ((uint64_t)t * KIT_LANES * m->cols + first) * esize, cols);
 
+		count = t < full ? full - t : 1;
 		src = trn_dram_outer(src, (int32_t)(KIT_LANES * m->cols), count);
 		src = trn_dram_outer(src, (int32_t)m->cols, lanes);
 		trn_kit_copy(builder,
@@ -104,9 +116,10 @@ static void load_quadrant(struct trn_builder *builder, const struct trn_tile *ti
 	src = trn_dram_outer(src, (int32_t)(per_tile * m->cols), places);
 	trn_kit_copy(
 		builder,
-		trn_chip(trn_view_rows(trn_view_outer(trn_view(tile, t / KIT_MX_SHARE * cols, cols),
-						      (int32_t)cols, groups),
-				       quadrant * QUADRANT, GROUP_LANES * places)),
+		trn_chip(trn_view_rows(
+			trn_view_outer(trn_view(tile, (t - m->tile) / KIT_MX_SHARE * cols, cols),
+				       (int32_t)cols, groups),
+			quadrant * QUADRANT, GROUP_LANES * places)),
 		moved(src, m, stride), engine);
 }
 
@@ -118,14 +131,16 @@ void trn_kit_mx_load_scales(struct trn_builder *builder, const struct trn_tile *
 
 	for (uint32_t q = 0; q < KIT_LANES / QUADRANT; q++) {
 		/* Tiles that have this quadrant. */
-		const uint32_t tiles = all > q ? (all - q - 1) / 4 + 1 : 0;
+		const uint32_t has = all > q ? (all - q - 1) / 4 + 1 : 0;
+		const uint32_t end = least(has, last_tile(m));
+		const uint32_t tiles = end > m->tile ? end - m->tile : 0;
 		const uint32_t whole = tiles / KIT_MX_SHARE * KIT_MX_SHARE;
 
 		if (whole)
-			load_quadrant(builder, tile, m, first, cols, q, 0, whole, engine);
+			load_quadrant(builder, tile, m, first, cols, q, m->tile, whole, engine);
 		if (tiles > whole)
-			load_quadrant(builder, tile, m, first, cols, q, whole, tiles - whole,
-				      engine);
+			load_quadrant(builder, tile, m, first, cols, q, m->tile + whole,
+				      tiles - whole, engine);
 	}
 }
 

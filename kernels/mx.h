@@ -23,10 +23,11 @@ struct trn_kit_mx_matrix {
 	uint32_t arg, scale_arg;
 	enum trn_dtype format;
 	uint32_t rows, cols;
-	int reg; /* -1, or a register: which of several matrices */
+	int reg;              /* -1, or a register: which of several matrices */
+	uint32_t tile, tiles; /* first tile that is loaded, a multiple of 4, and how many; 0: all */
 };
 /* Columns [first, first + cols): element t * cols + n of a partition is column first + n of
- * tile t. */
+ * tile t, counted from the first that is loaded. */
 void trn_kit_mx_load(struct trn_builder *builder, const struct trn_tile *tile,
 		     const struct trn_kit_mx_matrix *m, uint32_t first, uint32_t cols,
 		     enum trn_engine engine);

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/number.h"
 #include "base/prng.h"
+#include "base/test_alloc.h"
 #include "base/test_main.h"
 #include "kernels/test_rig.h"
 
@@ -95,34 +96,40 @@ static void matrix_free(struct matrix *m)
 }
 
 /* What QUANTIZE_MX keeps of a block of 32, written down again. */
-static void quantize(double *dst, const float *src, size_t step)
+static void quantize(double *dst, const float *src)
 {
 	double top = 0.0;
 	int e = -127;
 
 	for (size_t i = 0; i < 32; i++)
-		top = fmax(top, fabs((double)trn_bf16_to_f32(trn_f32_to_bf16(src[i * step]))));
+		top = fmax(top, fabs((double)src[i]));
 	if (top > 0.0) {
 		(void)frexp(top, &e);
 		e = e - 1 - 7 < -127 ? -127 : e - 1 - 7;
 	}
 	for (size_t i = 0; i < 32; i++) {
-		const double v = (double)trn_bf16_to_f32(trn_f32_to_bf16(src[i * step]));
+		const float v = (float)ldexp((double)src[i], -e);
 
-		dst[i * step] = ldexp((double)trn_fp8_to_f32(trn_f32_to_fp8((float)ldexp(v, -e),
-									    TRN_DTYPE_F8E4M3FN),
-							     TRN_DTYPE_F8E4M3FN),
-				      e);
+		dst[i] = ldexp((double)trn_fp8_to_f32(trn_f32_to_fp8(v, TRN_DTYPE_F8E4M3FN),
+						      TRN_DTYPE_F8E4M3FN),
+			       e);
 	}
 }
 
-static double *quantized(const float *x, size_t count)
+/* Of values in the format of QUANTIZE_MX's source. */
+static double *quantized(const float *x, size_t count, enum trn_dtype format)
 {
 	double *q = room(count * sizeof(*q));
 
 	ck_assert_uint_eq(count % 32, 0);
-	for (size_t i = 0; i < count; i += 32)
-		quantize(q + i, x + i, 1);
+	for (size_t i = 0; i < count; i += 32) {
+		float block[32];
+		uint16_t rounded[32];
+
+		trn_row_from_f32(rounded, x + i, format, 32);
+		trn_row_to_f32(block, rounded, format, 32);
+		quantize(q + i, block);
+	}
 	return q;
 }
 
@@ -286,7 +293,7 @@ START_TEST(linear)
 	run(&rig, b);
 	trn_rig_read(&rig, a.y, got, cells * 4);
 	trn_rig_close(&rig);
-	q = quantized(x, (size_t)a.tokens * a.in);
+	q = quantized(x, (size_t)a.tokens * a.in, TRN_DTYPE_BF16);
 	for (uint32_t t = 0; t < a.tokens; t++) {
 		for (uint32_t n = 0; n<a.out; n += a.out> 500 ? 7 : 1) {
 			const size_t at = (size_t)t * a.out + n;
@@ -410,7 +417,7 @@ static void reference(const struct layer *l, uint32_t t, uint32_t e, double shar
 {
 	const struct trn_moe_shape *s = l->s;
 	const uint32_t h = s->hidden, m = s->intermediate;
-	double *q = quantized(l->x + (size_t)t * h, h), *mid_q;
+	double *q = quantized(l->x + (size_t)t * h, h, TRN_DTYPE_BF16), *mid_q;
 	float *mid = room(m * sizeof(*mid));
 
 	for (uint32_t i = 0; i < m; i++) {
@@ -425,7 +432,7 @@ static void reference(const struct layer *l, uint32_t t, uint32_t e, double shar
 		up = fmax(fmin(up, (double)s->limit), -(double)s->limit);
 		mid[i] = (float)((up + 1.0) * gate / (1.0 + exp(-(double)s->alpha * gate)));
 	}
-	mid_q = quantized(mid, m);
+	mid_q = quantized(mid, m, TRN_DTYPE_BF16);
 	for (uint32_t n = 0; n < h; n++) {
 		double sum = (double)l->down_bias[(size_t)e * h + n];
 
@@ -523,6 +530,163 @@ START_TEST(experts_sizes)
 }
 END_TEST
 
+/* ---- matrix products ---- */
+
+static const struct trn_gemm_mx_shape gemms[] = {
+	{ 1, 1, 32, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
+	{ 5, 70, 512, TRN_DTYPE_F16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
+	{ 129, 33, 544, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
+	{ 300, 1100, 96, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_BF16 },
+	{ 131, 600, 7392, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 }, /* steps of K */
+	{ 2, 2100, 3104, TRN_DTYPE_F16, TRN_DTYPE_NONE, TRN_DTYPE_F16 },
+	{ 5123, 6, 64, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 }, /* a loop */
+};
+
+static void gemm_run(const struct trn_gemm_mx_shape *s, const uint16_t *a, const struct matrix *m,
+		     void *ret_c)
+{
+	const size_t c_bytes = (size_t)s->m * s->n * trn_dtype_size(s->output);
+	struct trn_rig rig;
+	uint32_t c;
+	size_t bytes;
+	void *image;
+
+	trn_rig_open(&rig, URI);
+	trn_rig_buffer(&rig, a, (uint64_t)s->m * s->k * 2);
+	trn_rig_buffer(&rig, m->numbers, trn_mx_number_bytes(s->weight, s->k, s->n));
+	trn_rig_buffer(&rig, m->scales, trn_mx_scale_bytes(s->k, s->n));
+	c = trn_rig_buffer(&rig, NULL, c_bytes);
+	ck_assert_int_eq(trn_kernel_gemm_mx(NULL, s, &image, &bytes), 0);
+	ck_assert_int_eq(trn_rig_run(&rig, image, bytes), 0);
+	trn_rig_read(&rig, c, ret_c, c_bytes);
+	trn_rig_close(&rig);
+}
+
+START_TEST(gemm)
+{
+	struct trn_gemm_mx_shape s = gemms[(size_t)_i / TRN_ARRAY_LEN(formats)];
+	const size_t cells = (size_t)s.m * s.n, esize = trn_dtype_size(s.output);
+	const double loose = s.output == TRN_DTYPE_BF16 ? 5e-3 :
+			     s.output == TRN_DTYPE_F16  ? 6e-4 :
+							  1e-6;
+	uint16_t *a = room((size_t)s.m * s.k * 2);
+	uint8_t *c = room(cells * esize);
+	struct matrix m;
+	float *wide;
+	double *q;
+
+	s.weight = formats[(size_t)_i % TRN_ARRAY_LEN(formats)];
+	trn_prng_seed(&prng, trn_test_seed() + (uint64_t)_i);
+	wide = floats((size_t)s.m * s.k, 1.0f);
+	trn_row_from_f32(a, wide, s.input, (size_t)s.m * s.k);
+	trn_row_to_f32(wide, a, s.input, (size_t)s.m * s.k);
+	m = matrix_make(s.k, s.n, s.weight, 1);
+	gemm_run(&s, a, &m, c);
+	q = quantized(wide, (size_t)s.m * s.k, s.input);
+	for (uint32_t i = 0; i < 300; i++) {
+		const uint32_t row = i < 4 ? s.m - 1 : (uint32_t)trn_prng_below(&prng, s.m);
+		const uint32_t col = i % 4 < 2 ? s.n - 1 : (uint32_t)trn_prng_below(&prng, s.n);
+		const float have = trn_load_f32(c + ((size_t)row * s.n + col) * esize, s.output);
+		double sum = 0.0;
+
+		for (uint32_t k = 0; k < s.k; k++)
+			sum += q[(size_t)row * s.k + k] * weight(&m, 0, k, col);
+		ck_assert_double_eq_tol((double)have, sum, 2e-7 * s.k + loose * fabs(sum));
+	}
+	free(a);
+	free(wide);
+	free(c);
+	free(q);
+	matrix_free(&m);
+}
+END_TEST
+
+START_TEST(gemm_sizes)
+{
+	static const struct {
+		struct trn_gemm_mx_shape shape;
+		uint32_t arch;
+		int want;
+	} bad[] = {
+		{ { 0, 1, 32, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 0, 32, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 1, 0, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 1, 33, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 1, 32, TRN_DTYPE_F32, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 1, 32, TRN_DTYPE_BF16, TRN_DTYPE_F8E4M3, TRN_DTYPE_F32 }, 3, -EINVAL },
+		{ { 1, 1, 32, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_S32 }, 3, -EINVAL },
+		{ { 1, 1, 32, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 }, 2, -ENOTSUP },
+		{ { 1, 2000000, 2000000, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32 },
+		  3,
+		  -ENOSPC },
+	};
+	void *image = NULL;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(bad); i++) {
+		const struct trn_builder_opts opts = { .size = sizeof(opts), .arch = bad[i].arch };
+
+		ck_assert_int_eq(trn_kernel_gemm_mx(&opts, &bad[i].shape, &image, &bytes),
+				 bad[i].want);
+	}
+	ck_assert_int_eq(trn_kernel_gemm_mx(NULL, NULL, &image, &bytes), -EINVAL);
+	ck_assert_ptr_null(image);
+}
+END_TEST
+
+START_TEST(out_of_memory)
+{
+	static const struct trn_gemm_mx_shape shape = {
+		300, 100, 544, TRN_DTYPE_BF16, TRN_DTYPE_F4E2M1_X4, TRN_DTYPE_F32
+	};
+
+	for (long n = 0;; n++) {
+		struct trn_test_alloc mem;
+		struct trn_builder_opts opts = { .size = sizeof(opts),
+						 .arch = 3,
+						 .alloc = &mem.alloc };
+		void *image = NULL;
+		size_t bytes;
+		int r;
+
+		trn_test_alloc_init(&mem, n);
+		r = trn_kernel_gemm_mx(&opts, &shape, &image, &bytes);
+		if (r != (mem.failed ? -ENOMEM : 0) || (r < 0) != !image)
+			ck_abort_msg("allocation %ld: %d", n, r);
+		trn_image_free(&mem.alloc, image);
+		ck_assert_int_eq(mem.live, 0);
+		if (!mem.failed)
+			break;
+	}
+}
+END_TEST
+
+/* After it the builder's memory is as before: each is a part of a program. */
+START_TEST(leaves_nothing_behind)
+{
+	struct trn_builder *b = builder(10);
+	const uint32_t sbuf = trn_tile_room(b, TRN_SPACE_SBUF);
+
+	for (size_t f = 0; f < TRN_ARRAY_LEN(formats); f++) {
+		const struct trn_experts_mx_args args = {
+			.format = formats[f], .indices = 1, .shares = 2, .y = 9
+		};
+		struct trn_linear_mx_args l = linears[3];
+		struct trn_gemm_mx_shape g = gemms[4];
+
+		l.format = g.weight = formats[f];
+		trn_linear_mx_emit(b, &l);
+		trn_gemm_mx_emit(b, &g, &(struct trn_gemm_mx_args){ 0, 1, 2, 3 });
+		for (size_t i = 0; i < 3; i++)
+			trn_experts_mx_emit(b, &shapes[i], &args);
+	}
+	ck_assert_int_eq(trn_builder_status(b, NULL), 0);
+	ck_assert_uint_eq(trn_tile_room(b, TRN_SPACE_SBUF), sbuf);
+	ck_assert_uint_eq(trn_tile_room(b, TRN_SPACE_PSUM), 16384);
+	trn_builder_destroy(b);
+}
+END_TEST
+
 static Suite *mx_suite(void)
 {
 	Suite *suite = suite_create("kernels-mx");
@@ -538,6 +702,10 @@ static Suite *mx_suite(void)
 	tcase_add_loop_test(tcase, experts, 0,
 			    (int)(TRN_ARRAY_LEN(shapes) * TRN_ARRAY_LEN(formats)));
 	tcase_add_test(tcase, experts_sizes);
+	tcase_add_loop_test(tcase, gemm, 0, (int)(TRN_ARRAY_LEN(gemms) * TRN_ARRAY_LEN(formats)));
+	tcase_add_test(tcase, gemm_sizes);
+	tcase_add_test(tcase, out_of_memory);
+	tcase_add_test(tcase, leaves_nothing_behind);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

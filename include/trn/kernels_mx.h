@@ -140,6 +140,61 @@ struct trn_experts_mx_args {
 TRN_API void trn_experts_mx_emit(struct trn_builder *builder, const struct trn_moe_shape *shape,
 				 const struct trn_experts_mx_args *args);
 
+/**
+ * struct trn_gemm_mx_shape - C[m][n] = q(A)[m][k] B[k][n]
+ * @m: rows of A and C, >= 1
+ * @n: columns of B and C, 1 to 2097151
+ * @k: columns of A, rows of B, a multiple of 32, at most 2097120
+ * @input: BF16 or F16: of A, [m][k] row-major
+ * @weight: TRN_DTYPE_F8E4M3FN_X4, F8E5M2_X4 or F4E2M1_X4: of B
+ * @output: BF16, F16 or F32: of C, [m][n] row-major; sums are FP32 in any case
+ */
+struct trn_gemm_mx_shape {
+	uint32_t m, n, k;
+	enum trn_dtype input, weight, output;
+};
+
+/**
+ * struct trn_gemm_mx_args - argument numbers of a matrix product with MX weights
+ * @a: [m][k] of the input format; quantised on the chip
+ * @b: numbers of a matrix [k][n]
+ * @b_scale: its scales
+ * @c: out, [m][n] of the output format
+ */
+struct trn_gemm_mx_args {
+	uint32_t a, b, b_scale, c;
+};
+
+/**
+ * trn_gemm_mx_emit() - append a matrix product with MX weights to a program
+ * @builder: a builder for arch 3 or later
+ * @shape: sizes and formats; borrowed for the call
+ * @args: argument numbers; borrowed for the call
+ *
+ * Context: one thread at a time per object.
+ * Since:   0.1
+ */
+TRN_API void trn_gemm_mx_emit(struct trn_builder *builder, const struct trn_gemm_mx_shape *shape,
+			      const struct trn_gemm_mx_args *args);
+
+/**
+ * trn_kernel_gemm_mx() - a program that is one matrix product with MX weights
+ * @opts: of the builder, arch 3 or later; NULL is arch 3
+ * @shape: sizes and formats; borrowed for the call
+ * @ret_image: set on success; given back with trn_image_free()
+ * @ret_bytes: set on success: its length
+ *
+ * Arguments in the order of struct trn_gemm_mx_args.
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL (a size or format), -ENOSPC (n times k too large for one program),
+ *          -ENOTSUP (arch), -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_kernel_gemm_mx(const struct trn_builder_opts *opts,
+					      const struct trn_gemm_mx_shape *shape,
+					      void **ret_image, size_t *ret_bytes);
+
 TRN_END_DECLS
 
 #endif /* TRN_KERNELS_MX_H */
