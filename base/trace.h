@@ -8,7 +8,7 @@
 
 enum trn_trace_kind {
 	TRN_TRACE_INSTRUCTION = 0, /* span: an engine of a core, from issue to the next issue */
-	TRN_TRACE_DMA = 1,         /* span: a DMA, from its first byte to its semaphore */
+	TRN_TRACE_DMA = 1,         /* span: a DMA, from its trigger to its semaphore */
 	TRN_TRACE_COPY = 2,        /* span: a command of a queue */
 	TRN_TRACE_LAUNCH = 3,      /* span: a launch on a core */
 	TRN_TRACE_WAIT = 4,        /* span: an engine waited for a semaphore */
@@ -24,7 +24,9 @@ struct trn_trace_item {
 	uint32_t chip, core;
 	uint32_t track; /* engine, DMA queue, semaphore or stack */
 	uint32_t pc;    /* instruction */
-	uint64_t value; /* of a counter; bytes of a DMA; tag of a command */
+	/* Of a counter; bytes of a DMA; cycles of an instruction; tag of a command; semaphore of a
+	 * wait; error of a launch. */
+	uint64_t value;
 };
 
 typedef void trn_trace_fn(void *user, const struct trn_trace_item *item);

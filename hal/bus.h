@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <trn/types.h>
 #include "base/log.h"
+#include "base/trace.h"
 #include "base/uri.h"
 
 struct trn_bus;
@@ -59,6 +60,8 @@ struct trn_bus_ops {
 	 * Text in, JSON text out (may be NULL). */
 	int (*control)(struct trn_bus *bus, const char *verb, const char *arg, char *ret_text,
 		       size_t text_size);
+	/* Optional, may be NULL: as struct trn_hal_ops.trace. */
+	int (*trace)(struct trn_bus *bus, trn_trace_fn *fn, void *user);
 };
 
 struct trn_bus { /* first member of every bus */

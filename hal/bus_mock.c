@@ -373,6 +373,28 @@ static int mock_control(struct trn_bus *bus, const char *verb, const char *arg, 
 	return trn_mock_control(mock_of(bus), verb, arg, ret_text, text_size);
 }
 
+static void host_trace(void *user, const struct trn_trace_item *item)
+{
+	struct mock *mock = user;
+
+	mock->trace(mock->trace_user, item);
+}
+
+static int mock_trace(struct trn_bus *bus, trn_trace_fn *fn, void *user)
+{
+	struct mock *mock = mock_of(bus);
+
+	trn_mock_lock(mock);
+	/* The last samples go to the one who listened. */
+	trn_model_trace(mock->model, NULL);
+	mock->trace = fn;
+	mock->trace_user = user;
+	if (fn)
+		trn_model_trace(mock->model, host_trace);
+	trn_mock_unlock_log(mock);
+	return 0;
+}
+
 static void mock_close(struct trn_bus *bus)
 {
 	struct mock *mock = mock_of(bus);
@@ -401,6 +423,7 @@ static const struct trn_bus_ops mock_ops = {
 	.dma_unmap = mock_dma_unmap,
 	.progress = mock_progress,
 	.control = mock_control,
+	.trace = mock_trace,
 };
 
 /* ---- opening ---- */

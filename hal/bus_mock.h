@@ -44,6 +44,8 @@ struct mock {
 	pthread_t thread;
 	pthread_cond_t work; /* registers were written, or stop */
 	struct trn_mock_gemm *gemm;
+	trn_trace_fn *trace; /* who listens to the model */
+	void *trace_user;
 	const struct trn_gen *gen;        /* the pod's, or the profile's */
 	struct trn_mock_profile *profile; /* NULL: none */
 };

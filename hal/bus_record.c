@@ -295,6 +295,13 @@ static int record_control(struct trn_bus *bus, const char *verb, const char *arg
 	return rec->inner->ops->control(rec->inner, verb, arg, ret_text, text_size);
 }
 
+static int record_trace(struct trn_bus *bus, trn_trace_fn *fn, void *user)
+{
+	struct record_bus *rec = record_of(bus);
+
+	return rec->inner->ops->trace ? rec->inner->ops->trace(rec->inner, fn, user) : -ENOTSUP;
+}
+
 static void record_close(struct trn_bus *bus)
 {
 	struct record_bus *rec = record_of(bus);
@@ -317,6 +324,7 @@ static const struct trn_bus_ops record_ops = {
 	.dma_unmap = record_dma_unmap,
 	.progress = record_progress,
 	.control = record_control,
+	.trace = record_trace,
 };
 
 int trn_record_wrap_bus(const struct trn_uri_hook *hook, struct trn_bus *inner,

@@ -11,6 +11,7 @@
 #include <trn/types.h>
 #include "base/ext.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "base/uri.h"
 
 struct trn_hal_dev;
@@ -166,6 +167,10 @@ struct trn_hal_ops {
 			   uint32_t value);
 	int (*control)(struct trn_hal_dev *dev, const char *verb, const char *arg, char *ret_text,
 		       size_t text_size);
+	/* Items of a time trace to fn from now on, on any thread that lets the device progress
+	 * and under locks of the backend: fn calls nothing of the device. NULL ends it; when that
+	 * has returned none comes any more. -ENOTSUP where the device has no time of its own. */
+	int (*trace)(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user);
 };
 
 struct trn_hal_dev {            /* first member of every backend's own struct */

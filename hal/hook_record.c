@@ -263,6 +263,13 @@ static int record_control(struct trn_hal_dev *dev, const char *verb, const char 
 	return passed(rec, r);
 }
 
+static int record_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
+{
+	struct record_dev *rec = record_of(dev);
+
+	return passed(rec, rec->inner->ops.trace(rec->inner, fn, user));
+}
+
 static void record_close(struct trn_hal_dev *dev)
 {
 	struct record_dev *rec = record_of(dev);
@@ -297,6 +304,7 @@ static const struct trn_hal_ops record_ops = {
 	.reg_read32 = record_reg_read32,
 	.reg_write32 = record_reg_write32,
 	.control = record_control,
+	.trace = record_trace,
 };
 
 int trn_record_wrap_dev(const struct trn_uri_hook *hook, struct trn_hal_dev *inner,

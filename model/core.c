@@ -281,6 +281,7 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
 	};
 
 	core->error = *error;
+	trn_trace_launch_end(core);
 	core->state = TRN_CORE_FAULTED;
 	core->epoch++;
 	core->dma_live = 0;
@@ -307,6 +308,8 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
  * a promise about and this one leaves. */
 void trn_core_reset(struct trn_core *core)
 {
+	if (core->state == TRN_CORE_RUNNING)
+		trn_trace_launch_end(core);
 	core->epoch++;
 	core->state = TRN_CORE_IDLE;
 	core->runs = 0;

@@ -125,6 +125,7 @@ struct trn_core_engine {
 	uint8_t act_table; /* function set that is loaded, scalar engine */
 	uint8_t rounding;  /* enum trn_rounding */
 	uint32_t rounding_state;
+	struct trn_trace_engine trace;
 	uint32_t first, count; /* ring of issued instructions */
 	struct trn_inst ring[TRN_RING];
 	struct trn_inst *current; /* in the ring, behind them */
@@ -154,8 +155,9 @@ struct trn_random {
 
 struct trn_core_dma {
 	bool used;
-	bool alone;       /* a SENDRECV that has not met the other core's */
-	uint32_t arrival; /* which one of its pipe it is, from 1 */
+	uint64_t begin_ps; /* of its trigger */
+	bool alone;        /* a SENDRECV that has not met the other core's */
+	uint32_t arrival;  /* which one of its pipe it is, from 1 */
 	struct trn_inst inst;
 };
 
@@ -181,6 +183,7 @@ struct trn_core {
 	struct trn_core_engine engine[TRN_ENGINE_COUNT];
 	uint32_t running; /* engines that have not halted */
 	/* launch */
+	uint64_t launch_ps; /* its begin */
 	uint32_t window;
 	uint32_t arg_count;
 	struct trn_ext_arg arg[TRN_ISA_ARGS_MAX];

@@ -32,8 +32,9 @@ struct trn_queue {
 	uint32_t head, tail;
 	bool busy; /* a command is under way, or the fetch of one */
 	struct trn_ext_cmd cmd;
-	uint64_t done; /* bytes of a COPY or FILL that have moved */
-	uint32_t core; /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
+	uint64_t begin_ps; /* when it was read */
+	uint64_t done;     /* bytes of a COPY or FILL that have moved */
+	uint32_t core;     /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
 	struct trn_queue_error error;
 };
 

@@ -92,6 +92,7 @@ static void error_clear(struct trn_queue *queue)
 
 void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error)
 {
+	trn_trace_command(queue);
 	trn_launch_forget(queue);
 	queue->epoch++;
 	queue->busy = false;
@@ -126,6 +127,7 @@ void trn_queue_after(struct trn_queue *queue, uint64_t delay_ps,
 
 void trn_queue_finish(struct trn_queue *queue)
 {
+	trn_trace_command(queue);
 	queue->busy = false;
 	queue->head++;
 	if (queue->state != TRN_QUEUE_READY)
@@ -380,6 +382,7 @@ static void command_begin(struct trn_queue *queue)
 	const struct trn_ext_cmd *cmd = &queue->cmd;
 
 	queue->done = 0;
+	queue->begin_ps = queue_now(queue);
 	if (cmd->op >= TRN_ARRAY_LEN(begin) || !begin[cmd->op] || cmd->flags != 0 ||
 	    cmd->reserved != 0)
 		trn_queue_fail_code(queue, TRN_EXT_ERR_COMMAND, 0);

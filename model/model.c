@@ -230,3 +230,12 @@ uint64_t trn_model_hash(struct trn_model *model)
 		hash = chip_hash(model->chips[i], hash);
 	return hash;
 }
+
+void trn_model_trace(struct trn_model *model, trn_trace_fn *trace)
+{
+	for (uint32_t c = 0; c < model->chip_count; c++)
+		trn_trace_end(model->chips[c]);
+	model->host.trace = trace;
+	for (uint32_t c = 0; c < model->chip_count; c++)
+		trn_trace_begin(model->chips[c]);
+}

@@ -10,6 +10,7 @@
 #include "base/regs.h"
 #include "model/gen.h"
 #include "model/model.h"
+#include "model/trace.h"
 
 struct trn_udma;    /* udma.c: one engine, made when first touched */
 struct trn_core;    /* core.c: one NeuronCore */
@@ -49,6 +50,12 @@ struct trn_hbm_time {
 	uint32_t used[TRN_HBM_SLOTS];
 };
 
+/* trace.c: begin of the trace, and what the last sample of each stack said. */
+struct trn_trace_chip {
+	uint64_t from_ps;
+	uint64_t bytes[TRN_HBMS];
+};
+
 struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
@@ -76,6 +83,7 @@ struct trn_chip {
 	struct trn_chip_counters counters;
 	uint32_t energy_rest[TRN_ENERGY_PARTS]; /* femtojoules below a nanojoule */
 	uint64_t power_ps, power_nj; /* when a trace last got a sample, and what it was */
+	struct trn_trace_chip trace;
 };
 
 struct trn_model {
@@ -124,6 +132,8 @@ void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bo
  * at start_ps and would be done after span_ps; when they are through. */
 uint64_t trn_hbm_take_ps(struct trn_chip *chip, uint64_t address, uint64_t bytes, uint64_t start_ps,
 			 uint64_t span_ps);
+/* Tells a trace what is not told yet. */
+void trn_hbm_flush(struct trn_chip *chip);
 
 /* core.c, called by addr.c and regs.c: SBUF and PSUM in the TPB window of a core. Offsets are
  * window offsets; addr.c calls for one SBUF partition at a time. -EFAULT past the usable bytes.

@@ -102,6 +102,7 @@ static void sync_wake(struct trn_core *core, uint32_t semaphore, uint32_t by, ui
 
 void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore)
 {
+	trn_trace_semaphore(core, semaphore);
 	sync_wake(core, semaphore, TRN_ENGINE_COUNT, 0);
 }
 
@@ -117,6 +118,7 @@ static void inst_signal(struct trn_core *core, const struct trn_inst *inst, uint
 		return;
 	for (uint32_t i = 0; i < (down ? 1 : times); i++)
 		trn_sync_count(&core->sync, head->inc_sem, down, head->inc_value);
+	trn_trace_semaphore(core, head->inc_sem);
 	if (core->sync.clipped != clipped)
 		trn_chip_sync_clipped(core->chip, core->index, head->inc_sem,
 				      core->sync.semaphore[head->inc_sem]);
@@ -137,6 +139,7 @@ static void engine_halt(struct trn_core_engine *engine)
 	inst_signal(core, engine->current, 1);
 	if (--core->running > 0)
 		return;
+	trn_trace_launch_end(core);
 	core->state = TRN_CORE_IDLE;
 	core->runs++;
 	core->epoch++;
@@ -195,6 +198,7 @@ void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
 {
 	const struct trn_inst *inst = &core->dma[slot].inst;
 
+	trn_trace_dma(core, inst, core->dma[slot].begin_ps);
 	trn_dma_forget(core, slot);
 	core->dma[slot].used = false;
 	core->dma_live--;
@@ -274,6 +278,8 @@ static void inst_issue(struct trn_core_engine *engine, struct trn_cost cost)
 		engine->ready_ps = now + cost.busy_ps;
 	engine->count++;
 	engine->current = ring_at(engine, engine->count);
+	trn_trace_issue(engine, inst, now,
+			inst->form->kind == TRN_KIND_SYNC ? inst->retire_ps : now + cost.busy_ps);
 	engine->core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	core_after(engine->core, inst->retire_ps, retire_event, engine->index, 0);
 }
@@ -289,9 +295,11 @@ static void dma_issue(struct trn_core_engine *engine, struct trn_cost cost)
 		slot++;
 	core->dma[slot].used = true;
 	core->dma[slot].alone = false;
+	core->dma[slot].begin_ps = now;
 	core->dma[slot].inst = *engine->current;
 	core->dma_live++;
 	engine->dma_live++;
+	trn_trace_issue(engine, engine->current, now, now + cost.busy_ps);
 	engine->dma_ready_ps = now + trn_dma_issue_ps(core->chip->gen, engine->current);
 	core->chip->counters.busy_ps[engine->index] += cost.busy_ps;
 	if (engine->current->head.op == TRN_OP_SENDRECV) {
@@ -397,16 +405,21 @@ static bool take_wait(struct trn_core_engine *engine)
 	if (!engine->arrived) {
 		if (!wait_met(engine)) {
 			engine->state = TRN_ENGINE_WAITING;
+			trn_trace_wait(engine, true);
 			return false;
 		}
-		if (head->wait_mode == TRN_WAIT_CONSUME)
+		if (head->wait_mode == TRN_WAIT_CONSUME) {
 			engine->core->sync.semaphore[head->wait_sem] -= head->wait_value;
+			trn_trace_semaphore(engine->core, head->wait_sem);
+		}
 	}
 	if (head->op == TRN_OP_CORE_BARRIER && !trn_pair_barrier(engine)) {
 		engine->state = TRN_ENGINE_WAITING;
+		trn_trace_wait(engine, true);
 		return false;
 	}
 	engine->state = TRN_ENGINE_BUSY;
+	trn_trace_wait(engine, false);
 	return true;
 }
 
@@ -470,7 +483,10 @@ static void engine_step(struct trn_core_engine *engine)
 		if (!fetch(engine, engine->local_ps))
 			return;
 		if (is_private(engine->current)) {
+			const uint64_t begin = engine->local_ps;
+
 			engine->local_ps += trn_inst_cost(engine, engine->current).busy_ps;
+			trn_trace_issue(engine, engine->current, begin, engine->local_ps);
 			engine->pc = sequence(engine, engine->current);
 			engine->decoded = false;
 			engine->retired++;
@@ -515,6 +531,7 @@ static void engine_start(struct trn_core_engine *engine, const struct trn_ext_st
 		engine->code = trn_chip_memory(core->chip, stream->address,
 					       (uint64_t)stream->words * TRN_ISA_WORD_SIZE, false);
 	engine->rounding = TRN_ROUND_NEAREST;
+	engine->trace = (struct trn_trace_engine){ 0 };
 	engine->arrived = engine->exchanging = false;
 }
 
@@ -549,6 +566,8 @@ int trn_core_launch(struct trn_core *core, const struct trn_ext_launch *launch,
 	core->window = window;
 	core->arg_count = launch->arg_count;
 	memcpy(core->arg, args, launch->arg_count * sizeof(*args));
+	core->launch_ps = core_now(core);
+	trn_trace_launch(core);
 	memset(core->sync.semaphore, 0, sizeof(core->sync.semaphore));
 	memset(core->psum_written, 0, sizeof(core->psum_written));
 	memset(core->psum_summable, 0, sizeof(core->psum_summable));

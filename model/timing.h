@@ -74,6 +74,8 @@ void trn_tensor_cost(struct trn_core_engine *engine, const struct trn_inst *inst
 /* timing_dma.c */
 /* Time until the same engine may trigger its next DMA. */
 uint64_t trn_dma_issue_ps(const struct trn_gen *gen, const struct trn_inst *inst);
+/* Elements times the wider element. */
+uint64_t trn_dma_bytes(const struct trn_inst *inst);
 /* Begins the transfer in a slot of core->dma, which makes others later; virtual time of its end,
  * that is, if nobody comes. */
 uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot);

@@ -88,7 +88,7 @@ static uint64_t dma_mbps(const struct trn_gen *gen, const struct trn_inst *inst)
 			   1);
 }
 
-static uint64_t dma_bytes(const struct trn_inst *inst)
+uint64_t trn_dma_bytes(const struct trn_inst *inst)
 {
 	return trn_max_u64(inst->dst.count * inst->dst.esize, inst->src.count * inst->src.esize);
 }
@@ -326,9 +326,9 @@ uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
 	flow->start_ps = now + by_mode_ps(gen, TRN_GEN_dma_trigger_software_ns, inst);
 	flow->end_ps = flow->start_ps;
 	if (inst->head.flags & TRN_DMA_GPSIMD) {
-		flow->least_ps = flow->start_ps + gpsimd_ps(gen, dma_bytes(inst));
+		flow->least_ps = flow->start_ps + gpsimd_ps(gen, trn_dma_bytes(inst));
 	} else {
-		flow_work(gen, inst, dma_bytes(inst), flow);
+		flow_work(gen, inst, trn_dma_bytes(inst), flow);
 		flow->least_ps = memory_ps(core, inst, flow);
 	}
 	flow->queue = inst->engine;

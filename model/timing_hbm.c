@@ -2,21 +2,40 @@
 /* Bandwidth of the HBM stacks, shared by everything that moves bytes: cores, UDMA, queues
  * (hardware-and-isa facts 1.1, 4.6). Time is cut into slots; who comes takes what is left of
  * each, no more than it can move. */
-#include <string.h>
 #include "base/bits.h"
 #include "model/private.h"
 
 #define SLOT_PS UINT64_C(1000000)
 #define PS_PER_S UINT64_C(1000000000000)
 
-/* Drops the slots that are over. */
-static void roll(struct trn_hbm_time *hbm, uint64_t slot)
+/* Drops the slots that are over; a trace hears of them. */
+static void roll(struct trn_chip *chip, uint32_t stack, uint64_t slot)
 {
-	if (slot - hbm->first >= TRN_HBM_SLOTS)
-		memset(hbm->used, 0, sizeof(hbm->used));
-	for (; hbm->first < slot && slot - hbm->first < TRN_HBM_SLOTS; hbm->first++)
-		hbm->used[hbm->first % TRN_HBM_SLOTS] = 0;
+	struct trn_hbm_time *hbm = &chip->hbm_time[stack];
+	const uint64_t end = trn_min_u64(slot, hbm->first + TRN_HBM_SLOTS);
+
+	for (; hbm->first < end; hbm->first++) {
+		uint32_t *used = &hbm->used[hbm->first % TRN_HBM_SLOTS];
+
+		trn_trace_hbm(chip, stack, hbm->first * SLOT_PS, (hbm->first + 1) * SLOT_PS, *used);
+		*used = 0;
+	}
+	if (end < slot)
+		trn_trace_hbm(chip, stack, end * SLOT_PS, (end + 1) * SLOT_PS, 0);
 	hbm->first = slot;
+}
+
+void trn_hbm_flush(struct trn_chip *chip)
+{
+	for (uint32_t i = 0; i < TRN_HBMS; i++) {
+		const struct trn_hbm_time *hbm = &chip->hbm_time[i];
+
+		roll(chip, i, trn_max_u64(chip->model->now_ps / SLOT_PS, hbm->first));
+		/* What is promised further on belongs to what began before. */
+		for (uint64_t slot = hbm->first; slot < hbm->first + TRN_HBM_SLOTS; slot++)
+			trn_trace_hbm(chip, i, slot * SLOT_PS, (slot + 1) * SLOT_PS,
+				      hbm->used[slot % TRN_HBM_SLOTS]);
+	}
 }
 
 /* Takes bytes from start_ps on, as many as the mover moves in span_ps; the end. */
@@ -58,7 +77,7 @@ uint64_t trn_hbm_take_ps(struct trn_chip *chip, uint64_t address, uint64_t bytes
 
 		if (address < base || address - base >= chip->hbm_bytes)
 			continue;
-		roll(&chip->hbm_time[i], chip->model->now_ps / SLOT_PS);
+		roll(chip, i, chip->model->now_ps / SLOT_PS);
 		return trn_max_u64(start_ps + span_ps,
 				   take(&chip->hbm_time[i], capacity, bytes, start_ps, span_ps));
 	}

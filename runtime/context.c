@@ -76,6 +76,7 @@ TRN_API struct trn_context *trn_context_unref(struct trn_context *context)
 	if (!context || !TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT) ||
 	    !trn_object_unref(&context->object))
 		return NULL;
+	trn_trace_unref(context->trace); /* no device is left */
 	graves_free(context);
 	trn_lock_fini(&context->lock);
 	trn_lock_fini(&context->open_lock);
@@ -84,9 +85,7 @@ TRN_API struct trn_context *trn_context_unref(struct trn_context *context)
 	return NULL;
 }
 
-/* The newest device with an id below the given one, with a reference; NULL at the end. Walking
- * by id needs no lock between two steps, whatever is opened or closed meanwhile. */
-static struct trn_device *device_below(struct trn_context *context, uint64_t id)
+struct trn_device *trn_context_device_below(struct trn_context *context, uint64_t id)
 {
 	struct trn_device *device;
 
@@ -109,7 +108,7 @@ TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_leve
 		return trn_fail(context, NULL, -EINVAL, __func__, "level %d is not one",
 				(int)level);
 	atomic_store(&context->log.level, (int)level);
-	while ((device = device_below(context, id))) {
+	while ((device = trn_context_device_below(context, id))) {
 		trn_device_set_log_level(device, level);
 		id = device->id;
 		(void)trn_device_unref(device);
@@ -125,7 +124,7 @@ TRN_API int trn_context_progress(struct trn_context *context)
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
 		return -EINVAL;
-	while ((device = device_below(context, id))) {
+	while ((device = trn_context_device_below(context, id))) {
 		unsigned int round = 0;
 
 		if (trn_device_has(device, TRN_HAL_CAP_INLINE) &&

@@ -268,6 +268,7 @@ static void device_destroy(struct trn_device *device)
 	struct trn_context *context = device->object.context;
 
 	if (device->hal) {
+		trn_device_trace_end(device);
 		trn_timeline_pages_free(device);
 		trn_device_mem_free(device, &device->staging);
 		trn_hal_close(device->hal);
@@ -341,8 +342,11 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 			       device->info.hbm_stacks);
 		r = -TRN_EFIRMWARE;
 	}
-	if (r == 0)
+	if (r == 0) {
+		/* Before anybody can find it; without device time it goes untraced. */
+		(void)trn_device_trace_begin(device);
 		device_insert(context, device);
+	}
 	return r;
 }
 

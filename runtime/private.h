@@ -40,6 +40,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "hal/hal.h"
+#include "runtime/trace.h"
 
 /* Handles are checked in builds with TRN_DEBUG: runtime/object.c. */
 #ifdef TRN_DEBUG
@@ -130,7 +131,12 @@ struct trn_context {
 	uint64_t device_ids;
 	struct trn_object *graves, **graves_end; /* oldest first */
 	uint32_t grave_count;
+	struct trn_trace *trace; /* lock */
 };
+
+/* The newest device with an id below the given one, with a reference; NULL at the end. Walking
+ * by id needs no lock between two steps, whatever is opened or closed meanwhile. */
+struct trn_device *trn_context_device_below(struct trn_context *context, uint64_t id);
 
 /* ---- errors ---- */
 
@@ -183,7 +189,14 @@ struct trn_device {
 	_Atomic bool lost;               /* fell off the bus; a device reset may bring it back */
 	_Atomic uint32_t epoch;          /* device resets begun */
 	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
+	struct trn_trace_source trace; /* lock */
 };
+
+/* context_trace.c: the context's trace takes this device in, if there is one; 0 too when there
+ * is none. -ENOTSUP and others as the HAL. */
+int trn_device_trace_begin(struct trn_device *device);
+/* No item comes any more. */
+void trn_device_trace_end(struct trn_device *device);
 
 /* Bracket for HAL calls that want one thread. leave also hands out what was logged. */
 void trn_device_enter(struct trn_device *device);

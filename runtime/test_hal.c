@@ -444,6 +444,18 @@ static int test_control(struct trn_hal_dev *dev, const char *verb, const char *a
 	return r;
 }
 
+static int test_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
+{
+	int r = scripted(TRN_TEST_TRACE);
+
+	(void)dev;
+	if (r < 0)
+		return r;
+	trn_test_hal.trace = fn;
+	trn_test_hal.trace_user = user;
+	return 0;
+}
+
 static void test_close(struct trn_hal_dev *dev)
 {
 	struct test_dev *test = dev_of(dev);
@@ -477,6 +489,7 @@ static const struct trn_hal_ops test_ops = {
 	.reg_read32 = test_reg_read32,
 	.reg_write32 = test_reg_write32,
 	.control = test_control,
+	.trace = test_trace,
 };
 
 int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)

@@ -27,6 +27,7 @@ enum trn_test_op {
 	TRN_TEST_REG,
 	TRN_TEST_CONTROL,
 	TRN_TEST_DISCOVER,
+	TRN_TEST_TRACE,
 	TRN_TEST_OPS,
 };
 
@@ -51,6 +52,8 @@ struct trn_test_hal {
 	struct trn_ext_arg args[TRN_ISA_ARGS_MAX];
 	uint32_t live_mem, live_queues, live_devices;
 	uint32_t claim_owner;
+	trn_trace_fn *trace; /* of the device that was told last */
+	void *trace_user;
 };
 extern struct trn_test_hal trn_test_hal;
 

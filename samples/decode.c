@@ -108,7 +108,11 @@ static int run_all(const struct decode_options *options, struct run *run, struct
 					 &run->decoder, why);
 	report->setup_ns = decode_clock_ns() - mark;
 	if (r == 0)
+		r = decode_trace_start(run->context, options, why);
+	if (r == 0) {
 		r = tokens_run(run->decoder, run->ref, run->text, run->size, report, why);
+		r = decode_trace_stop(run->context, options, r, why);
+	}
 	report->total_ns = decode_clock_ns() - start;
 	return r;
 }

@@ -205,7 +205,7 @@ int decode_device_step(struct decode_device *decoder, uint32_t token, float *ret
 /* ---- command line and report ---- */
 
 struct decode_options {
-	const char *uri, *text, *config, *weights, *save;
+	const char *uri, *text, *config, *weights, *save, *trace;
 	uint64_t tokens, seed;
 	double bound; /* worst relative error that is taken; 0: by precision */
 	bool bf16, json, verbose;
@@ -221,6 +221,12 @@ int decode_source_weights(const struct decode_options *options, const struct dec
 /* Tokens to run: what was asked, but no more than text and positions there are. */
 uint32_t decode_source_count(const struct decode_options *options,
 			     const struct decode_config *config, size_t text_bytes);
+
+/* The trace that --trace asks for, around the tokens; stop hands result on, or its own error. */
+int decode_trace_start(struct trn_context *context, const struct decode_options *options,
+		       struct decode_why *why);
+int decode_trace_stop(struct trn_context *context, const struct decode_options *options, int result,
+		      struct decode_why *why);
 
 /** struct decode_report - what a run was and how it went; times in ns */
 struct decode_report {

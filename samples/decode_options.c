@@ -20,6 +20,7 @@ enum {
 	KEY_SEED,
 	KEY_BOUND,
 	KEY_PRECISION,
+	KEY_TRACE,
 	KEY_JSON
 };
 
@@ -33,6 +34,8 @@ static const struct argp_option rows[] = {
 	{ "precision", KEY_PRECISION, "TYPE", 0,
 	  "Activations that are multiplied, and the cache: fp32 (default) or bf16", 0 },
 	{ "bound", KEY_BOUND, "X", 0, "Worst relative error that is taken (1e-4, bf16: 0.1)", 0 },
+	{ "trace", KEY_TRACE, "FILE", 0, "Time trace of the tokens, for Perfetto (docs/traces.md)",
+	  0 },
 	{ "json", KEY_JSON, NULL, 0, "One JSON document instead of text", 0 },
 	{ "verbose", 'v', NULL, 0, "A line for every token on standard error", 0 },
 	{ 0 },
@@ -72,6 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SAVE:
 		options->save = arg;
+		return 0;
+	case KEY_TRACE:
+		options->trace = arg;
 		return 0;
 	case KEY_SEED:
 		options->seed = number(state, "--seed", arg);

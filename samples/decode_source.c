@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <trn/trn.h>
 #include "decode.h"
 
 /* decoder.json beside the program, or where an installation or the tree has it. */
@@ -74,4 +75,23 @@ uint32_t decode_source_count(const struct decode_options *options,
 	if (count > config->positions)
 		count = config->positions;
 	return (uint32_t)count;
+}
+
+int decode_trace_start(struct trn_context *context, const struct decode_options *options,
+		       struct decode_why *why)
+{
+	int r = options->trace ? trn_context_trace_start(context, options->trace) : 0;
+
+	return r < 0 ? decode_fail(why, r, "--trace %s: %s", options->trace, trn_strerror(r)) : 0;
+}
+
+int decode_trace_stop(struct trn_context *context, const struct decode_options *options, int result,
+		      struct decode_why *why)
+{
+	int r = options->trace ? trn_context_trace_stop(context) : 0;
+
+	/* What went wrong first is what is told. */
+	if (result < 0 || r == 0)
+		return result;
+	return decode_fail(why, r, "--trace %s: %s", options->trace, trn_strerror(r));
 }

@@ -17,7 +17,8 @@ enum {
 	KEY_SAVE,
 	KEY_CORE,
 	KEY_REPEAT,
-	KEY_ENERGY
+	KEY_ENERGY,
+	KEY_TRACE
 };
 
 static const struct argp_option own[] = {
@@ -29,6 +30,7 @@ static const struct argp_option own[] = {
 	{ "core", KEY_CORE, "N", 0, "Core to run on (0)", 1 },
 	{ "repeat", KEY_REPEAT, "N", 0, "Launch N times, each after the one before (1)", 1 },
 	{ "energy", KEY_ENERGY, NULL, 0, "Energy of the launches by part (on a mock)", 1 },
+	{ "trace", KEY_TRACE, "FILE", 0, "Write a time trace, for Perfetto", 1 },
 	{ 0 },
 };
 
@@ -71,6 +73,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ENERGY:
 		run->want_energy = true;
+		return 0;
+	case KEY_TRACE:
+		run->trace = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (run->path)
@@ -184,6 +189,23 @@ static int program_load(struct trnctl_run *run)
 	return r < 0 ? trnctl_fail(run->ctl, r, "program %.200s", run->path) : TRNCTL_OK;
 }
 
+static int launch_traced(struct trnctl_run *run)
+{
+	int r, end;
+
+	if (!run->trace)
+		return launch(run);
+	r = trn_context_trace_start(run->ctl->context, run->trace);
+	if (r < 0)
+		return trnctl_fail(run->ctl, r, "trace %.200s", run->trace);
+	r = launch(run);
+	end = trn_context_trace_stop(run->ctl->context);
+	/* One document: what the program did comes first. */
+	if (r == TRNCTL_OK && end < 0)
+		r = trnctl_fail(run->ctl, end, "trace %.200s", run->trace);
+	return r;
+}
+
 static int work(struct trnctl_run *run)
 {
 	int r = trnctl_open(run->ctl);
@@ -196,7 +218,7 @@ static int work(struct trnctl_run *run)
 	if (r == TRNCTL_OK)
 		r = trnctl_run_args(run);
 	if (r == TRNCTL_OK)
-		r = launch(run);
+		r = launch_traced(run);
 	return r == TRNCTL_OK ? trnctl_run_results(run) : r;
 }
 

@@ -15,7 +15,7 @@ int trnctl_image_read(struct trnctl *ctl, const char *path, void **ret_image, si
 
 struct trnctl_run {
 	struct trnctl *ctl;
-	const char *path;
+	const char *path, *trace;
 	uint64_t core, repeat;
 	const char *arg_text[TRNCTL_RUN_ARGS_MAX], *show_text[TRNCTL_RUN_ARGS_MAX],
 		*save_text[TRNCTL_RUN_ARGS_MAX];

@@ -121,6 +121,16 @@ static int direct_control(struct trn_hal_dev *dev, const char *verb, const char 
 	return 0;
 }
 
+static int direct_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
+{
+	struct trn_direct *d = trn_direct_of(dev);
+
+	if (!d->bus->ops->trace)
+		return trn_hal_fail(dev, -ENOTSUP, "%s has no device time to trace",
+				    d->bus->info.name);
+	return d->bus->ops->trace(d->bus, fn, user);
+}
+
 static void direct_close(struct trn_hal_dev *dev)
 {
 	struct trn_direct *d = trn_direct_of(dev);
@@ -165,6 +175,7 @@ static const struct trn_hal_ops direct_ops = {
 	.reg_read32 = direct_reg_read32,
 	.reg_write32 = direct_reg_write32,
 	.control = direct_control,
+	.trace = direct_trace,
 };
 
 int trn_direct_open(const struct trn_hal_open *open, struct trn_bus *bus,

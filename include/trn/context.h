@@ -115,6 +115,33 @@ TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_err
 TRN_API int trn_context_progress(struct trn_context *context);
 
 /**
+ * trn_context_trace_start() - begin a time trace of every device of a context
+ * @context: a context
+ * @path: file that is made or overwritten: trace events as JSON, for Perfetto
+ *
+ * In device time: instructions, DMAs, commands, launches, semaphores, bandwidth of memory.
+ * Devices that are opened later come along where they can. docs/traces.md has more.
+ *
+ * Context: one thread at a time for this and trn_context_trace_stop().
+ * Return:  0, -ENOTSUP when a device has no device time, -EBUSY when there is a trace already,
+ *          -EINVAL, -ENOMEM, or the errno of opening the file.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_context_trace_start(struct trn_context *context, const char *path);
+
+/**
+ * trn_context_trace_stop() - end the trace
+ * @context: a context
+ *
+ * Without it the file is ended with the context, and errors go unseen.
+ *
+ * Context: one thread at a time for this and trn_context_trace_start().
+ * Return:  0, -ENOENT when there is none, or the first error of writing the file.
+ * Since:   0.1
+ */
+TRN_API int trn_context_trace_stop(struct trn_context *context);
+
+/**
  * trn_deadline_in() - the deadline that lies some time ahead
  * @ns: nanoseconds from now; too many give TRN_DEADLINE_NEVER
  *

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 
-TEXT_SUFFIXES = ('.c', '.h', '.cc', '.py', '.sh', '.md', '.map', '.ini', '.json', '.txt')
+TEXT_SUFFIXES = ('.c', '.h', '.cc', '.py', '.sh', '.md', '.map', '.ini', '.json', '.svg', '.txt',
+                 '.trnasm')
 TEXT_NAMES = ('meson.build', 'meson_options.txt', 'dev', 'run', '.clang-format', '.editorconfig')
 C_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
 
