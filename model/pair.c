@@ -115,6 +115,32 @@ static void exchange(struct trn_core *a, const struct trn_inst *x, struct trn_co
 	trn_core_wrote(b, &y->dst.view, false);
 }
 
+/* When both copies are through, as it looks now; neither ends before. */
+static uint64_t exchange_end(struct trn_core *a, uint32_t x, struct trn_core *b, uint32_t y)
+{
+	const uint64_t end = trn_max_u64(trn_dma_end_ps(a, x), trn_dma_end_ps(b, y));
+
+	trn_dma_hold(a, x, end);
+	trn_dma_hold(b, y, end);
+	return end;
+}
+
+static void exchange_event(void *arg, uint64_t slots, uint64_t epochs);
+
+static void exchange_after(struct trn_core *core, uint32_t mine, struct trn_core *partner,
+			   uint32_t theirs)
+{
+	struct trn_model *model = core->chip->model;
+	const uint64_t end = exchange_end(core, mine, partner, theirs);
+
+	if (trn_model_after(model, end - model->now_ps, exchange_event, core,
+			    (uint64_t)theirs << 32 | mine,
+			    (uint64_t)partner->epoch << 32 | core->epoch) < 0) {
+		trn_seq_lost(core, core->dma[mine].inst.engine);
+		trn_seq_lost(partner, partner->dma[theirs].inst.engine);
+	}
+}
+
 /* Ends on both cores; one that has stopped meanwhile leaves the other waiting. */
 static void exchange_event(void *arg, uint64_t slots, uint64_t epochs)
 {
@@ -124,6 +150,11 @@ static void exchange_event(void *arg, uint64_t slots, uint64_t epochs)
 
 	if (core->epoch != trn_lo32(epochs) || partner->epoch != trn_hi32(epochs))
 		return;
+	/* Others that came meanwhile have made it later. */
+	if (exchange_end(core, mine, partner, theirs) > core->chip->model->now_ps) {
+		exchange_after(core, mine, partner, theirs);
+		return;
+	}
 	if (trn_shadow_moves(core, x))
 		exchange(core, x, partner, y);
 	core->chip->counters.dma_bytes += 2 * x->dst.count * x->dst.esize;
@@ -147,9 +178,7 @@ int trn_pair_exchange(struct trn_core *core, uint32_t slot, struct trn_core_erro
 	struct trn_core *partner = partner_of(core);
 	struct trn_core_dma *mine = &core->dma[slot], *theirs;
 	struct trn_core_engine *engine = &core->engine[mine->inst.engine], *other;
-	const uint64_t now = core->chip->model->now_ps;
 	uint32_t met = TRN_DMA_LIVE;
-	uint64_t end;
 
 	mine->alone = engine->exchanging = true;
 	mine->arrival = ++pair_of(core)->pipe[side_of(core)][mine->inst.imm[0]];
@@ -161,15 +190,11 @@ int trn_pair_exchange(struct trn_core *core, uint32_t slot, struct trn_core_erro
 	if (shapes_agree(&mine->inst, &theirs->inst, error) < 0)
 		return -1;
 	other = &partner->engine[theirs->inst.engine];
-	end = trn_max_u64(trn_dma_begin_ps(core, slot), trn_dma_begin_ps(partner, met));
+	(void)trn_dma_begin_ps(core, slot);
+	(void)trn_dma_begin_ps(partner, met);
 	mine->alone = theirs->alone = engine->exchanging = other->exchanging = false;
+	exchange_after(core, slot, partner, met);
 	trn_seq_wake(other);
-	if (trn_model_after(core->chip->model, end - now, exchange_event, core,
-			    (uint64_t)met << 32 | slot,
-			    (uint64_t)partner->epoch << 32 | core->epoch) < 0) {
-		trn_seq_lost(core, mine->inst.engine);
-		trn_seq_lost(partner, theirs->inst.engine);
-	}
 	return 0;
 }
 

@@ -461,6 +461,47 @@ START_TEST(pipes_are_in_order)
 }
 END_TEST
 
+/* The other side is slow, for its engines have a lot to do, some of it from later on: who is
+ * behind the exchange here still finds it done. */
+START_TEST(slow_partner)
+{
+	const struct trn_isa_ap tile = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U32, 0, 1, 0, 16);
+	const struct trn_isa_ap bulk = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, 0, 8, 4096, 8192);
+
+	for (uint32_t slow = 0; slow < 2; slow++) {
+		uint32_t sent[16], have[16];
+		struct trn_test_core tc;
+		struct trn_isa_dma *dma;
+
+		pair_open(&tc, slow ? "trn3" : "trn2");
+		trn_test_fill(&tc, TRN_DTYPE_U32, sent, 16);
+		tc.core = slow;
+		trn_test_poke(&tc, TRN_SPACE_SBUF, 0, 1, 0, sent, sizeof(sent));
+		(void)exchange(&tc, TRN_ENGINE_SYNC, 0, &tile, &tile);
+		dma = trn_test_emit_dma(&tc, TRN_ENGINE_SYNC, TRN_OP_DMA_COPY);
+		dma->src = trn_test_mem(&tile);
+		dma->dst = trn_test_dram(0, TRN_DTYPE_U32, 0, 1, 16);
+		stage(&tc, slow ^ 1);
+		for (uint32_t n = 0; n < 12; n++) {
+			dma = trn_test_emit_dma(&tc, n & 1 ? TRN_ENGINE_VECTOR : TRN_ENGINE_SYNC,
+						TRN_OP_DMA_COPY);
+			dma->src = trn_test_dram(0, TRN_DTYPE_U8, 0, 8, 8192);
+			dma->dst = trn_test_mem(&bulk);
+		}
+		/* Behind all others, where there are classes. */
+		exchange(&tc, TRN_ENGINE_SYNC, 0, &tile, &tile)->mode = slow ? 3 : 0;
+		stage(&tc, slow);
+		go(&tc, 0);
+		go(&tc, 1);
+		trn_test_settle(&tc);
+		expect_done(&tc, 1);
+		memcpy(have, tc.data, sizeof(have));
+		ck_assert_mem_eq(have, sent, sizeof(sent));
+		trn_test_core_close(&tc);
+	}
+}
+END_TEST
+
 /* The two sides do not go together: the one that comes later is to blame. */
 START_TEST(sides_that_differ)
 {
@@ -686,6 +727,7 @@ static Suite *pair_suite(void)
 	tcase_add_test(tcase, partner_that_fails);
 	tcase_add_test(tcase, tiles_change_places);
 	tcase_add_test(tcase, pipes_are_in_order);
+	tcase_add_test(tcase, slow_partner);
 	tcase_add_test(tcase, sides_that_differ);
 	tcase_add_test(tcase, reset_on_the_way);
 	tcase_add_test(tcase, exchange_times);

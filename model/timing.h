@@ -81,6 +81,8 @@ uint64_t trn_dma_bytes(const struct trn_inst *inst);
 uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot);
 /* Its end as things stand now. */
 uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot);
+/* It does not end before that, nor does what comes behind it in its queue. */
+void trn_dma_hold(struct trn_core *core, uint32_t slot, uint64_t end_ps);
 /* The slot has ended, and what it had left is dropped. */
 void trn_dma_forget(struct trn_core *core, uint32_t slot);
 

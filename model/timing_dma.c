@@ -346,6 +346,15 @@ uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot)
 	return core->dma_time.flow[slot].end_ps + core->chip->gen->dma_done_ns * TRN_PS_PER_NS;
 }
 
+void trn_dma_hold(struct trn_core *core, uint32_t slot, uint64_t end_ps)
+{
+	struct trn_dma_flow *flow = &core->dma_time.flow[slot];
+	const uint64_t end = end_ps - core->chip->gen->dma_done_ns * TRN_PS_PER_NS;
+
+	flow->least_ps = trn_max_u64(flow->least_ps, end);
+	flow->end_ps = trn_max_u64(flow->end_ps, end);
+}
+
 void trn_dma_forget(struct trn_core *core, uint32_t slot)
 {
 	struct trn_dma_time *d = &core->dma_time;
