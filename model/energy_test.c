@@ -262,6 +262,35 @@ START_TEST(a_steady_stream)
 }
 END_TEST
 
+/* Four numbers in an element, and the scales are bytes of SBUF as well. */
+START_TEST(products_with_scales)
+{
+	static const struct {
+		enum trn_dtype dtype;
+		uint32_t esize;
+		enum trn_gen_field field;
+	} kinds[] = { { TRN_DTYPE_F8E4M3FN_X4, 4, TRN_GEN_mac_mxf8_fj },
+		      { TRN_DTYPE_F4E2M1_X4, 2, TRN_GEN_mac_mxf4_fj } };
+	struct trn_isa_compute *inst;
+	struct spent want = { { 0 } };
+
+	trn_test_core_open(&tc, "trn3");
+	inst = trn_test_emit(&tc, TRN_ENGINE_TENSOR, TRN_OP_MATMUL_MX, 4);
+	inst->src0 = trn_test_ap(TRN_SPACE_SBUF, kinds[_i].dtype, 0, 32, 0, 64);
+	inst->src1 = trn_test_ap(TRN_SPACE_SBUF, kinds[_i].dtype, 0, 32, 16384, 100);
+	inst->src2 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E8M0, 0, 4, 49152, 64);
+	inst->src3 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F8E8M0, 0, 4, 57344, 100);
+	inst->dst = trn_test_ap(TRN_SPACE_PSUM, TRN_DTYPE_F32, 0, 64, 0, 100);
+	want.fj[TRN_ENERGY_TENSOR] =
+		UINT64_C(4) * 32 * 64 * 100 * gen()->value[kinds[_i].field] + 2 * gen()->issue_fj;
+	want.fj[TRN_ENERGY_SRAM] =
+		(32 * (64 + 100) * kinds[_i].esize + 4 * (64 + 100)) * gen()->sbuf_fj +
+		64 * 100 * 4 * gen()->psum_fj;
+	expect(&want);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* H 1.4: the sum is the power the numbers were made from, and 0.385 against 0.275 pJ. */
 START_TEST(full_load)
 {
@@ -357,6 +386,7 @@ static Suite *energy_suite(void)
 	tcase_add_test(device, idle_power_flows);
 	suite_add_tcase(suite, device);
 	tcase_add_test(sums, parts_have_names);
+	tcase_add_loop_test(sums, products_with_scales, 0, 2);
 	tcase_add_test(sums, a_steady_stream);
 	tcase_add_test(sums, full_load);
 	tcase_add_test(sums, power_samples);

@@ -183,9 +183,10 @@ struct trn_gen_field_info {
 };
 extern const struct trn_gen_field_info trn_gen_fields[TRN_GEN_FIELD_COUNT];
 
-/* What does not hold between the numbers of a generation, and between which two; NULL: nothing. */
-const char *trn_gen_check(const struct trn_gen *gen, enum trn_gen_field *ret_first,
-			  enum trn_gen_field *ret_second);
+/* What does not hold between the numbers of a generation, and between which; NULL: nothing. */
+#define TRN_GEN_CHECK_FIELDS 4
+const char *trn_gen_check(const struct trn_gen *gen,
+			  enum trn_gen_field ret_fields[TRN_GEN_CHECK_FIELDS]);
 
 /* gen_profile.c: a generation from the text of docs/uris.md, "Profiles". text has size bytes and
  * room for a NUL behind them, is changed, and holds what the strings of *ret_gen point to.

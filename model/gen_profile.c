@@ -93,43 +93,45 @@ static bool whole_servers(const struct trn_gen *gen)
 static bool mx_has_a_rate(const struct trn_gen *gen)
 {
 	return !(gen->features & TRN_FEATURE_MX) ||
-	       (gen->matmul_rate_mxf8 > 0 && gen->matmul_rate_mxf4 > 0);
+	       (gen->matmul_rate_mxf8 > 0 && gen->matmul_rate_mxf4 > 0 && gen->mac_mxf8_fj > 0 &&
+		gen->mac_mxf4_fj > 0);
 }
 
 static const struct {
 	bool (*holds)(const struct trn_gen *gen);
 	const char *what;
-	enum trn_gen_field fields[2]; /* one of them is to blame */
+	enum trn_gen_field fields[TRN_GEN_CHECK_FIELDS]; /* one is to blame; 0: the id, no more */
 } rules[] = {
-	{ whole_mib, "hbm_bytes: whole MiB are wanted", { TRN_GEN_hbm_bytes, TRN_GEN_hbm_bytes } },
+	{ whole_mib, "hbm_bytes: whole MiB are wanted", { TRN_GEN_hbm_bytes } },
 	{ hbm_fits,
 	  "hbm_capacity_bytes: at least four times hbm_bytes is wanted",
 	  { TRN_GEN_hbm_bytes, TRN_GEN_hbm_capacity_bytes } },
 	{ sbuf_blocks,
 	  "sbuf_partition_bytes: whole 4096 are wanted",
-	  { TRN_GEN_sbuf_partition_bytes, TRN_GEN_sbuf_partition_bytes } },
+	  { TRN_GEN_sbuf_partition_bytes } },
 	{ hbm_is_slower,
 	  "udma_write_hbm_ns: more than udma_write_host_ns and two udma_packet_ns is wanted",
-	  { TRN_GEN_udma_write_hbm_ns, TRN_GEN_udma_write_host_ns } },
+	  { TRN_GEN_udma_write_hbm_ns, TRN_GEN_udma_write_host_ns, TRN_GEN_udma_packet_ns } },
 	{ links_add_up,
 	  "link_total_mbps: at least twice the sum of server, rack and cross is wanted",
-	  { TRN_GEN_link_total_mbps, TRN_GEN_link_server_mbps } },
+	  { TRN_GEN_link_total_mbps, TRN_GEN_link_server_mbps, TRN_GEN_link_rack_mbps,
+	    TRN_GEN_link_cross_mbps } },
 	{ whole_servers,
 	  "chips_ultraserver: a multiple of chips_server is wanted",
 	  { TRN_GEN_chips_ultraserver, TRN_GEN_chips_server } },
 	{ mx_has_a_rate,
-	  "matmul_rate_mxf8, matmul_rate_mxf4: above 0 is wanted with the feature mx",
-	  { TRN_GEN_matmul_rate_mxf8, TRN_GEN_matmul_rate_mxf4 } },
+	  "matmul_rate_mxf8, _mxf4, mac_mxf8_fj, mac_mxf4_fj: above 0 is wanted with mx",
+	  { TRN_GEN_matmul_rate_mxf8, TRN_GEN_matmul_rate_mxf4, TRN_GEN_mac_mxf8_fj,
+	    TRN_GEN_mac_mxf4_fj } },
 };
 
-const char *trn_gen_check(const struct trn_gen *gen, enum trn_gen_field *ret_first,
-			  enum trn_gen_field *ret_second)
+const char *trn_gen_check(const struct trn_gen *gen,
+			  enum trn_gen_field ret_fields[TRN_GEN_CHECK_FIELDS])
 {
 	for (size_t i = 0; i < TRN_ARRAY_LEN(rules); i++) {
 		if (rules[i].holds(gen))
 			continue;
-		*ret_first = rules[i].fields[0];
-		*ret_second = rules[i].fields[1];
+		memcpy(ret_fields, rules[i].fields, sizeof(rules[i].fields));
 		return rules[i].what;
 	}
 	return NULL;
@@ -322,14 +324,19 @@ static int take_line(struct profile *p)
 	return take_pair(p, trim(key), trim(equals + 1));
 }
 
+/* Blames the last line that has to do with it. */
 static int check_together(struct profile *p)
 {
-	enum trn_gen_field first, second;
-	const char *what = trn_gen_check(p->gen, &first, &second);
+	enum trn_gen_field fields[TRN_GEN_CHECK_FIELDS];
+	const char *what = trn_gen_check(p->gen, fields);
 
 	if (!what)
 		return 0;
-	p->number = p->seen[second] > p->seen[first] ? p->seen[second] : p->seen[first];
+	p->number = 0;
+	for (size_t i = 0; i < TRN_ARRAY_LEN(fields); i++) {
+		if (p->seen[fields[i]] > p->number)
+			p->number = p->seen[fields[i]];
+	}
 	if (p->number == 0) /* no number of the file: a feature that needs one */
 		p->number = p->seen_key[WORD_FEATURES];
 	return refuse(p, p->line, "%s", what);

@@ -124,6 +124,7 @@ static const struct {
 	{ TEXT("# caf\xc3\xa9"), 1, 6, "byte 0xc3: printable ASCII" },
 	{ TEXT("min_ii_cycles = 5 ; A ; a \"quote\""), 1, 27, "byte 0x22" },
 	{ TEXT("min_ii_cycles = 5 ; A ; a\\b"), 1, 26, "byte 0x5c" },
+	{ TEXT("\nmac_mxf8_fj = 0" V), 2, 1, "matmul_rate_mxf8, _mxf4, mac_mxf8_fj" },
 	/* between numbers: the line of the last of the two */
 	{ TEXT("hbm_bytes = 33554433" V), 1, 1, "hbm_bytes: whole MiB are wanted" },
 	{ TEXT("\nhbm_bytes = 64G" V), 2, 1, "hbm_capacity_bytes: at least four times" },
@@ -131,8 +132,12 @@ static const struct {
 	{ TEXT("sbuf_partition_bytes = 5000" V), 1, 1, "whole 4096 are wanted" },
 	{ TEXT("udma_write_hbm_ns = 100" V), 1, 1, "udma_write_hbm_ns: more than" },
 	{ TEXT("link_server_mbps = 2000000" V), 1, 1, "link_total_mbps: at least twice" },
+	{ TEXT("link_rack_mbps = 2000000" V), 1, 1, "link_total_mbps: at least twice" },
+	{ TEXT("link_cross_mbps = 2000000" V), 1, 1, "link_total_mbps: at least twice" },
+	{ TEXT("udma_packet_ns = 1000" V), 1, 1, "udma_write_hbm_ns: more than" },
 	{ TEXT("chips_server = 5" V), 1, 1, "chips_ultraserver: a multiple" },
-	{ TEXT("matmul_rate_mxf4 = 0" V), 1, 1, "matmul_rate_mxf8, matmul_rate_mxf4: above 0" },
+	{ TEXT("matmul_rate_mxf4 = 0" V), 1, 1,
+	  "matmul_rate_mxf8, _mxf4, mac_mxf8_fj, mac_mxf4_fj: above 0" },
 };
 
 START_TEST(refusals)

@@ -383,11 +383,11 @@ static void wild_run(uint64_t seed, const char *gen, unsigned int steps, struct 
 
 START_TEST(the_same_traffic_twice_is_the_same)
 {
-	static const char *const gens[] = { "trn2", "trn3" };
+	static const char *const gens[] = { "trn2", "trn3", "trn4" };
 	uint64_t seed = trn_test_seed();
 	struct outcome first, second, other;
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < TRN_ARRAY_LEN(gens); i++) {
 		wild_run(seed + i, gens[i], 6000, &first);
 		wild_run(seed + i, gens[i], 6000, &second);
 		ck_assert_msg(memcmp(&first, &second, sizeof(first)) == 0,

@@ -118,7 +118,7 @@ static void run(const char *gen, bool timing_only, uint64_t seed, struct outcome
 	trn_test_core_close(&tc);
 }
 
-static const char *const gens[] = { "trn2", "trn3" };
+static const char *const gens[] = { "trn2", "trn3", "trn4" };
 
 START_TEST(time_and_control_flow_are_those_of_the_whole_run)
 {

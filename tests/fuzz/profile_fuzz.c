@@ -15,7 +15,7 @@ static void require(bool holds)
 
 static void check_gen(const struct trn_gen *gen, const struct trn_gen *base)
 {
-	enum trn_gen_field first, second;
+	enum trn_gen_field fields[TRN_GEN_CHECK_FIELDS];
 
 	require(strlen(gen->name) > 0 && gen->number == base->number);
 	for (unsigned int f = 0; f < TRN_GEN_FIELD_COUNT; f++) {
@@ -26,7 +26,7 @@ static void check_gen(const struct trn_gen *gen, const struct trn_gen *base)
 		require(origin->confidence >= 'A' && origin->confidence <= 'C');
 		require(origin->source[0] && !strpbrk(origin->source, "\"\\\n"));
 	}
-	require(trn_gen_check(gen, &first, &second) == NULL);
+	require(trn_gen_check(gen, fields) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
