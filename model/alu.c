@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators of the vector, scalar and gpsimd engines on rows of FP32, on bits, and on
- * the sequencers' registers. One loop per operator, so that each becomes vector code. */
+/* Operators of the vector, scalar and gpsimd engines on rows of FP32. One loop per operator, so that each becomes vector code. */
 #include "model/core.h"
 
 #include "model/act.h"
@@ -221,66 +220,5 @@ float trn_alu_reduce(uint32_t op, const float *x, size_t count)
 #undef ROWS
 	default: /* decode.c lets no other operator through */
 		return x[0];
-	}
-}
-
-uint32_t trn_alu_bits(uint32_t op, uint32_t a, uint32_t b)
-{
-	switch (op) {
-	case TRN_ALU_NOT:
-		return ~a;
-	case TRN_ALU_AND:
-		return a & b;
-	case TRN_ALU_OR:
-		return a | b;
-	case TRN_ALU_XOR:
-		return a ^ b;
-	case TRN_ALU_SHL:
-		return b < 32 ? a << b : 0;
-	case TRN_ALU_SHR:
-		return b < 32 ? a >> b : 0;
-	default:
-		return a;
-	}
-}
-
-/* Two's complement; comparisons, maximum and minimum are signed. */
-uint32_t trn_alu_register(uint32_t op, uint32_t a, uint32_t b)
-{
-	const int32_t sa = (int32_t)a, sb = (int32_t)b;
-
-	switch (op) {
-	case TRN_ALU_ADD:
-		return a + b;
-	case TRN_ALU_SUB:
-		return a - b;
-	case TRN_ALU_MUL:
-		return a * b;
-	case TRN_ALU_MAX:
-		return sa > sb ? a : b;
-	case TRN_ALU_MIN:
-		return sa < sb ? a : b;
-	case TRN_ALU_EQ:
-		return a == b;
-	case TRN_ALU_NE:
-		return a != b;
-	case TRN_ALU_GE:
-		return sa >= sb;
-	case TRN_ALU_GT:
-		return sa > sb;
-	case TRN_ALU_LE:
-		return sa <= sb;
-	case TRN_ALU_LT:
-		return sa < sb;
-	case TRN_ALU_LAND:
-		return a != 0 && b != 0;
-	case TRN_ALU_LOR:
-		return a != 0 || b != 0;
-	case TRN_ALU_LXOR:
-		return (a != 0) != (b != 0);
-	case TRN_ALU_ABS:
-		return sa < 0 ? 0 - a : a;
-	default:
-		return trn_alu_bits(op, a, b);
 	}
 }

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/isa_ops.h"
 #include "base/number.h"
+#include "model/alu.h"
 #include "model/private.h"
 #include "model/timing.h"
 
@@ -255,6 +256,16 @@ void trn_rows_store(struct trn_core *core, const struct trn_view *view, uint32_t
 		    uint32_t rows, const float *src);
 void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst);
 void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src);
+/* The same as 32-bit words: elements zero-extended, and their low bits. */
+void trn_rows_load_words(struct trn_core *core, const struct trn_view *view, uint32_t first,
+			 uint32_t rows, uint32_t *dst);
+void trn_rows_store_words(struct trn_core *core, const struct trn_view *view, uint32_t first,
+			  uint32_t rows, const uint32_t *src);
+/* A scratch buffer for words in place of FP32. */
+static inline uint32_t *trn_words(float *buffer)
+{
+	return (uint32_t *)(void *)buffer;
+}
 /* Elements [from, from + count) of one row: as FP32, or their bits. Rounded by a generator, or
  * to nearest without one. */
 void trn_row_load(struct trn_core *core, const struct trn_view *view, uint32_t row, uint32_t from,
@@ -343,24 +354,6 @@ trn_check_fn trn_exec_bn_stats, trn_exec_bn_aggr;
 
 /* exec_select.c */
 trn_check_fn trn_exec_match_replace8;
-
-/* alu.c: operators on rows and on registers. */
-enum trn_alu_group {
-	TRN_ALU_GROUP_NONE = 0, /* no such operator */
-	TRN_ALU_GROUP_BYPASS = 1,
-	TRN_ALU_GROUP_ARITH = 2,
-	TRN_ALU_GROUP_BIT = 3,
-	TRN_ALU_GROUP_UNARY = 4,
-};
-enum trn_alu_group trn_alu_group(uint32_t op);
-/* dst[i] = a[i] op b[i]; dst may be a or b. */
-void trn_alu_rows(uint32_t op, float *dst, const float *a, const float *b, size_t count);
-/* dst[i] = a[i] op b, or b op a[i] when reverse. */
-void trn_alu_scalar(uint32_t op, float *dst, const float *a, float b, bool reverse, size_t count);
-/* All elements joined, in the defined order; count >= 1. */
-float trn_alu_reduce(uint32_t op, const float *x, size_t count);
-uint32_t trn_alu_bits(uint32_t op, uint32_t a, uint32_t b);
-uint32_t trn_alu_register(uint32_t op, uint32_t a, uint32_t b);
 
 /* gemm.c: trn_gemm_run() of model.h without the host's own unit. */
 void trn_gemm_plain(const struct trn_gemm *gemm);

@@ -6,48 +6,19 @@
 
 #define GROUP TRN_GPSIMD_GROUP
 
-static uint32_t *as_bits(float *buffer)
-{
-	return (uint32_t *)(void *)buffer;
-}
-
 /* ---- over partitions ---- */
-
-/* A row as 32-bit words, zero-extended; and back, the low bits. */
-static void words_load(struct trn_core *core, const struct trn_view *view, uint32_t row,
-		       uint32_t *dst)
-{
-	const uint8_t *raw = core->scratch->raw;
-
-	trn_row_gather(view, row, 0, view->count, core->scratch->raw);
-	for (uint32_t i = 0; i < view->count; i++) {
-		dst[i] = 0;
-		memcpy(&dst[i], raw + (size_t)i * view->esize, view->esize);
-	}
-}
-
-static void words_store(struct trn_core *core, const struct trn_view *view, uint32_t row,
-			const uint32_t *src)
-{
-	uint8_t *raw = core->scratch->raw;
-
-	for (uint32_t i = 0; i < view->count; i++)
-		memcpy(raw + (size_t)i * view->esize, &src[i], view->esize);
-	trn_row_scatter(view, row, 0, view->count, raw);
-}
 
 static void partition_bits(struct trn_core *core, const struct trn_inst *inst)
 {
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
-	uint32_t *sum = as_bits(core->scratch->a), *x = as_bits(core->scratch->b);
+	uint32_t *sum = trn_words(core->scratch->a), *x = trn_words(core->scratch->b);
 
-	words_load(core, src, 0, sum);
+	trn_rows_load_words(core, src, 0, 1, sum);
 	for (uint32_t p = 1; p < src->partitions; p++) {
-		words_load(core, src, p, x);
-		for (uint32_t i = 0; i < src->count; i++)
-			sum[i] = trn_alu_bits(inst->func, sum[i], x[i]);
+		trn_rows_load_words(core, src, p, 1, x);
+		trn_word_rows(inst->func, false, sum, sum, x, src->count);
 	}
-	words_store(core, &inst->view[TRN_AP_DST], 0, sum);
+	trn_rows_store_words(core, &inst->view[TRN_AP_DST], 0, 1, sum);
 }
 
 int trn_exec_partition_reduce(struct trn_core *core, struct trn_inst *inst,
@@ -137,7 +108,7 @@ int trn_exec_topk(struct trn_core *core, struct trn_inst *inst, struct trn_core_
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
 	const uint32_t n = inst->imm[0], k = inst->imm[1];
-	uint32_t *keys = as_bits(core->scratch->a), *spare = as_bits(core->scratch->b);
+	uint32_t *keys = trn_words(core->scratch->a), *spare = trn_words(core->scratch->b);
 	uint8_t *values = (uint8_t *)core->scratch->c, *row = core->scratch->raw;
 
 	(void)error;
@@ -176,7 +147,7 @@ int trn_exec_nonzero(struct trn_core *core, struct trn_inst *inst, struct trn_co
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
 	/* Minus zero is zero. */
 	const uint32_t value = src->dtype == TRN_DTYPE_F32 ? 0x7fffffffu : UINT32_MAX;
-	uint32_t *x = as_bits(core->scratch->a), *out = as_bits(core->scratch->b);
+	uint32_t *x = trn_words(core->scratch->a), *out = trn_words(core->scratch->b);
 
 	(void)error;
 	for (uint32_t p = 0; p < src->partitions; p += GROUP) {
@@ -230,7 +201,7 @@ int trn_exec_n_gather(struct trn_core *core, struct trn_inst *inst, struct trn_c
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
-	uint32_t *index = as_bits(core->scratch->a);
+	uint32_t *index = trn_words(core->scratch->a);
 	uint8_t *row = core->scratch->raw, *out = (uint8_t *)core->scratch->b;
 
 	for (uint32_t p = 0; p < dst->partitions; p++) {
@@ -279,7 +250,7 @@ int trn_exec_bounds(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 {
 	const struct trn_view *src = &inst->view[TRN_AP_SRC0];
 	const uint32_t n = src->count;
-	uint32_t *id = as_bits(core->scratch->a), *out = as_bits(core->scratch->b);
+	uint32_t *id = trn_words(core->scratch->a), *out = trn_words(core->scratch->b);
 	uint32_t end;
 
 	(void)error;

@@ -33,7 +33,7 @@ static void affine_row(const struct trn_view *view, const uint32_t *step, uint32
 int trn_exec_iota(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	uint32_t *row = (uint32_t *)(void *)core->scratch->a;
+	uint32_t *row = trn_words(core->scratch->a);
 
 	(void)error;
 	for (uint32_t p = 0; p < dst->partitions; p++) {
@@ -51,7 +51,7 @@ int trn_exec_iota(struct trn_core *core, struct trn_inst *inst, struct trn_core_
 int trn_exec_affine(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
-	uint32_t *row = (uint32_t *)(void *)core->scratch->c;
+	uint32_t *row = trn_words(core->scratch->c);
 	const uint32_t step[4] = { inst->imm[3], inst->imm[4], inst->imm[5], 0 };
 	float *x = core->scratch->a;
 	float other;
@@ -61,8 +61,9 @@ int trn_exec_affine(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	for (uint32_t p = 0; p < dst->partitions; p++) {
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
 		affine_row(dst, step, inst->imm[0] + p * inst->imm[1], row);
+		trn_word_scalar(inst->op0, row, row, 0, false, dst->count);
 		for (uint32_t i = 0; i < dst->count; i++)
-			x[i] = trn_alu_register(inst->op0, row[i], 0) ? x[i] : other;
+			x[i] = row[i] ? x[i] : other;
 		trn_rows_store(core, dst, p, 1, x);
 	}
 	return 0;

@@ -62,46 +62,6 @@ int trn_exec_memset(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 
 /* ---- integers ---- */
 
-/* Packed elements to and from 32-bit words, in place of FP32. */
-static void bits_load(struct trn_core *core, const struct trn_view *view,
-		      const struct trn_block *block, uint32_t *dst)
-{
-	const uint8_t *raw = core->scratch->raw;
-
-	trn_rows_gather(view, block->first, block->rows, core->scratch->raw);
-	for (size_t i = 0; i < block->count; i++) {
-		dst[i] = 0;
-		memcpy(&dst[i], raw + i * view->esize, view->esize);
-	}
-}
-
-static void bits_store(struct trn_core *core, const struct trn_view *view,
-		       const struct trn_block *block, const uint32_t *src)
-{
-	uint8_t *raw = core->scratch->raw;
-
-	for (size_t i = 0; i < block->count; i++)
-		memcpy(raw + i * view->esize, &src[i], view->esize);
-	trn_rows_scatter(view, block->first, block->rows, raw);
-}
-
-static uint32_t *as_bits(float *buffer)
-{
-	return (uint32_t *)(void *)buffer;
-}
-
-/* 32-bit arithmetic; comparisons are unsigned when both sides are. */
-static uint32_t exact(uint32_t op, uint32_t a, uint32_t b, bool is_unsigned)
-{
-	const uint32_t flip = is_unsigned ? 0x80000000u : 0;
-
-	if (op == TRN_ALU_MAX || op == TRN_ALU_MIN)
-		return trn_alu_register(op, a ^ flip, b ^ flip) ^ flip;
-	if (op >= TRN_ALU_GE && op <= TRN_ALU_LT)
-		return trn_alu_register(op, a ^ flip, b ^ flip);
-	return trn_alu_register(op, a, b);
-}
-
 static bool exact_operator(uint32_t op)
 {
 	return op <= TRN_ALU_LXOR;
@@ -114,15 +74,12 @@ static void tensor_tensor_bits(struct trn_core *core, const struct trn_inst *ins
 	const struct trn_view *a = &inst->view[TRN_AP_SRC0];
 	const struct trn_view *b = &inst->view[TRN_AP_SRC1];
 	const bool is_unsigned = a->dtype == TRN_DTYPE_U32 && b->dtype == TRN_DTYPE_U32;
-	const bool bits = trn_alu_group(inst->op0) == TRN_ALU_GROUP_BIT;
-	uint32_t *x = as_bits(core->scratch->a), *y = as_bits(core->scratch->b);
+	uint32_t *x = trn_words(core->scratch->a), *y = trn_words(core->scratch->b);
 
-	bits_load(core, a, block, x);
-	bits_load(core, b, block, y);
-	for (size_t i = 0; i < block->count; i++)
-		x[i] = bits ? trn_alu_bits(inst->op0, x[i], y[i]) :
-			      exact(inst->op0, x[i], y[i], is_unsigned);
-	bits_store(core, &inst->view[TRN_AP_DST], block, x);
+	trn_rows_load_words(core, a, block->first, block->rows, x);
+	trn_rows_load_words(core, b, block->first, block->rows, y);
+	trn_word_rows(inst->op0, is_unsigned, x, x, y, block->count);
+	trn_rows_store_words(core, &inst->view[TRN_AP_DST], block->first, block->rows, x);
 }
 
 int trn_exec_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
@@ -170,21 +127,22 @@ static void tensor_scalar_bits(struct trn_core *core, const struct trn_inst *ins
 			       const struct trn_block *block, const float *const operand[2])
 {
 	const uint32_t width = inst->view[TRN_AP_DST].count;
-	uint32_t *x = as_bits(core->scratch->a);
+	uint32_t *x = trn_words(core->scratch->a);
 
-	bits_load(core, &inst->view[TRN_AP_SRC0], block, x);
+	trn_rows_load_words(core, &inst->view[TRN_AP_SRC0], block->first, block->rows, x);
 	for (uint32_t which = 0; which < 2; which++) {
 		const uint32_t op = which == 0 ? inst->op0 : inst->op1;
 		const bool reverse = inst->head.flags & (TRN_SCALAR_REVERSE0 << which);
 
-		for (size_t i = 0; i < block->count; i++) {
+		for (uint32_t r = 0; r < block->rows; r++) {
+			uint32_t *row = x + (size_t)r * width;
 			uint32_t b;
 
-			memcpy(&b, &operand[which][block->first + i / width], sizeof(b));
-			x[i] = reverse ? trn_alu_bits(op, b, x[i]) : trn_alu_bits(op, x[i], b);
+			memcpy(&b, &operand[which][block->first + r], sizeof(b));
+			trn_word_scalar(op, row, row, b, reverse, width);
 		}
 	}
-	bits_store(core, &inst->view[TRN_AP_DST], block, x);
+	trn_rows_store_words(core, &inst->view[TRN_AP_DST], block->first, block->rows, x);
 }
 
 void trn_operand_apply(const struct trn_inst *inst, uint32_t which, const float *operand,
@@ -229,15 +187,6 @@ int trn_exec_tensor_scalar(struct trn_core *core, struct trn_inst *inst,
 
 /* ---- reductions ---- */
 
-static uint32_t reduce_bits(uint32_t op, const uint32_t *x, uint32_t count)
-{
-	uint32_t a = x[0];
-
-	for (uint32_t i = 1; i < count; i++)
-		a = trn_alu_bits(op, a, x[i]);
-	return a;
-}
-
 int trn_exec_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
@@ -250,19 +199,18 @@ int trn_exec_reduce(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 
 	(void)error;
 	while (trn_block_next(&block, src)) {
-		const struct trn_block out = { block.first, block.rows,
-					       (size_t)block.rows * dst->count };
+		const size_t out = (size_t)block.rows * dst->count;
 
 		if (bits) {
-			bits_load(core, src, &block, as_bits(x));
-			for (size_t i = 0; i < out.count; i++)
-				as_bits(y)[i] =
-					reduce_bits(inst->func, as_bits(x) + i * width, width);
-			bits_store(core, dst, &out, as_bits(y));
+			trn_rows_load_words(core, src, block.first, block.rows, trn_words(x));
+			for (size_t i = 0; i < out; i++)
+				trn_words(y)[i] = trn_word_reduce(inst->func,
+								  trn_words(x) + i * width, width);
+			trn_rows_store_words(core, dst, block.first, block.rows, trn_words(y));
 			continue;
 		}
 		trn_rows_load(core, src, block.first, block.rows, x);
-		for (size_t i = 0; i < out.count; i++) {
+		for (size_t i = 0; i < out; i++) {
 			const float sum = trn_alu_reduce(inst->func, x + i * width, width);
 
 			y[i] = negate ? -sum : sum;

@@ -260,6 +260,47 @@ uint32_t trn_rows_block(const struct trn_view *view)
 	return rows > 1 ? rows : 1;
 }
 
+void trn_rows_load_words(struct trn_core *core, const struct trn_view *view, uint32_t first,
+			 uint32_t rows, uint32_t *dst)
+{
+	const size_t count = (size_t)rows * view->count;
+	const uint8_t *raw = core->scratch->raw;
+
+	if (view->esize == 4) {
+		trn_rows_gather(view, first, rows, dst);
+		return;
+	}
+	trn_rows_gather(view, first, rows, core->scratch->raw);
+	for (size_t i = 0; i < count && view->esize == 1; i++)
+		dst[i] = raw[i];
+	for (size_t i = 0; i < count && view->esize == 2; i++) {
+		uint16_t half;
+
+		memcpy(&half, raw + 2 * i, sizeof(half));
+		dst[i] = half;
+	}
+}
+
+void trn_rows_store_words(struct trn_core *core, const struct trn_view *view, uint32_t first,
+			  uint32_t rows, const uint32_t *src)
+{
+	const size_t count = (size_t)rows * view->count;
+	uint8_t *raw = core->scratch->raw;
+
+	if (view->esize == 4) {
+		trn_rows_scatter(view, first, rows, src);
+		return;
+	}
+	for (size_t i = 0; i < count && view->esize == 1; i++)
+		raw[i] = (uint8_t)src[i];
+	for (size_t i = 0; i < count && view->esize == 2; i++) {
+		const uint16_t half = (uint16_t)src[i];
+
+		memcpy(raw + 2 * i, &half, sizeof(half));
+	}
+	trn_rows_scatter(view, first, rows, raw);
+}
+
 bool trn_block_next(struct trn_block *block, const struct trn_view *view)
 {
 	const uint32_t size = trn_rows_block(view);
