@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators of the vector, scalar and gpsimd engines on rows of FP32. One loop per operator, so that each becomes vector code. */
+/* Operators of the vector, scalar and gpsimd engines on rows of FP32. One loop per operator,
+ * so that each becomes vector code. */
 #include "model/core.h"
 
 #include "model/act.h"
+#include "model/alu_loops.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -83,87 +85,21 @@ enum trn_alu_group trn_alu_group(uint32_t op)
 	return TRN_ALU_GROUP_NONE;
 }
 
-/* The three row loops for one unit of the host. None of the operators rounds twice or is
- * fused, so which unit ran cannot be seen. */
-#define DEFINE_LOOPS(target, suffix)                                                              \
-	target static void rows_##suffix(uint32_t op, float *dst, const float *x, const float *y, \
-					 size_t count)                                            \
-	{                                                                                         \
-		switch (op) {                                                                     \
-			ROW_OPERATORS(BOTH_ROWS)                                                  \
-		default: /* decode.c lets no other operator through */                            \
-			break;                                                                    \
-		}                                                                                 \
-	}                                                                                         \
-	target static void right_##suffix(uint32_t op, float *dst, const float *x, float b,       \
-					  size_t count)                                           \
-	{                                                                                         \
-		switch (op) {                                                                     \
-			ROW_OPERATORS(LEFT_ROWS)                                                  \
-		default:                                                                          \
-			break;                                                                    \
-		}                                                                                 \
-	}                                                                                         \
-	target static void left_##suffix(uint32_t op, float *dst, const float *y, float a,        \
-					 size_t count)                                            \
-	{                                                                                         \
-		switch (op) {                                                                     \
-			ROW_OPERATORS(RIGHT_ROWS)                                                 \
-		default:                                                                          \
-			break;                                                                    \
-		}                                                                                 \
-	}
-
-#define BOTH_ROWS(name, result)                      \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const float a = x[i];        \
-			const float b = y[i];        \
-                                                     \
-			(void)b;                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-#define LEFT_ROWS(name, result)                      \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const float a = x[i];        \
-                                                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-#define RIGHT_ROWS(name, result)                     \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const float b = y[i];        \
-                                                     \
-			(void)b;                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-
-DEFINE_LOOPS(, plain)
-#if defined(__x86_64__)
-DEFINE_LOOPS(__attribute__((target("avx2"))), wide)
-#define HAS_WIDE() (__builtin_cpu_supports("avx2") != 0)
-#else
-#define rows_wide rows_plain
-#define right_wide right_plain
-#define left_wide left_plain
-#define HAS_WIDE() false
-#endif
+/* None of the operators rounds twice or is fused, so which unit of the host ran cannot be
+ * seen. */
+TRN_ALU_LOOPS(f32, float, ROW_OPERATORS)
 
 void trn_alu_rows(uint32_t op, float *dst, const float *x, const float *y, size_t count)
 {
-	(HAS_WIDE() ? rows_wide : rows_plain)(op, dst, x, y, count);
+	f32_both(op, 0, dst, x, y, count);
 }
 
 void trn_alu_scalar(uint32_t op, float *dst, const float *a, float b, bool reverse, size_t count)
 {
 	if (reverse)
-		(HAS_WIDE() ? left_wide : left_plain)(op, dst, a, b, count);
+		f32_left(op, 0, dst, b, a, count);
 	else
-		(HAS_WIDE() ? right_wide : right_plain)(op, dst, a, b, count);
+		f32_right(op, 0, dst, a, b, count);
 }
 
 #define PARTIALS 8u

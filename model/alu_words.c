@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators on 32-bit words: the vector engine's bits, gpsimd's exact integers, registers.
  * One loop per operator, so that each becomes vector code. */
+#include "model/alu_loops.h"
 #include "model/core.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -43,94 +44,23 @@ INLINE uint32_t magnitude(uint32_t a)
 	X(TRN_ALU_LXOR, (a != 0) != (b != 0))      \
 	X(TRN_ALU_ABS, magnitude(a))
 
-#define ROW(name, result)                            \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const uint32_t a = x[i];     \
-			const uint32_t b = y[i];     \
-                                                     \
-			(void)b;                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-#define RIGHT_ROW(name, result)                      \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const uint32_t a = x[i];     \
-                                                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-#define LEFT_ROW(name, result)                       \
-	case name:                                   \
-		for (size_t i = 0; i < count; i++) { \
-			const uint32_t b = y[i];     \
-                                                     \
-			(void)b;                     \
-			dst[i] = (result);           \
-		}                                    \
-		break;
-
-/* The loops for one unit of the host. */
-#define DEFINE_LOOPS(target, suffix)                                                         \
-	target static void rows_##suffix(uint32_t op, uint32_t flip, uint32_t *dst,          \
-					 const uint32_t *x, const uint32_t *y, size_t count) \
-	{                                                                                    \
-		switch (op) {                                                                \
-			WORD_OPERATORS(ROW)                                                  \
-		default: /* the rules let no other operator through */                       \
-			break;                                                               \
-		}                                                                            \
-	}                                                                                    \
-	target static void right_##suffix(uint32_t op, uint32_t *dst, const uint32_t *x,     \
-					  uint32_t b, size_t count)                          \
-	{                                                                                    \
-		const uint32_t flip = 0;                                                     \
-                                                                                             \
-		switch (op) {                                                                \
-			WORD_OPERATORS(RIGHT_ROW)                                            \
-		default:                                                                     \
-			break;                                                               \
-		}                                                                            \
-	}                                                                                    \
-	target static void left_##suffix(uint32_t op, uint32_t *dst, const uint32_t *y,      \
-					 uint32_t a, size_t count)                           \
-	{                                                                                    \
-		const uint32_t flip = 0;                                                     \
-                                                                                             \
-		switch (op) {                                                                \
-			WORD_OPERATORS(LEFT_ROW)                                             \
-		default:                                                                     \
-			break;                                                               \
-		}                                                                            \
-	}
-
-DEFINE_LOOPS(, plain)
-#if defined(__x86_64__)
-DEFINE_LOOPS(__attribute__((target("avx2"))), wide)
-#define HAS_WIDE() (__builtin_cpu_supports("avx2") != 0)
-#else
-#define rows_wide rows_plain
-#define right_wide right_plain
-#define left_wide left_plain
-#define HAS_WIDE() false
-#endif
+TRN_ALU_LOOPS(word, uint32_t, WORD_OPERATORS)
 
 void trn_word_rows(uint32_t op, bool is_unsigned, uint32_t *dst, const uint32_t *a,
 		   const uint32_t *b, size_t count)
 {
 	const uint32_t flip = is_unsigned ? 0x80000000u : 0;
 
-	(HAS_WIDE() ? rows_wide : rows_plain)(op, flip, dst, a, b, count);
+	word_both(op, flip, dst, a, b, count);
 }
 
 void trn_word_scalar(uint32_t op, uint32_t *dst, const uint32_t *a, uint32_t b, bool reverse,
 		     size_t count)
 {
 	if (reverse)
-		(HAS_WIDE() ? left_wide : left_plain)(op, dst, a, b, count);
+		word_left(op, 0, dst, b, a, count);
 	else
-		(HAS_WIDE() ? right_wide : right_plain)(op, dst, a, b, count);
+		word_right(op, 0, dst, a, b, count);
 }
 
 uint32_t trn_word_reduce(uint32_t op, const uint32_t *x, size_t count)

@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "base/test_main.h"
 #include "model/private.h"
-#include "model/test_core.h"
+#include "model/test_vector.h"
 
 #define ROUNDS 60
 
@@ -130,58 +130,6 @@ END_TEST
 
 /* ---- operators ---- */
 
-static double operate(uint32_t op, double a, double b)
-{
-	switch (op) {
-	case TRN_ALU_BYPASS:
-		return a;
-	case TRN_ALU_ADD:
-		return a + b;
-	case TRN_ALU_SUB:
-		return a - b;
-	case TRN_ALU_MUL:
-		return a * b;
-	case TRN_ALU_MAX:
-		return a > b ? a : b;
-	case TRN_ALU_MIN:
-		return a < b ? a : b;
-	case TRN_ALU_EQ:
-		return a == b;
-	case TRN_ALU_NE:
-		return a != b;
-	case TRN_ALU_GE:
-		return a >= b;
-	case TRN_ALU_GT:
-		return a > b;
-	case TRN_ALU_LE:
-		return a <= b;
-	case TRN_ALU_LT:
-		return a < b;
-	case TRN_ALU_LAND:
-		return a != 0 && b != 0;
-	case TRN_ALU_LOR:
-		return a != 0 || b != 0;
-	case TRN_ALU_LXOR:
-		return (a != 0) != (b != 0);
-	case TRN_ALU_ABS_MAX:
-		return fmax(fabs(a), fabs(b));
-	case TRN_ALU_ABS_MIN:
-		return fmin(fabs(a), fabs(b));
-	case TRN_ALU_ABS:
-		return fabs(a);
-	case TRN_ALU_SQUARE:
-		return a * a;
-	case TRN_ALU_RELU:
-		return a > 0 ? a : 0;
-	case TRN_ALU_RSQRT:
-		return 1.0 / sqrt(a);
-	case TRN_ALU_RECIPROCAL:
-		return 1.0 / a;
-	default:
-		return pow(a, b);
-	}
-}
-
 static const uint8_t binary[] = {
 	TRN_ALU_BYPASS, TRN_ALU_ADD, TRN_ALU_SUB,  TRN_ALU_MUL,     TRN_ALU_MAX,     TRN_ALU_MIN,
 	TRN_ALU_EQ,     TRN_ALU_NE,  TRN_ALU_GE,   TRN_ALU_GT,      TRN_ALU_LE,      TRN_ALU_LT,
@@ -217,10 +165,9 @@ START_TEST(tensor_tensor_operators)
 		for (uint32_t n = 0; n < place.count; n++) {
 			const uint32_t p = trn_test_below(&tc, place.partitions);
 
-			/* Two FP32 in double are exact, so one rounding follows. */
 			trn_test_expect(&tc, &dst, p, n,
-					(float)operate(op, (double)trn_test_get(&tc, &a, p, n),
-						       (double)trn_test_get(&tc, &b, p, n)));
+					trn_test_alu(op, trn_test_get(&tc, &a, p, n),
+						     trn_test_get(&tc, &b, p, n)));
 		}
 	}
 	trn_test_core_close(&tc);
@@ -397,15 +344,13 @@ START_TEST(tensor_scalar_columns_and_reverse)
 			float x = trn_test_get(&tc, &src, p, n);
 
 			for (uint32_t i = 0; i < 2; i++) {
-				const double b =
-					flags & (TRN_SCALAR_COLUMN0 << i) ?
-						(double)trn_test_get(&tc, &column[i], p, 0) :
-						(double)imm[i];
+				const float b = flags & (TRN_SCALAR_COLUMN0 << i) ?
+							trn_test_get(&tc, &column[i], p, 0) :
+							imm[i];
 				const uint8_t op = i == 0 ? op0 : op1;
 
-				x = flags & (TRN_SCALAR_REVERSE0 << i) ?
-					    (float)operate(op, b, (double)x) :
-					    (float)operate(op, (double)x, b);
+				x = flags & (TRN_SCALAR_REVERSE0 << i) ? trn_test_alu(op, b, x) :
+									 trn_test_alu(op, x, b);
 			}
 			trn_test_expect(&tc, &dst, p, n, x);
 		}

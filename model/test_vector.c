@@ -50,6 +50,16 @@ float trn_test_alu(uint32_t op, float a, float b)
 		return trn_test_alu(TRN_ALU_MAX, fabsf(a), fabsf(b));
 	case TRN_ALU_ABS_MIN:
 		return trn_test_alu(TRN_ALU_MIN, fabsf(a), fabsf(b));
+	case TRN_ALU_ABS:
+		return fabsf(a);
+	case TRN_ALU_SQUARE:
+		return a * a;
+	case TRN_ALU_RELU:
+		return a > 0.0f ? a : 0.0f;
+	case TRN_ALU_RSQRT:
+		return (float)(1.0 / sqrt((double)a));
+	case TRN_ALU_RECIPROCAL:
+		return 1.0f / a;
 	default: /* BYPASS */
 		return a;
 	}
@@ -61,6 +71,10 @@ float trn_test_join(uint32_t op, const float *x, uint32_t count)
 	const uint32_t parts = count < 8 ? count : 8;
 	float part[8] = { 0 };
 
+	for (uint32_t i = 1; i < count && op == TRN_ALU_SUB; i++)
+		part[0] = i == 1 ? x[0] - x[1] : part[0] - x[i];
+	if (op == TRN_ALU_SUB)
+		return count == 1 ? x[0] : part[0];
 	for (uint32_t i = 0; i < count; i++) {
 		const float value = magnitude ? fabsf(x[i]) : x[i];
 
