@@ -13,7 +13,8 @@ extern const uint8_t trn_test_operators[TRN_TEST_OPERATORS];
 
 /* a op b in FP32; not POW. */
 float trn_test_alu(uint32_t op, float a, float b);
-/* A row joined in the order that the page defines; without elements' signs for ABS_MAX and ABS_MIN. */
+/* A row joined in the order that the page defines; without elements' signs for ABS_MAX and
+ * ABS_MIN. */
 float trn_test_join(uint32_t op, const float *x, uint32_t count);
 /* Bits of an immediate. */
 uint32_t trn_test_bits(float value);
