@@ -30,7 +30,8 @@ struct trn_machine {
 };
 
 struct counters {
-	double busy[5], dma_bytes, macs, instructions, joules;
+	double busy[5], dma_bytes, macs, instructions;
+	double joules, idle_joules, seconds;
 };
 
 static int device_fail(struct trn_machine *machine, int code, const char *what,
@@ -48,6 +49,32 @@ static double number(struct json_object *object, const char *key)
 	struct json_object *value;
 
 	return json_object_object_get_ex(object, key, &value) ? json_object_get_double(value) : NAN;
+}
+
+static int energy_read(struct trn_machine *machine, struct counters *ret_counters,
+		       struct trn_predict_why *why)
+{
+	struct json_object *object, *parts;
+	char text[4096];
+	int r = trn_diag_control(machine->device, "energy", NULL, text, sizeof(text));
+
+	if (r < 0)
+		return device_fail(machine, r, "energy", why);
+	object = json_tokener_parse(text);
+	if (!object || !json_object_object_get_ex(object, "parts", &parts)) {
+		json_object_put(object);
+		return trn_predict_fail(why, -EINVAL, "the mock's energy is no JSON");
+	}
+	ret_counters->seconds = number(object, "time_ps") * 1e-12;
+	ret_counters->joules = ret_counters->idle_joules = 0.0;
+	for (size_t i = 0; i < json_object_array_length(parts); i++) {
+		struct json_object *part = json_object_array_get_idx(parts, i);
+
+		ret_counters->joules += number(part, "busy_nj") * 1e-9;
+		ret_counters->idle_joules += number(part, "idle_nj") * 1e-9;
+	}
+	json_object_put(object);
+	return 0;
 }
 
 static int counters_read(struct trn_machine *machine, struct counters *ret_counters,
@@ -70,9 +97,8 @@ static int counters_read(struct trn_machine *machine, struct counters *ret_count
 	ret_counters->dma_bytes = number(object, "dma_bytes");
 	ret_counters->macs = number(object, "matmul_macs");
 	ret_counters->instructions = number(object, "instructions");
-	ret_counters->joules = number(object, "energy_pj") * 1e-12;
 	json_object_put(object);
-	return 0;
+	return energy_read(machine, ret_counters, why);
 }
 
 /* ---- one run ---- */
@@ -171,7 +197,9 @@ static void cost_of(const struct counters *before, const struct counters *after,
 	cost->dma_bytes = (after->dma_bytes - before->dma_bytes) / TRN_MACHINE_CORES;
 	cost->macs = (after->macs - before->macs) / TRN_MACHINE_CORES;
 	cost->instructions = (after->instructions - before->instructions) / TRN_MACHINE_CORES;
-	cost->joules = after->joules - before->joules;
+	cost->joules = (after->joules - before->joules) / TRN_MACHINE_CORES;
+	cost->idle_watts =
+		(after->idle_joules - before->idle_joules) / (after->seconds - before->seconds);
 }
 
 int trn_machine_run(struct trn_machine *machine, void *image, size_t bytes,
@@ -210,6 +238,7 @@ void trn_machine_cost_add(struct trn_machine_cost *a, const struct trn_machine_c
 	a->macs += factor * b->macs;
 	a->instructions += factor * b->instructions;
 	a->joules += factor * b->joules;
+	a->idle_watts = b->idle_watts;
 }
 
 /* ---- open, close ---- */

@@ -24,7 +24,8 @@ struct trn_machine_cost {
 	double seconds;
 	double busy[5]; /* seconds of each engine, by enum trn_engine */
 	double dma_bytes, macs, instructions;
-	double joules; /* of the whole chip while these cores ran; NaN: not counted */
+	double joules;     /* that work took, docs/energy.md */
+	double idle_watts; /* of the chip, whether there is work or not */
 };
 
 /* @options is added to the mock's URI and begins with "&", or is NULL. */

@@ -145,8 +145,8 @@ struct trn_predict_result {
 	uint32_t sequences;                   /* of a copy */
 	enum trn_predict_format format;       /* that the experts ran in */
 	double step_s, tokens, tokens_per_s, token_s;
-	double joules;       /* of a step, all chips */
-	bool joules_counted; /* by the model's events; else the table's power at full load */
+	double joules;     /* of a step, all chips, from the model's events: docs/energy.md */
+	double idle_watts; /* of all chips, contained in it */
 	enum trn_predict_bound bound;
 	double busy[5];  /* share of the step, by enum trn_engine */
 	double dma, hbm; /* share of what DMA engines and the HBM could have moved */

@@ -295,11 +295,8 @@ static void result_fill(struct run *run)
 	r->tokens = (double)q->batch * (q->phase == TRN_PREDICT_PREFILL ? q->context : 1);
 	r->tokens_per_s = r->tokens / r->step_s;
 	r->token_s = r->step_s / (q->phase == TRN_PREDICT_PREFILL ? q->context : 1);
-	r->joules_counted = isfinite(run->total.joules);
-	if (r->joules_counted)
-		r->joules = run->total.joules / TRN_MACHINE_CORES * cores;
-	else
-		r->joules = (double)plan->gen->power_mw_busy * 1e-3 * q->chips * r->step_s;
+	r->idle_watts = run->total.idle_watts * q->chips;
+	r->joules = run->total.joules * cores + r->idle_watts * r->step_s;
 }
 
 static int run_all(struct run *run)
@@ -315,6 +312,7 @@ static int run_all(struct run *run)
 	if (r < 0)
 		return r;
 	links.seconds = trn_plan_links(&run->plan, run->plan.sequences);
+	links.idle_watts = run->total.idle_watts;
 	if (links.seconds > 0.0)
 		piece(run, "sums over chips, from the table's links", &links, 1.0, true);
 	result_fill(run);

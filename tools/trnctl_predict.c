@@ -222,8 +222,8 @@ static void row_json(struct predict *p, const struct trn_predict_request *reques
 	json_object_object_add(json, "token_ms", trnctl_real(result->token_s * 1e3));
 	json_object_object_add(json, "joules_per_token",
 			       trnctl_real(result->joules / result->tokens));
-	json_object_object_add(json, "joules_from",
-			       trnctl_text(result->joules_counted ? "events" : "table"));
+	json_object_object_add(json, "joules_idle_per_token",
+			       trnctl_real(result->idle_watts * result->step_s / result->tokens));
 	json_object_object_add(json, "bound", trnctl_text(trn_predict_bound_name(result->bound)));
 	json_object_object_add(json, "utilisation", busy_json(result));
 	json_object_object_add(json, "experts_touched", trnctl_real(result->experts));
@@ -244,9 +244,9 @@ static void row_text(const struct trn_predict_request *request,
 	       request->context, result->chips, result->chips == 1 ? "" : "s",
 	       request->chip_equivalent ? " equivalent" : "",
 	       trn_predict_format_name(result->format));
-	printf("  %.1f tokens/s, %.3f ms a token of each sequence, %.3f J a token (%s)\n",
+	printf("  %.1f tokens/s, %.3f ms a token of each sequence, %.3f J a token, %.3f of it idle\n",
 	       result->tokens_per_s, result->token_s * 1e3, result->joules / result->tokens,
-	       result->joules_counted ? "from events" : "table's power at full load");
+	       result->idle_watts * result->step_s / result->tokens);
 	printf("  step %.3f ms, roofline %.3f ms (%.0f %%), bound by %s\n", result->step_s * 1e3,
 	       result->roofline.step_s * 1e3, 100 * result->roofline.step_s / result->step_s,
 	       trn_predict_bound_name(result->bound));
