@@ -55,9 +55,9 @@ int trn_plan_make(const struct trn_predict_request *request, struct trn_plan *re
 	return 0;
 }
 
-double trn_plan_links(const struct trn_plan *plan, uint32_t tokens)
+double trn_plan_links(const struct trn_plan *plan, double tokens)
 {
-	double bytes = (double)tokens * plan->config->hidden * 2.0;
+	double bytes = tokens * plan->config->hidden * 2.0;
 	double rate = (double)plan->gen->link_server_mbps * 1e6;
 	double hop = (double)plan->gen->link_hop_ns * 1e-9;
 	double chips = (double)plan->width / CHIP_CORES, steps = 0.0, doubling, halving;
@@ -292,6 +292,18 @@ static void layer(const struct trn_plan_program *p, struct trn_serve *serve, uin
 	}
 }
 
+/* Sums of chunks of a prompt do not hang on each other: two of them overlap. */
+static void sums_emit(struct trn_builder *b, const struct trn_plan_program *p,
+		      struct trn_serve *serve, const struct trn_tile *x, const struct trn_tile *y)
+{
+	struct trn_tile x2 = trn_serve_columns(serve), y2 = trn_serve_columns(serve);
+
+	for (uint32_t i = 0; i < p->layers; i++)
+		exchange(b, p->plan, i % 2 ? &x2 : x, i % 2 ? &y2 : y);
+	trn_tile_free(b, &x2);
+	trn_tile_free(b, &y2);
+}
+
 static void program_emit(struct trn_builder *b, const struct trn_plan_program *p)
 {
 	struct trn_serve_shape shape = shape_of(p);
@@ -305,8 +317,11 @@ static void program_emit(struct trn_builder *b, const struct trn_plan_program *p
 	mem = trn_dram_outer(trn_dram(ARG_X, TRN_DTYPE_F32, 0, x.elements), (int32_t)x.elements,
 			     128);
 	copy(b, trn_chip(trn_view(&x, 0, x.elements)), mem);
-	for (uint32_t i = 0; i < p->layers && trn_builder_status(b, NULL) == 0; i++)
-		layer(p, &serve, p->first + i, &x, &y);
+	if (p->parts & TRN_PLAN_SUM)
+		sums_emit(b, p, &serve, &x, &y);
+	for (uint32_t i = 0; !(p->parts & TRN_PLAN_SUM) && i < p->layers; i++)
+		if (trn_builder_status(b, NULL) == 0)
+			layer(p, &serve, p->first + i, &x, &y);
 	if (p->parts & TRN_PLAN_HEAD)
 		trn_serve_head_emit(&serve, ARG_HEAD, p->plan->vocab, ARG_LOGITS, &x);
 	trn_tile_free(b, &y);
@@ -314,8 +329,8 @@ static void program_emit(struct trn_builder *b, const struct trn_plan_program *p
 	trn_serve_end(&serve);
 }
 
-static int finish(struct trn_builder *b, void **ret_image, size_t *ret_bytes,
-		  struct trn_predict_why *why)
+int trn_plan_finish(struct trn_builder *b, void **ret_image, size_t *ret_bytes,
+		    struct trn_predict_why *why)
 {
 	const char *text = "";
 	int r = trn_builder_finish(b, ret_image, ret_bytes);
@@ -328,8 +343,8 @@ static int finish(struct trn_builder *b, void **ret_image, size_t *ret_bytes,
 	return r;
 }
 
-static int builder_make(const struct trn_plan *plan, struct trn_builder **ret_builder,
-			struct trn_predict_why *why)
+int trn_plan_builder(const struct trn_plan *plan, struct trn_builder **ret_builder,
+		     struct trn_predict_why *why)
 {
 	struct trn_builder_opts opts = { .size = sizeof(opts), .arch = plan->gen->number };
 	int r = trn_builder_create(&opts, ret_builder);
@@ -347,12 +362,12 @@ int trn_plan_run(struct trn_machine *machine, const struct trn_plan_program *pro
 	int r;
 
 	args_fill(program, args);
-	r = builder_make(program->plan, &b, why);
+	r = trn_plan_builder(program->plan, &b, why);
 	if (r < 0)
 		return r;
 	args_declare(b, args);
 	program_emit(b, program);
-	r = finish(b, &image, &bytes, why);
+	r = trn_plan_finish(b, &image, &bytes, why);
 	return r < 0 ? r : trn_machine_run(machine, image, bytes, args, ARG_COUNT, ret_cost, why);
 }
 
@@ -461,7 +476,7 @@ int trn_plan_dispatch_run(struct trn_machine *machine, const struct trn_plan *pl
 	struct trn_builder *b;
 	size_t bytes = 0;
 	void *image = NULL;
-	int r = builder_make(plan, &b, why);
+	int r = trn_plan_builder(plan, &b, why);
 
 	if (r < 0)
 		return r;
@@ -469,7 +484,7 @@ int trn_plan_dispatch_run(struct trn_machine *machine, const struct trn_plan *pl
 	d.sums = trn_builder_arg(b, "sums", TRN_ARG_BUFFER, args[1].bytes);
 	d.list = trn_builder_arg(b, "list", TRN_ARG_BUFFER, args[2].bytes);
 	dispatch_emit(b, &d, hidden, tokens, groups);
-	r = finish(b, &image, &bytes, why);
+	r = trn_plan_finish(b, &image, &bytes, why);
 	return r < 0 ? r :
 		       trn_machine_run(machine, image, bytes, args, TRN_ARRAY_LEN(args), ret_cost,
 				       why);

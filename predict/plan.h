@@ -32,6 +32,7 @@ enum trn_plan_part {
 	TRN_PLAN_ATTENTION = 1,
 	TRN_PLAN_EXPERTS = 2,
 	TRN_PLAN_HEAD = 4,
+	TRN_PLAN_SUM = 8, /* nothing but the sum over a chip's cores */
 };
 
 /** struct trn_plan_program - one program; @list has @groups expert numbers */
@@ -50,6 +51,22 @@ int trn_plan_dispatch_run(struct trn_machine *machine, const struct trn_plan *pl
 			  uint32_t groups, struct trn_machine_cost *ret_cost,
 			  struct trn_predict_why *why);
 /* Seconds of the sums over chips that a step of @tokens makes: from the links of the table. */
-double trn_plan_links(const struct trn_plan *plan, uint32_t tokens);
+double trn_plan_links(const struct trn_plan *plan, double tokens);
+
+/* ---- prefill.c: what a prompt needs ---- */
+
+/* c[rows][out] = a[rows][in] b[in][out] in BF16, one of many that follow each other. */
+int trn_plan_gemm_run(struct trn_machine *machine, const struct trn_plan *plan, uint32_t rows,
+		      uint32_t in, uint32_t out, struct trn_machine_cost *ret_cost,
+		      struct trn_predict_why *why);
+/* Attention of 128 queries of each of @heads heads on @keys positions, in steps of 512. */
+int trn_plan_flash_run(struct trn_machine *machine, const struct trn_plan *plan, uint32_t heads,
+		       uint32_t keys, struct trn_machine_cost *ret_cost,
+		       struct trn_predict_why *why);
+/* For those: a builder of the plan's generation, and what it has made. */
+int trn_plan_builder(const struct trn_plan *plan, struct trn_builder **ret_builder,
+		     struct trn_predict_why *why);
+int trn_plan_finish(struct trn_builder *builder, void **ret_image, size_t *ret_bytes,
+		    struct trn_predict_why *why);
 
 #endif /* PREDICT_PLAN_H */

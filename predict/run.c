@@ -13,6 +13,9 @@
 #define GROUPS_WHOLE 16u  /* experts of a layer up to which all layers are one program */
 #define CONTEXT_RUN 8192u /* longest cache that is run; time grows linearly beyond */
 #define HALF 0.5
+#define GEMM_ROWS 2048u /* rows of a product that are run */
+#define FLASH_HEADS 4u
+#define FLASH_KEYS 4096u
 
 struct run {
 	const struct trn_predict_request *request;
@@ -226,6 +229,109 @@ static int step_chunks(struct run *run, uint32_t most)
 	return r;
 }
 
+/* ---- prompts ---- */
+
+/* A product of more rows than are run: what the second half took, again. */
+static int product(struct run *run, const char *name, double rows, uint32_t in, uint32_t out,
+		   double times)
+{
+	uint32_t most = rows < GEMM_ROWS ? (uint32_t)ceil(rows) : GEMM_ROWS, half = most / 2;
+	struct trn_machine_cost cost, less;
+	int r = trn_plan_gemm_run(run->machine, &run->plan, most, in, out, &cost, run->why);
+
+	if (r == 0 && rows > GEMM_ROWS)
+		r = trn_plan_gemm_run(run->machine, &run->plan, half, in, out, &less, run->why);
+	if (r < 0)
+		return r;
+	if (rows > GEMM_ROWS) {
+		double more = (rows - most) / (most - half);
+
+		trn_machine_cost_add(&less, &cost, -1.0);
+		trn_machine_cost_add(&cost, &less, -more);
+	}
+	piece(run, name, &cost, times, true);
+	return 0;
+}
+
+/* Keys that all tiles of 128 queries of a sequence see, of one kind of layer. */
+static double keys_seen(const struct run *run, bool sliding)
+{
+	double context = run->request->context, tiles = ceil(context / 128.0), sum = 0.0;
+
+	for (double i = 0; i < tiles; i++) {
+		double seen = fmin((i + 1.0) * 128.0, context);
+
+		if (sliding)
+			seen = fmin(seen, run->request->config->window + 127.0);
+		sum += seen;
+	}
+	return sum;
+}
+
+static int prompt_attention(struct run *run)
+{
+	const struct trn_predict_config *c = run->request->config;
+	uint32_t sliding = trn_predict_config_sliding(c), some = run->plan.heads;
+	double heads = (double)run->plan.heads * run->plan.key_heads * run->plan.sequences;
+	struct trn_machine_cost one, two;
+	int r;
+
+	some = some < FLASH_HEADS ? some : FLASH_HEADS;
+	r = trn_plan_flash_run(run->machine, &run->plan, some, FLASH_KEYS, &one, run->why);
+	if (r == 0)
+		r = trn_plan_flash_run(run->machine, &run->plan, some, 2 * FLASH_KEYS, &two,
+				       run->why);
+	if (r < 0)
+		return r;
+	trn_machine_cost_add(&two, &one, -1.0);
+	heads /= (double)some * FLASH_KEYS;
+	if (sliding > 0)
+		piece(run, "attention, sliding layers", &two,
+		      heads * sliding * keys_seen(run, true), true);
+	if (sliding < c->layers)
+		piece(run, "attention, full layers", &two,
+		      heads * (c->layers - sliding) * keys_seen(run, false), true);
+	return 0;
+}
+
+static int prompt(struct run *run)
+{
+	const struct trn_predict_config *c = run->request->config;
+	const struct trn_plan *p = &run->plan;
+	double tokens = (double)p->sequences * run->request->context, layers = c->layers;
+	double each = tokens * c->active / c->experts;
+	uint32_t wide = p->heads * p->key_heads * c->head_dim;
+	uint32_t narrow = p->key_heads * c->head_dim, last = p->sequences;
+	struct trn_machine_cost cost, less;
+	int r = product(run, "queries, keys, values", tokens, c->hidden, wide + 2 * narrow, layers);
+
+	if (r == 0)
+		r = prompt_attention(run);
+	if (r == 0)
+		r = product(run, "output projection", tokens, wide, c->hidden, layers);
+	if (r == 0 && c->experts > 1)
+		r = product(run, "router", tokens / p->width, c->hidden, c->experts, layers);
+	if (r == 0)
+		r = product(run, "experts, gate and up", each, c->hidden, 2 * p->middle,
+			    layers * c->experts);
+	if (r == 0)
+		r = product(run, "experts, down", each, p->middle, c->hidden, layers * c->experts);
+	if (r == 0)
+		r = program(run, TRN_PLAN_SUM, 0, 2, 128, run->groups, &less);
+	if (r == 0)
+		r = program(run, TRN_PLAN_SUM, 0, 6, 128, run->groups, &cost);
+	if (r < 0)
+		return r;
+	trn_machine_cost_add(&cost, &less, -1.0);
+	piece(run, "sums over cores", &cost, 2.0 * layers * tokens / 128.0 / 4.0, true);
+	last = last > 128 ? 128 : last;
+	r = program(run, TRN_PLAN_HEAD, 0, 0, last, run->groups, &cost);
+	if (r == 0)
+		piece(run, "unembedding of the last tokens", &cost, (double)p->sequences / last,
+		      p->sequences > last);
+	return r;
+}
+
 static void forget(struct run *run)
 {
 	run->result->piece_count = 0;
@@ -301,6 +407,7 @@ static void result_fill(struct run *run)
 
 static int run_all(struct run *run)
 {
+	bool prefill = run->request->phase == TRN_PREDICT_PREFILL;
 	struct trn_machine_cost links = { 0 };
 	int r = draw(run);
 
@@ -308,10 +415,11 @@ static int run_all(struct run *run)
 		r = trn_machine_open(run->request->gen, run->request->seed, NULL, &run->machine,
 				     run->why);
 	if (r == 0)
-		r = step(run);
+		r = prefill ? prompt(run) : step(run);
 	if (r < 0)
 		return r;
-	links.seconds = trn_plan_links(&run->plan, run->plan.sequences);
+	links.seconds = trn_plan_links(
+		&run->plan, run->plan.sequences * (prefill ? (double)run->request->context : 1.0));
 	links.idle_watts = run->total.idle_watts;
 	if (links.seconds > 0.0)
 		piece(run, "sums over chips, from the table's links", &links, 1.0, true);
@@ -327,6 +435,12 @@ static int run_once(const struct trn_predict_request *request,
 
 	*ret_result = (struct trn_predict_result){ .format = TRN_PREDICT_BF16 };
 	r = trn_plan_make(request, &run.plan, why);
+	/* Caches are not read: their room does not matter. Experts run in BF16. */
+	if (r == 0 && request->phase == TRN_PREDICT_PREFILL) {
+		run.plan.positions = 128;
+		run.plan.context = 128;
+		run.plan.format = TRN_PREDICT_BF16;
+	}
 	if (r == 0)
 		r = run_all(&run);
 	trn_machine_close(run.machine);
@@ -362,9 +476,7 @@ int trn_predict_run(const struct trn_predict_request *request,
 	struct trn_predict_result shorter;
 	int r;
 
-	if (request->phase == TRN_PREDICT_PREFILL)
-		return trn_predict_fail(why, -ENOTSUP, "prefill is not built yet");
-	if (request->context <= CONTEXT_RUN)
+	if (request->context <= CONTEXT_RUN || request->phase == TRN_PREDICT_PREFILL)
 		return run_once(request, ret_result, why);
 	part.context = CONTEXT_RUN / 2;
 	r = run_once(&part, &shorter, why);

@@ -144,6 +144,33 @@ START_TEST(dense_and_long)
 }
 END_TEST
 
+START_TEST(prompts)
+{
+	struct trn_predict_config config = small();
+	struct trn_predict_request request = { .config = &config,
+					       .gen = "trn2",
+					       .phase = TRN_PREDICT_PREFILL,
+					       .batch = 1,
+					       .context = 2048 };
+	struct trn_predict_result once, twice;
+	struct trn_predict_why why = { "" };
+	double rows = 2048, products;
+
+	ck_assert_int_eq(trn_predict_request_check(&request, &why), 0);
+	ck_assert_msg(trn_predict_run(&request, &once, &why) == 0, "%s", why.text);
+	ck_assert_double_eq(once.tokens, 2048);
+	ck_assert_double_gt(once.step_s, once.roofline.step_s);
+	/* Queries, key, value and output; router; experts; what the attention adds is not here. */
+	products = 4 * rows * 256 * (384 + 256 + 8.0 / 8 + 2 * 3 * 128);
+	ck_assert_double_ge(once.macs, products);
+	ck_assert_double_le(once.macs, 3 * products);
+	request.batch = 2;
+	ck_assert_int_eq(trn_predict_run(&request, &twice, &why), 0);
+	ck_assert_double_gt(twice.step_s, 1.3 * once.step_s);
+	ck_assert_double_lt(twice.step_s, 2.2 * once.step_s);
+}
+END_TEST
+
 START_TEST(what_cannot_be_cut_is_refused)
 {
 	struct trn_predict_config config = small();
@@ -172,6 +199,7 @@ static Suite *suite_make(void)
 	tcase_add_test(tc, composed_steps_fit_each_other);
 	tcase_add_test(tc, a_seed_decides);
 	tcase_add_test(tc, dense_and_long);
+	tcase_add_test(tc, prompts);
 	tcase_add_test(tc, what_cannot_be_cut_is_refused);
 	suite_add_tcase(suite, tc);
 	return suite;

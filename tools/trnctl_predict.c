@@ -244,7 +244,7 @@ static void row_text(const struct trn_predict_request *request,
 	       request->context, result->chips, result->chips == 1 ? "" : "s",
 	       request->chip_equivalent ? " equivalent" : "",
 	       trn_predict_format_name(result->format));
-	printf("  %.1f tokens/s, %.3f ms a token of each sequence, %.3f J a token, %.3f of it idle\n",
+	printf("  %.1f tokens/s, %.3f ms a token of a sequence, %.3f J a token, %.3f of it idle\n",
 	       result->tokens_per_s, result->token_s * 1e3, result->joules / result->tokens,
 	       result->idle_watts * result->step_s / result->tokens);
 	printf("  step %.3f ms, roofline %.3f ms (%.0f %%), bound by %s\n", result->step_s * 1e3,
