@@ -3,8 +3,6 @@
  * arrival, ends of launches brought back to their queues. */
 #include "model/ext.h"
 
-#define LAUNCH_NS 1000u /* guess: descriptor read, engines started */
-
 /* Why a launch is refused. */
 struct refusal {
 	enum trn_ext_error code;
@@ -152,7 +150,8 @@ static void line_next(struct trn_launch *launch, uint32_t core)
 			continue;
 		}
 		line->runner = queue->index;
-		trn_queue_after(queue, LAUNCH_NS * TRN_PS_PER_NS, start_event);
+		trn_queue_after(queue, launch->chip->gen->queue_launch_ns * TRN_PS_PER_NS,
+				start_event);
 	}
 }
 

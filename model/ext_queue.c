@@ -4,7 +4,6 @@
  * so whoever has seen the head has everything before it. */
 #include "model/ext.h"
 
-#define COMMAND_NS 100u        /* guess: one command of a ring that is already being read */
 #define PIECE (256u * TRN_MIB) /* of a copy, so that deadlines are looked at in between */
 #define ENTRIES_MIN 16u
 #define ENTRIES_MAX 65536u
@@ -179,6 +178,11 @@ static uint64_t piece_size(const struct trn_queue *queue)
 	return trn_min_u64(total - queue->done, PIECE);
 }
 
+static uint64_t command_ps(const struct trn_queue *queue)
+{
+	return queue->launch->chip->gen->queue_command_ns * TRN_PS_PER_NS;
+}
+
 /* Time of the next piece. */
 static uint64_t piece_ps(struct trn_queue *queue)
 {
@@ -316,7 +320,7 @@ static void copy_begin(struct trn_queue *queue)
 	if (!range_allowed(queue, cmd->a[1], cmd->a[2], false) ||
 	    !range_allowed(queue, cmd->a[0], cmd->a[2], true))
 		return;
-	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS + piece_ps(queue), copy_event);
+	trn_queue_after(queue, command_ps(queue) + piece_ps(queue), copy_event);
 }
 
 static void fill_begin(struct trn_queue *queue)
@@ -329,14 +333,14 @@ static void fill_begin(struct trn_queue *queue)
 	}
 	if (!range_allowed(queue, cmd->a[0], cmd->a[1], true))
 		return;
-	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS + piece_ps(queue), fill_event);
+	trn_queue_after(queue, command_ps(queue) + piece_ps(queue), fill_event);
 }
 
 static void short_begin(struct trn_queue *queue)
 {
 	if (queue->cmd.op != TRN_CMD_NOP && !value_at(queue, queue->cmd.a[0], true))
 		return;
-	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS, short_event);
+	trn_queue_after(queue, command_ps(queue), short_event);
 }
 
 /* 1 met, 0 not yet, negative with the queue failed. */
@@ -354,7 +358,7 @@ static void wait_begin(struct trn_queue *queue)
 	const int met = wait_look(queue);
 
 	if (met > 0)
-		trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS, short_event);
+		trn_queue_after(queue, command_ps(queue), short_event);
 	if (met != 0)
 		return;
 	/* No event: somebody's write or kick brings it back. */
@@ -368,7 +372,7 @@ void trn_queue_recheck(struct trn_queue *queue)
 	if (queue->state != TRN_QUEUE_WAITING || wait_look(queue) <= 0)
 		return;
 	state_set(queue, TRN_QUEUE_READY);
-	trn_queue_after(queue, COMMAND_NS * TRN_PS_PER_NS, short_event);
+	trn_queue_after(queue, command_ps(queue), short_event);
 }
 
 static void command_begin(struct trn_queue *queue)

@@ -50,6 +50,8 @@
 	X(vector_quantize, "elements", 1, 64, "per cycle of quantize_mx") \
 	X(vector_rand2, "elements", 1, 64, "per cycle of rand2") \
 	X(reciprocal_cycles, "cycles", 1, 1000, "per element of the vector engine's reciprocal") \
+	X(rand_state_cycles, "cycles", 1, 100000, "to set or read a random generator") \
+	X(gather_piece, "elements", 1, 65536, "of n_gather behind one start") \
 	X(wide_stride_bytes, "B", 1, 65536, "an innermost step beyond it is slower") \
 	X(wide_stride_factor, "times", 1, 64, "slower") \
 	X(sbuf_port_shared, "", 0, 1, "vector and gpsimd take turns at SBUF") \
@@ -80,6 +82,8 @@
 	X(dma_add_same_percent, "%", 1, 100, "the same with one dtype, BF16 or FP32") \
 	X(gpsimd_dma_mbps, "10^6 B/s", 1, 10000000, "of the DMA inside the gpsimd engine") \
 	X(core_barrier_ns, "ns", 0, 1000000, "a barrier of two cores, after the later arrival") \
+	X(queue_command_ns, "ns", 0, 1000000, "a command of a queue") \
+	X(queue_launch_ns, "ns", 0, 1000000, "a launch, until its engines start") \
 	X(udma_fetch_ns, "ns", 0, 1000000, "doorbell to first packet") \
 	X(udma_packet_ns, "ns", 0, 1000000, "least time of a packet") \
 	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \

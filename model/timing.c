@@ -3,9 +3,6 @@
  * (hardware-and-isa facts 4.4 to 4.6 and 8). No effect, no order: seq.c asks. */
 #include "model/core.h"
 
-#define RAND_STATE_CYCLES 64u /* 5.2 rows 40 to 45, estimated there */
-#define N_GATHER_PIECE 512u   /* elements of one piece, 5.2 row 34 */
-
 uint64_t trn_cycles_ps(const struct trn_gen *gen, uint32_t engine, uint64_t cycles)
 {
 	return cycles * 1000000u / trn_gen_clock_mhz(gen, engine);
@@ -97,9 +94,8 @@ uint64_t trn_cost_rand2(const struct trn_gen *gen, const struct trn_inst *inst)
 
 uint64_t trn_cost_rand_state(const struct trn_gen *gen, const struct trn_inst *inst)
 {
-	(void)gen;
 	(void)inst;
-	return RAND_STATE_CYCLES;
+	return gen->rand_state_cycles;
 }
 
 /* Copies and tensor_scalar on the vector engine run in a fast mode on 16-bit floats. */
@@ -252,7 +248,7 @@ uint64_t trn_cost_n_gather(const struct trn_gen *gen, const struct trn_inst *ins
 {
 	const uint64_t count = inst->view[TRN_AP_DST].count;
 
-	return count + (count - 1) / N_GATHER_PIECE * gen->gpsimd_start_cycles;
+	return count + (count - 1) / gen->gather_piece * gen->gpsimd_start_cycles;
 }
 
 /* Square, copy and the like are in every function set. */
