@@ -98,8 +98,7 @@ void orc_one_case(struct orc_case *g, const struct orc_row *row, const struct or
 }
 
 /* Where the cases of this batch live. */
-static struct orc_layout layout_of(struct orc_bench *bench, const struct orc_row *row,
-				   uint32_t batch)
+struct orc_layout orc_layout_of(struct orc_bench *bench, const struct orc_row *row, uint32_t batch)
 {
 	static const uint8_t slots[] = { 16, 16, 16, 8, 4, 1 };
 	struct orc_layout l = { .rng = { mix(mix(bench->seed, bench->number),
@@ -190,7 +189,7 @@ void orc_emit_case(struct orc_bench *bench, const struct orc_case *g)
 }
 
 /* What the launches' argument table holds, in this order. */
-static void set_arguments(struct orc_bench *bench, struct orc_rng *rng)
+void orc_set_arguments(struct orc_bench *bench, struct orc_rng *rng)
 {
 	struct orc_machine *m = bench->m;
 
@@ -400,6 +399,19 @@ static void broke(struct orc_bench *bench, const struct orc_row *row, const stru
 	orc_report(bench, row, text, NULL, -1, batch);
 }
 
+bool orc_reads_psum(const struct orc_case *g)
+{
+	for (uint32_t k = 0; k < g->count; k++) {
+		const struct trn_isa_compute *c = &g->inst[k];
+
+		/* COPY_PREDICATED and STREAM_SHUFFLE read DST. */
+		if (c->src0.space == TRN_SPACE_PSUM || c->src1.space == TRN_SPACE_PSUM ||
+		    c->src2.space == TRN_SPACE_PSUM || c->dst.space == TRN_SPACE_PSUM)
+			return true;
+	}
+	return false;
+}
+
 static void count_cover(const struct orc_row *row, const struct orc_case *g,
 			struct orc_tally *tally)
 {
@@ -418,11 +430,11 @@ void orc_batch(struct orc_bench *bench, const struct orc_row *row, uint32_t batc
 	       struct orc_tally *tally)
 {
 	static struct orc_case cases[16];
-	struct orc_layout l = layout_of(bench, row, batch);
+	struct orc_layout l = orc_layout_of(bench, row, batch);
 	uint32_t rule;
 
 	orc_prologue(bench, &l);
-	set_arguments(bench, &l.rng);
+	orc_set_arguments(bench, &l.rng);
 	for (uint32_t k = 0; k < l.slots; k++) {
 		const struct orc_case room = orc_room(bench, &l, k);
 

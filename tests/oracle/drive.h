@@ -30,6 +30,9 @@ struct orc_difference {
 	uint8_t mine[4], theirs[4];
 };
 
+struct orc_layout orc_layout_of(struct orc_bench *bench, const struct orc_row *row, uint32_t batch);
+void orc_set_arguments(struct orc_bench *bench, struct orc_rng *rng);
+bool orc_reads_psum(const struct orc_case *g);
 void orc_one_case(struct orc_case *g, const struct orc_row *row, const struct orc_case *room);
 struct orc_case orc_room(struct orc_bench *bench, const struct orc_layout *l, uint32_t slot);
 void orc_prologue(struct orc_bench *bench, const struct orc_layout *l);

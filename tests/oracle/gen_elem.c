@@ -203,7 +203,9 @@ void orc_modes(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, bool l
 		c->mode = k > 0 && orc_chance(&g->rng, 70) ?
 				  (uint8_t)TRN_REDUCE_ACCUMULATE :
 				  first[orc_below(&g->rng, ORC_LEN(first))];
-		/* On V idle leaves NaN, which is nothing to accumulate onto. */
+		/* What stands in the lanes of S is another case's sum, maybe a loose one. */
+		if (k == 0 && g->engine == TRN_ENGINE_SCALAR && c->mode == TRN_REDUCE_IDLE)
+			c->mode = TRN_REDUCE_RESET_REDUCE;
 		if (c->mode == TRN_REDUCE_LOAD_REDUCE && !load)
 			c->mode = TRN_REDUCE_RESET_REDUCE;
 		c->imm[1] = load && c->mode == TRN_REDUCE_LOAD_REDUCE ? orc_imm(g) : c->imm[1];

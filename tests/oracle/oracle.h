@@ -258,9 +258,9 @@ void orc_batch(struct orc_bench *bench, const struct orc_row *row, uint32_t batc
 	       struct orc_tally *tally);
 /* Everything, also what no case reached. */
 void orc_whole(struct orc_bench *bench, const struct orc_row *row, struct orc_tally *tally);
-/* Instructions that break one rule. */
-void orc_refusals(struct orc_bench *bench, const struct orc_row *row, uint32_t count,
-		  struct orc_tally *tally);
+/* Instructions that break one rule: count of them, from number `first` on. */
+void orc_refusals(struct orc_bench *bench, const struct orc_row *row, uint32_t first,
+		  uint32_t count, struct orc_tally *tally);
 void orc_print_inst(FILE *out, const struct trn_isa_compute *c);
 
 #endif /* TESTS_ORACLE_ORACLE_H */
