@@ -8,16 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <trn/kernels_gemm.h>
+#include <trn/kernels_mx.h>
 #include <trn/trn.h>
 #include "bench/measure.h"
 
 #define LIMIT_NS UINT64_C(60000000000)
 #define GOAL 0.8 /* of the reference's speed */
 
+/* Formats of B; A is BF16, and quantised on the chip when B is in MX. */
+static const struct format {
+	const char *name;
+	enum trn_dtype weight; /* NONE: BF16 */
+	uint32_t places;       /* behind the point, so that inputs are exact */
+} formats[] = {
+	{ "bf16", TRN_DTYPE_NONE, 7 },
+	{ "mxfp8", TRN_DTYPE_F8E4M3FN_X4, 3 },
+	{ "mxfp4", TRN_DTYPE_F4E2M1_X4, 1 },
+};
+
 struct args {
 	const char *uri;
 	uint32_t size, runs;
 	bool json;
+	const struct format *format;
 };
 
 struct bench {
@@ -27,7 +40,7 @@ struct bench {
 	struct trn_queue *queue;
 	struct trn_batch *batch;
 	struct trn_program *program;
-	struct trn_buffer *a, *b, *c, *times;
+	struct trn_buffer *a, *b, *scale, *c, *times;
 	float *x, *y, *z, *got; /* A, B, the reference's C, the device's */
 	uint16_t *packed;
 	struct bench_series device_wall, reference_wall;
@@ -59,9 +72,13 @@ static int load_program(struct bench *bench, uint32_t arch)
 	struct trn_builder_opts opts = { .size = sizeof(opts), .name = "gemm", .arch = arch };
 	struct trn_gemm_shape shape = { bench->args.size, bench->args.size, bench->args.size,
 					TRN_DTYPE_BF16, TRN_DTYPE_F32 };
+	struct trn_gemm_mx_shape mx = { bench->args.size,           bench->args.size,
+					bench->args.size,           TRN_DTYPE_BF16,
+					bench->args.format->weight, TRN_DTYPE_F32 };
 	size_t bytes = 0;
 	void *image = NULL;
-	int r = trn_kernel_gemm(&opts, &shape, &image, &bytes);
+	int r = mx.weight ? trn_kernel_gemm_mx(&opts, &mx, &image, &bytes) :
+			    trn_kernel_gemm(&opts, &shape, &image, &bytes);
 
 	if (r == 0)
 		r = trn_program_load(bench->device, image, bytes, 0, trn_deadline_in(LIMIT_NS),
@@ -73,15 +90,17 @@ static int load_program(struct bench *bench, uint32_t arch)
 /* Timestamp, launch, timestamp: one batch, used again for each run. */
 static int record(struct bench *bench)
 {
-	struct trn_arg arg[3] = { { .buffer = bench->a },
+	const bool mx = bench->args.format->weight != TRN_DTYPE_NONE;
+	struct trn_arg arg[4] = { { .buffer = bench->a },
 				  { .buffer = bench->b },
+				  { .buffer = mx ? bench->scale : bench->c },
 				  { .buffer = bench->c } };
 	int r = trn_batch_create(bench->queue, 4, &bench->batch);
 
 	if (r == 0)
 		r = trn_batch_timestamp(bench->batch, bench->times, 0);
 	if (r == 0)
-		r = trn_batch_launch(bench->batch, bench->program, 0, arg, 3);
+		r = trn_batch_launch(bench->batch, bench->program, 0, arg, mx ? 4 : 3);
 	if (r == 0)
 		r = trn_batch_timestamp(bench->batch, bench->times, 8);
 	return r;
@@ -89,7 +108,9 @@ static int record(struct bench *bench)
 
 static int set_up_device(struct bench *bench)
 {
-	uint64_t count = (uint64_t)bench->args.size * bench->args.size;
+	const uint32_t n = bench->args.size;
+	const enum trn_dtype weight = bench->args.format->weight;
+	uint64_t count = (uint64_t)n * n;
 	struct trn_device_info info = { .size = sizeof(info) };
 	int r = trn_context_create(NULL, &bench->context);
 
@@ -105,7 +126,10 @@ static int set_up_device(struct bench *bench)
 	if (r == 0)
 		r = make_buffer(bench, count * 2, &bench->a);
 	if (r == 0)
-		r = make_buffer(bench, count * 2, &bench->b);
+		r = make_buffer(bench, weight ? trn_mx_number_bytes(weight, n, n) : count * 2,
+				&bench->b);
+	if (r == 0 && weight != TRN_DTYPE_NONE)
+		r = make_buffer(bench, trn_mx_scale_bytes(n, n), &bench->scale);
 	if (r == 0)
 		r = make_buffer(bench, count * 4, &bench->c);
 	if (r == 0)
@@ -124,6 +148,26 @@ static int upload(struct bench *bench, struct trn_buffer *buffer, const float *v
 		bench->packed[i] = (uint16_t)(bits >> 16); /* exact: see fill() */
 	}
 	return trn_buffer_write(buffer, 0, bench->packed, count * 2, trn_deadline_in(LIMIT_NS));
+}
+
+static int upload_mx(struct bench *bench)
+{
+	const uint32_t n = bench->args.size;
+	const enum trn_dtype weight = bench->args.format->weight;
+	const uint64_t bytes = trn_mx_number_bytes(weight, n, n);
+	uint8_t *numbers = malloc(bytes), *scales = malloc(trn_mx_scale_bytes(n, n));
+	int r = -ENOMEM;
+
+	if (numbers && scales)
+		r = trn_mx_weight_pack(weight, n, n, TRN_DTYPE_F32, bench->y, numbers, scales);
+	if (r == 0)
+		r = trn_buffer_write(bench->b, 0, numbers, bytes, trn_deadline_in(LIMIT_NS));
+	if (r == 0)
+		r = trn_buffer_write(bench->scale, 0, scales, trn_mx_scale_bytes(n, n),
+				     trn_deadline_in(LIMIT_NS));
+	free(numbers);
+	free(scales);
+	return r;
 }
 
 static int run_device(struct bench *bench, double *ret_ns)
@@ -163,12 +207,14 @@ static bool run_reference(struct bench *bench, double *ret_ns)
 
 /* ---- measuring ---- */
 
-/* Multiples of 2^-7 in [-1, 1): BF16 holds them. */
-static void fill(float *values, uint64_t count, uint64_t seed)
+/* Multiples of 2^-places in [-1, 1): the format holds them. */
+static void fill(float *values, uint64_t count, uint64_t seed, uint32_t places)
 {
+	const int half = 1 << places;
+
 	for (uint64_t i = 0; i < count; i++) {
 		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		values[i] = (float)((int)(seed >> 56) - 128) / 128.0f;
+		values[i] = (float)((int)(seed >> (63 - places)) - half) / (float)half;
 	}
 }
 
@@ -230,10 +276,11 @@ static void report(struct bench *bench)
 
 	if (args->json)
 		printf("{\"schema\":\"trn.bench.gemm/1\",\"device\":\"%s\",\"size\":%u,"
-		       "\"runs\":%u,",
-		       args->uri, args->size, args->runs);
+		       "\"format\":\"%s\",\"runs\":%u,",
+		       args->uri, args->size, args->format->name, args->runs);
 	else
-		printf("gemm %u^3 BF16 on %s, %u runs\n", args->size, args->uri, args->runs);
+		printf("gemm %u^3 %s on %s, %u runs\n", args->size, args->format->name, args->uri,
+		       args->runs);
 	print_series(bench, "device", &bench->device_wall);
 	if (reference) {
 		print_series(bench, "openblas", &bench->reference_wall);
@@ -257,6 +304,15 @@ static void report(struct bench *bench)
 		printf("no reference: built without OpenBLAS\n");
 }
 
+static const struct format *format_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(formats[i].name, name) == 0)
+			return &formats[i];
+	}
+	return NULL;
+}
+
 static int parse(int argc, char **argv, struct args *args)
 {
 	for (int i = 1; i < argc; i++) {
@@ -269,13 +325,15 @@ static int parse(int argc, char **argv, struct args *args)
 		}
 		if (strcmp(argv[i], "--device") == 0)
 			args->uri = value;
+		else if (strcmp(argv[i], "--format") == 0)
+			args->format = format_find(value);
 		else if (strcmp(argv[i], "--size") == 0)
 			args->size = (uint32_t)strtoul(value, &end, 10);
 		else if (strcmp(argv[i], "--runs") == 0)
 			args->runs = (uint32_t)strtoul(value, &end, 10);
 		else
 			return -EINVAL;
-		if (!*value || (end && *end))
+		if (!*value || (end && *end) || !args->format)
 			return -EINVAL;
 		i++;
 	}
@@ -295,8 +353,8 @@ static bool allocate(struct bench *bench)
 	bench->packed = malloc(count * sizeof(uint16_t));
 	if (!bench->x || !bench->y || !bench->z || !bench->got || !bench->packed)
 		return false;
-	fill(bench->x, count, 1);
-	fill(bench->y, count, 2);
+	fill(bench->x, count, 1, bench->args.format->places);
+	fill(bench->y, count, 2, bench->args.format->places);
 	return true;
 }
 
@@ -307,6 +365,7 @@ static void release(struct bench *bench)
 	trn_program_unref(bench->program);
 	trn_buffer_unref(bench->a);
 	trn_buffer_unref(bench->b);
+	trn_buffer_unref(bench->scale);
 	trn_buffer_unref(bench->c);
 	trn_buffer_unref(bench->times);
 	trn_device_unref(bench->device);
@@ -320,11 +379,12 @@ static void release(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-	struct bench bench = { .args = { "mock:trn3", 1024, 9, false } };
+	struct bench bench = { .args = { "mock:trn3", 1024, 9, false, &formats[0] } };
 	int r;
 
 	if (parse(argc, argv, &bench.args) < 0) {
-		fprintf(stderr, "usage: gemm [--size N] [--runs N] [--device URI] [--json]\n");
+		fprintf(stderr, "usage: gemm [--format bf16|mxfp8|mxfp4] [--size N] [--runs N] "
+				"[--device URI] [--json]\n");
 		return 2;
 	}
 	bench_blas_choose(argv);
@@ -337,7 +397,8 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = upload(&bench, bench.a, bench.x);
 	if (r == 0)
-		r = upload(&bench, bench.b, bench.y);
+		r = bench.args.format->weight ? upload_mx(&bench) :
+						upload(&bench, bench.b, bench.y);
 	if (r == 0)
 		r = measure(&bench);
 	if (r == 0)

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products with MX weights. A block of A is turned by transposing DMA, one row of K in
- * four beside the next three, and quantised; a block of B comes as it lies in memory. Chunks
- * of K are tiles of 512 rows. */
+/* Matrix products with MX weights. Rows of A come as they are; the tensor engine turns every
+ * fourth column at a time, so that four neighbours of K come to lie side by side in a partition,
+ * and they are quantised. A block of B comes as it lies in memory. Chunks of K are tiles of 512
+ * rows. */
 #include <errno.h>
 #include "kernels/gemm.h"
 #include "kernels/mx.h"
 
-#define BLOCK_BYTES (40u * 1024) /* of a partition, for one block of B */
-#define A_BYTES (32u * 1024)     /* the same of A in 16 bits */
+#define BLOCK_BYTES (48u * 1024) /* of a partition, for one block of B */
+#define BLOCK_N 512u             /* columns of a block of C */
+#define ROW_TILES 8u             /* tiles of K of A's rows that are loaded at once */
+#define TURN (KIT_GEMM_M * KIT_MX_NUMBERS)
 
 struct gemm_mx {
 	struct trn_kit_gemm walk;
 	struct trn_kit_mx_matrix weights;
 	uint32_t esize, width; /* of B's elements; columns of A's block, even */
-	struct trn_tile rows[2], b[2], scale[2];
+	uint32_t turn_rows, turn_flip;
+	struct trn_tile rows[2], flipped[2], turned[2], b[2], scale[2];
 	struct trn_kit_mx_tile a[2];
 };
 
@@ -23,52 +27,106 @@ static struct gemm_mx *mx(struct trn_kit_gemm *walk)
 	return (struct gemm_mx *)(void *)walk;
 }
 
-/* Tiles [first, first + count) of A's rows: element ((t * width) + m) * 4 + j of a partition. */
-static void load_a(struct trn_kit_gemm *walk, uint32_t turn, const struct trn_kit_gemm_block *block,
-		   uint32_t first, uint32_t count)
+/* Columns [column, column + 4 * lanes) of some rows of A, turned: element m * 4 + j of partition
+ * p is column 4 p + j of row m. */
+static const struct trn_tile *turn(struct gemm_mx *gemm, const struct trn_tile *rows,
+				   uint32_t column, uint32_t lanes, uint32_t some)
 {
-	struct gemm_mx *gemm = mx(walk);
-	const struct trn_tile *tile = &gemm->rows[turn];
-	const uint32_t full = walk->k / KIT_MX_ROWS, lane = gemm->width * KIT_MX_NUMBERS;
+	const uint32_t at = gemm->turn_flip++ % 2;
+	const struct trn_tile *flipped = &gemm->flipped[at], *turned = &gemm->turned[at];
+	struct trn_builder *b = gemm->walk.builder;
+	struct trn_isa_ap src =
+		trn_view_outer(trn_view(flipped, 0, some), KIT_GEMM_M, KIT_MX_NUMBERS);
+	struct trn_isa_ap dst = trn_view_outer(
+		trn_view_step(trn_view(turned, 0, some), KIT_MX_NUMBERS), 1, KIT_MX_NUMBERS);
 
-	for (uint32_t t = first, n; t < first + count; t += n) {
-		const uint32_t left = walk->k - t * KIT_MX_ROWS;
-		const uint32_t lanes = trn_kit_least(left, KIT_MX_ROWS) / KIT_MX_NUMBERS;
-		struct trn_isa_mem src = trn_kit_gemm_rows(walk, walk->args.a, walk->input,
-							   block->m, walk->k,
-							   (uint64_t)t * KIT_MX_ROWS, lanes);
-		struct trn_isa_ap dst = trn_view_step(
-			trn_view(tile, (t - first) * lane, block->rows), KIT_MX_NUMBERS);
-
-		n = t < full ? trn_kit_least(full, first + count) - t : 1;
-		if (t >= full) /* lanes past the last row of K */
-			trn_kit_fill(walk->builder, trn_view(tile, (t - first) * lane, lane), 0.0f);
-		src = trn_dram_outer(trn_dram_step(src, KIT_MX_NUMBERS), 1, KIT_MX_NUMBERS);
-		src = trn_dram_outer(src, KIT_MX_ROWS, n);
-		src = trn_dram_outer(src, (int32_t)walk->k, block->rows);
-		dst = trn_view_outer(dst, 1, KIT_MX_NUMBERS);
-		dst = trn_view_outer(dst, (int32_t)lane, n);
-		trn_tile_transfer(
-			walk->builder,
-			&(struct trn_tile_dma){ .op = TRN_OP_DMA_TRANSPOSE,
-						.engine = TRN_ENGINE_SYNC,
-						.dst = trn_chip(trn_view_rows(dst, 0, lanes)),
-						.src = src });
-	}
-	trn_kit_quantize(walk->builder, &gemm->a[turn], tile,
-			 trn_kit_least(walk->k - first * KIT_MX_ROWS, count * KIT_MX_ROWS));
+	for (uint32_t j = 0; j < KIT_MX_NUMBERS; j++)
+		trn_tile_compute(
+			b, &(struct trn_tile_op){
+				   .op = TRN_OP_TRANSPOSE,
+				   .engine = TRN_ENGINE_TENSOR,
+				   .dst = trn_view_rows(trn_view(flipped, j * KIT_GEMM_M, some), 0,
+							lanes),
+				   .src0 = trn_view_rows(
+					   trn_view_step(trn_view(rows, column + j, lanes),
+							 KIT_MX_NUMBERS),
+					   0, some) });
+	if (lanes < KIT_LANES) /* past the last row of K */
+		trn_kit_fill(b, trn_view(turned, 0, TURN), 0.0f);
+	trn_tile_compute(b, &(struct trn_tile_op){ .op = TRN_OP_TENSOR_COPY,
+						   .engine = TRN_ENGINE_SCALAR,
+						   .dst = trn_view_rows(dst, 0, lanes),
+						   .src0 = trn_view_rows(src, 0, lanes) });
+	return turned;
 }
 
-static void load_b(struct trn_kit_gemm *walk, uint32_t turn, uint32_t n, uint32_t width,
+/* Tiles [first, first + count) of some rows of A, from row m of the block on. */
+static void load_rows(struct gemm_mx *gemm, const struct trn_kit_mx_tile *a, uint32_t row,
+		      uint32_t m, uint32_t some, uint32_t first, uint32_t count)
+{
+	const struct trn_kit_gemm *walk = &gemm->walk;
+	const struct trn_tile *rows = NULL;
+
+	for (uint32_t t = 0; t < count; t++) {
+		const uint32_t from = (first + t) * KIT_MX_ROWS, left = walk->k - from;
+		const uint32_t lanes = trn_kit_least(left, KIT_MX_ROWS) / KIT_MX_NUMBERS;
+		const uint32_t padded = trn_kit_mx_lanes(walk->k, first + t);
+		const uint32_t at = t * a->width + m;
+		const struct trn_tile *turned;
+
+		if (t % ROW_TILES == 0) {
+			const uint32_t most = trn_kit_least(count - t, ROW_TILES) * KIT_MX_ROWS;
+			const uint32_t cols = trn_kit_least(left, most);
+			struct trn_isa_mem src = trn_kit_gemm_rows(
+				walk, walk->args.a, walk->input, row + m, walk->k,
+				(walk->looped ? (uint64_t)m * walk->k : 0) + from, cols);
+
+			rows = &gemm->rows[gemm->turn_rows++ % 2];
+			trn_kit_copy(walk->builder,
+				     trn_chip(trn_view_rows(trn_view(rows, 0, cols), 0, some)),
+				     trn_dram_outer(src, (int32_t)walk->k, some), TRN_ENGINE_SYNC);
+		}
+		turned = turn(gemm, rows, t % ROW_TILES * KIT_MX_ROWS, lanes, some);
+		trn_tile_compute(
+			walk->builder,
+			&(struct trn_tile_op){
+				.op = TRN_OP_QUANTIZE_MX,
+				.engine = TRN_ENGINE_VECTOR,
+				.dst = trn_view_rows(trn_view(&a->numbers, at, some), 0, padded),
+				.src0 = trn_view_rows(trn_view(turned, 0, some * KIT_MX_NUMBERS), 0,
+						      padded),
+				.dst2 = trn_kit_mx_scale(trn_view(&a->scales, at, some), padded, 0),
+			});
+	}
+}
+
+static void load_a(struct trn_kit_gemm *walk, uint32_t turn_a,
+		   const struct trn_kit_gemm_block *block, uint32_t first, uint32_t count)
+{
+	struct gemm_mx *gemm = mx(walk);
+
+	for (uint32_t m = 0; m < block->rows; m += KIT_GEMM_M)
+		load_rows(gemm, &gemm->a[turn_a], block->m, m,
+			  trn_kit_least(KIT_GEMM_M, block->rows - m), first, count);
+}
+
+/* Four tiles at a time: the tensor engine waits for those that it wants next. */
+static void load_b(struct trn_kit_gemm *walk, uint32_t turn_b, uint32_t n, uint32_t width,
 		   uint32_t first, uint32_t count)
 {
 	struct gemm_mx *gemm = mx(walk);
 
-	gemm->weights.tile = first;
-	gemm->weights.tiles = count;
-	trn_kit_mx_load(walk->builder, &gemm->b[turn], &gemm->weights, n, width, TRN_ENGINE_SYNC);
-	trn_kit_mx_load_scales(walk->builder, &gemm->scale[turn], &gemm->weights, n, width,
-			       TRN_ENGINE_GPSIMD);
+	for (uint32_t t = 0; t < count; t += KIT_MX_SHARE) {
+		struct trn_tile numbers = gemm->b[turn_b], scales = gemm->scale[turn_b];
+
+		numbers.offset += t * width * gemm->esize;
+		scales.offset += t / KIT_MX_SHARE * width;
+		gemm->weights.tile = first + t;
+		gemm->weights.tiles = trn_kit_least(count - t, KIT_MX_SHARE);
+		trn_kit_mx_load(walk->builder, &numbers, &gemm->weights, n, width, TRN_ENGINE_SYNC);
+		trn_kit_mx_load_scales(walk->builder, &scales, &gemm->weights, n, width,
+				       TRN_ENGINE_GPSIMD);
+	}
 }
 
 /* Adds tiles [first, first + count) to the block in acc. */
@@ -112,7 +170,7 @@ static void multiply(struct trn_kit_gemm *walk, const struct trn_tile *acc, uint
 
 static const struct trn_kit_gemm_ops ops = { load_a, load_b, multiply };
 
-/* C's block is PSUM's half. Steps of K are all of it, or a multiple of four tiles. */
+/* C's block is a quarter of PSUM. Steps of K are all of it, or a multiple of four tiles. */
 static void plan(struct gemm_mx *gemm)
 {
 	struct trn_kit_gemm *walk = &gemm->walk;
@@ -120,10 +178,9 @@ static void plan(struct gemm_mx *gemm)
 
 	walk->chunks = trn_kit_mx_tiles(walk->k);
 	walk->block_m = trn_kit_least(walk->m, 2 * KIT_GEMM_M);
-	walk->block_n = trn_kit_least(walk->n, 2 * KIT_GEMM_BANK);
+	walk->block_n = trn_kit_least(walk->n, BLOCK_N);
 	gemm->width = walk->block_m + walk->block_m % 2;
-	most = trn_kit_least(BLOCK_BYTES / (walk->block_n * gemm->esize),
-			     A_BYTES / (gemm->width * KIT_MX_NUMBERS * 2));
+	most = BLOCK_BYTES / (BLOCK_N * gemm->esize);
 	walk->block_k = walk->chunks <= most ? walk->chunks : most / KIT_MX_SHARE * KIT_MX_SHARE;
 	walk->keep_b = walk->block_k == walk->chunks && walk->n <= INT16_MAX &&
 		       (uint64_t)walk->chunks * walk->n * gemm->esize <= BLOCK_BYTES;
@@ -132,26 +189,23 @@ static void plan(struct gemm_mx *gemm)
 static void allocate(struct gemm_mx *gemm)
 {
 	const struct trn_kit_gemm *walk = &gemm->walk;
+	struct trn_builder *b = walk->builder;
 	const uint32_t cols = walk->keep_b ? walk->n : walk->block_n;
 	const uint32_t groups = trn_kit_div_up(walk->block_k, KIT_MX_SHARE);
+	const enum trn_space sbuf = TRN_SPACE_SBUF;
 
 	for (uint32_t i = 0; i < 2; i++) {
-		gemm->rows[i] = trn_tile_alloc(walk->builder, TRN_SPACE_SBUF, walk->input,
-					       KIT_LANES,
-					       walk->block_k * gemm->width * KIT_MX_NUMBERS);
-		/* Columns that no row of A fills must not be NaN. */
-		trn_kit_fill(walk->builder,
-			     trn_view(&gemm->rows[i], 0,
-				      walk->block_k * gemm->width * KIT_MX_NUMBERS),
-			     0.0f);
-		trn_kit_mx_alloc(walk->builder, &gemm->a[i], walk->block_k * KIT_MX_ROWS,
-				 gemm->width);
+		gemm->rows[i] =
+			trn_tile_alloc(b, sbuf, walk->input, KIT_GEMM_M,
+				       trn_kit_least(walk->block_k, ROW_TILES) * KIT_MX_ROWS);
+		gemm->flipped[i] = trn_tile_alloc(b, TRN_SPACE_PSUM, walk->input, KIT_LANES, TURN);
+		gemm->turned[i] = trn_tile_alloc(b, sbuf, walk->input, KIT_LANES, TURN);
+		trn_kit_mx_alloc(b, &gemm->a[i], walk->block_k * KIT_MX_ROWS, gemm->width);
 		if (i > 0 && walk->keep_b)
 			continue;
-		gemm->b[i] = trn_tile_alloc(walk->builder, TRN_SPACE_SBUF, gemm->weights.format,
-					    KIT_LANES, walk->block_k * cols);
-		gemm->scale[i] = trn_tile_alloc(walk->builder, TRN_SPACE_SBUF, TRN_DTYPE_U8,
-						KIT_LANES, groups * cols);
+		gemm->b[i] = trn_tile_alloc(b, sbuf, gemm->weights.format, KIT_LANES,
+					    walk->block_k * cols);
+		gemm->scale[i] = trn_tile_alloc(b, sbuf, TRN_DTYPE_U8, KIT_LANES, groups * cols);
 	}
 }
 
@@ -161,6 +215,8 @@ static void release(struct gemm_mx *gemm)
 
 	for (uint32_t i = 0; i < 2; i++) {
 		trn_tile_free(b, &gemm->rows[i]);
+		trn_tile_free(b, &gemm->flipped[i]);
+		trn_tile_free(b, &gemm->turned[i]);
 		trn_kit_mx_free(b, &gemm->a[i]);
 		if (i > 0 && gemm->walk.keep_b)
 			continue;

@@ -90,9 +90,10 @@ void trn_kit_mx_load(struct trn_builder *builder, const struct trn_tile *tile,
 		src = trn_dram_outer(src, (int32_t)(KIT_LANES * m->cols), count);
 		src = trn_dram_outer(src, (int32_t)m->cols, lanes);
 		trn_kit_copy(builder,
-			     trn_chip(trn_view_rows(trn_view_outer(trn_view(tile, t * cols, cols),
-								   (int32_t)cols, count),
-						    0, lanes)),
+			     trn_chip(trn_view_rows(
+				     trn_view_outer(trn_view(tile, (t - m->tile) * cols, cols),
+						    (int32_t)cols, count),
+				     0, lanes)),
 			     moved(src, m, stride), engine);
 	}
 }

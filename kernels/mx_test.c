@@ -537,7 +537,8 @@ static const struct trn_gemm_mx_shape gemms[] = {
 	{ 5, 70, 512, TRN_DTYPE_F16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
 	{ 129, 33, 544, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
 	{ 300, 1100, 96, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_BF16 },
-	{ 131, 600, 7392, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 }, /* steps of K */
+	{ 131, 600, 7392, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 },
+	{ 3, 600, 24672, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 }, /* steps of K */
 	{ 2, 2100, 3104, TRN_DTYPE_F16, TRN_DTYPE_NONE, TRN_DTYPE_F16 },
 	{ 5123, 6, 64, TRN_DTYPE_BF16, TRN_DTYPE_NONE, TRN_DTYPE_F32 }, /* a loop */
 };
@@ -672,7 +673,7 @@ START_TEST(leaves_nothing_behind)
 			.format = formats[f], .indices = 1, .shares = 2, .y = 9
 		};
 		struct trn_linear_mx_args l = linears[3];
-		struct trn_gemm_mx_shape g = gemms[4];
+		struct trn_gemm_mx_shape g = gemms[5];
 
 		l.format = g.weight = formats[f];
 		trn_linear_mx_emit(b, &l);
