@@ -588,6 +588,29 @@ START_TEST(hazards_of_index_and_region)
 }
 END_TEST
 
+/* No address space for the elements: the launch ends, and the next one may have it. */
+START_TEST(no_room)
+{
+	struct trn_test_core tc;
+	union trn_test_inst i;
+
+	trn_test_core_open(&tc, "trn3");
+	trn_test_shape_make(&i, TRN_SHAPE_COPY);
+	trn_test_shape_emit(&tc, TRN_SHAPE_COPY, &i, 3);
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	trn_test_shape_make(&i, TRN_SHAPE_INDEXED);
+	for (uint32_t k = 0; k < 2; k++) {
+		tc.host.full = k == 0;
+		trn_test_clear(&tc);
+		trn_test_shape_emit(&tc, TRN_SHAPE_INDEXED, &i, 4);
+		ck_assert_uint_eq(trn_test_launch(&tc), k == 0 ? TRN_EXT_ERR_RESET : 0);
+		if (k == 0)
+			trn_test_recover(&tc);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 static Suite *indirect_suite(void)
 {
 	Suite *suite = suite_create("indirect");
@@ -599,6 +622,7 @@ static Suite *indirect_suite(void)
 	tcase_add_test(tcase, psum_by_element);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(broken));
 	tcase_add_test(tcase, place_out_of_range);
+	tcase_add_test(tcase, no_room);
 	tcase_add_test(tcase, hazards_of_index_and_region);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -671,6 +671,46 @@ START_TEST(same_bits_and_times)
 }
 END_TEST
 
+/* Each allocation of two launches that meet is refused once: an error or a good end on either
+ * side, and never half an exchange. */
+START_TEST(every_allocation_refused_once)
+{
+	const struct trn_isa_ap tile = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, 0, 4, 0, 64);
+	uint32_t refused = 0;
+
+	for (long n = 0; n < 60; n++) {
+		uint8_t row[64], have[2][64];
+		struct trn_test_core tc;
+
+		pair_open(&tc, "trn3");
+		for (uint32_t core = 0; core < 2; core++) {
+			memset(row, (int)core + 1, sizeof(row));
+			tc.core = core;
+			trn_test_poke(&tc, TRN_SPACE_SBUF, 0, 1, 0, row, sizeof(row));
+			(void)exchange(&tc, TRN_ENGINE_SYNC, 0, &tile, &tile);
+			(void)barrier(&tc, TRN_ENGINE_SYNC, 0);
+			stage(&tc, core);
+		}
+		trn_test_alloc_arm(&tc.host.mem, n);
+		go(&tc, 0);
+		go(&tc, 1);
+		trn_test_settle(&tc);
+		for (uint32_t core = 0; core < 2; core++) {
+			tc.core = core;
+			trn_test_peek(&tc, TRN_SPACE_SBUF, 0, 1, 0, have[core], 64);
+		}
+		ck_assert_uint_ne(have[0][0], have[1][0]);
+		ck_assert_uint_eq(have[0][0], have[0][63]);
+		refused += tc.host.mem.failed;
+		if (!tc.host.mem.failed)
+			expect_done(&tc, 1);
+		trn_test_alloc_arm(&tc.host.mem, -1);
+		trn_test_core_close(&tc);
+	}
+	ck_assert_uint_gt(refused, 0);
+}
+END_TEST
+
 /* ---- rules ---- */
 
 CHANGE(place_16, i->c.imm[0] = 16)
@@ -732,6 +772,7 @@ static Suite *pair_suite(void)
 	tcase_add_test(tcase, reset_on_the_way);
 	tcase_add_test(tcase, exchange_times);
 	tcase_add_test(tcase, same_bits_and_times);
+	tcase_add_test(tcase, every_allocation_refused_once);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(cases));
 	suite_add_tcase(suite, tcase);
 	return suite;

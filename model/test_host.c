@@ -29,7 +29,7 @@ static void *host_reserve(void *user, uint64_t size)
 	struct trn_test_host *host = user;
 	void *base = NULL;
 
-	if (trn_reserve((size_t)size, &base) < 0)
+	if (host->full || trn_reserve((size_t)size, &base) < 0)
 		return NULL;
 	host->reserved += size;
 	return base;

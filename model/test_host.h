@@ -35,6 +35,7 @@ struct trn_test_host {
 	bool any_violation;  /* a test of wild traffic: the checker only records */
 	uint64_t unexpected; /* violations that nobody expected */
 	uint64_t reserved;   /* bytes out through reserve */
+	bool full;           /* reserve has no room */
 };
 
 /* Defaults for a generation by name; then open() creates the model, with bus master on. */
