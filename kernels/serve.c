@@ -84,7 +84,15 @@ void trn_serve_begin(struct trn_builder *builder, const struct trn_serve_shape *
 						2 * room * 128);
 	serve.ones = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_F32, KIT_LANES, 128);
 	serve.turn = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_BF16, KIT_LANES, 128);
+	serve.eye = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_F32, KIT_LANES, 128);
 	trn_kit_fill(builder, trn_view(&serve.ones, 0, 128), 1.0f);
+	/* 1 where lane - element is 0. */
+	trn_tile_compute(builder, &(struct trn_tile_op){ .op = TRN_OP_AFFINE_SELECT,
+							 .engine = TRN_ENGINE_GPSIMD,
+							 .op0 = TRN_ALU_EQ,
+							 .imm = { 0, 1, 0, UINT32_MAX },
+							 .dst = trn_view(&serve.eye, 0, 128),
+							 .src0 = trn_view(&serve.ones, 0, 128) });
 	turn_make(&serve);
 	*ret_serve = serve;
 }
@@ -95,6 +103,7 @@ void trn_serve_end(struct trn_serve *serve)
 		trn_tile_free(serve->builder, &serve->stage[i]);
 	trn_tile_free(serve->builder, &serve->ones);
 	trn_tile_free(serve->builder, &serve->turn);
+	trn_tile_free(serve->builder, &serve->eye);
 }
 
 struct trn_tile trn_serve_columns(struct trn_serve *serve)

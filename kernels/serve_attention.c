@@ -14,7 +14,7 @@
 
 struct unit { /* tiles of one unit of sequences on its way; some of them overlap */
 	struct trn_tile keys, values, masked, probs, turned;
-	struct trn_tile top, sum, sink;
+	struct trn_tile top;
 };
 
 struct attention {
@@ -32,6 +32,7 @@ struct attention {
 	struct trn_tile heads;   /* [lanes][outs][tokens]: queries, key, value; turned */
 	struct trn_tile queries; /* [lanes][units][rows]: blocks on the diagonal */
 	struct trn_tile edge, number, sinks, result;
+	struct trn_tile sums, sink_sums; /* [rows][units]: of the weights, and of the sinks */
 	struct trn_tile scores[2], pt[2], out;
 	struct unit unit[STAGES_MAX];
 	uint32_t next;
@@ -61,15 +62,12 @@ static void unit_make(struct attention *a, struct unit *unit)
 	unit->probs = sbuf(a, TRN_DTYPE_BF16, a->rows, read);
 	unit->turned = sbuf(a, TRN_DTYPE_BF16, KIT_LANES, a->blocks * a->rows);
 	unit->top = sbuf(a, TRN_DTYPE_F32, a->rows, 1);
-	unit->sum = sbuf(a, TRN_DTYPE_F32, a->rows, 1);
-	unit->sink = sbuf(a, TRN_DTYPE_F32, a->rows, 1);
 }
 
 static void unit_free(struct attention *a, const struct unit *unit)
 {
 	const struct trn_tile *tiles[] = { &unit->keys,  &unit->values, &unit->masked,
-					   &unit->probs, &unit->turned, &unit->top,
-					   &unit->sum,   &unit->sink };
+					   &unit->probs, &unit->turned, &unit->top };
 
 	for (size_t i = 0; i < sizeof(tiles) / sizeof(tiles[0]); i++)
 		trn_tile_free(a->builder, tiles[i]);
@@ -288,54 +286,38 @@ static void chunk_scores(struct attention *a, const struct unit *u, uint32_t uni
 	for (uint32_t n = 0; n < count; n += BANK) {
 		uint32_t cols = count - n < BANK ? count - n : BANK;
 
-		trn_kit_matmul(a->builder, trn_view(scores, n, cols),
+		trn_kit_matmul(a->builder, trn_view_rows(trn_view(scores, n, cols), 0, a->rows),
 			       trn_view(&a->queries, unit * a->spaced, a->rows),
 			       trn_view(&u->keys, first + n, cols), false);
 	}
 	trn_tile_compute(a->builder,
-			 &(struct trn_tile_op){ .op = TRN_OP_RANGE_SELECT,
-						.engine = TRN_ENGINE_VECTOR,
-						.flags = TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1,
-						.op0 = TRN_ALU_GT,
-						.op1 = TRN_ALU_LE,
-						.mode = first ? TRN_REDUCE_ACCUMULATE :
-								TRN_REDUCE_RESET_REDUCE,
-						.imm = { 0, 0, first },
-						.dst = trn_view(&u->masked, first, count),
-						.src0 = trn_view(scores, 0, count),
-						.src1 = trn_view(&a->edge, 0, 1),
-						.src2 = trn_view(&a->edge, 1, 1),
-						.dst2 = trn_view(&u->top, 0, 1) });
+			 &(struct trn_tile_op){
+				 .op = TRN_OP_RANGE_SELECT,
+				 .engine = TRN_ENGINE_VECTOR,
+				 .flags = TRN_SCALAR_COLUMN0 | TRN_SCALAR_COLUMN1,
+				 .op0 = TRN_ALU_GT,
+				 .op1 = TRN_ALU_LE,
+				 .mode = first ? TRN_REDUCE_ACCUMULATE : TRN_REDUCE_RESET_REDUCE,
+				 .imm = { 0, 0, first },
+				 .dst = trn_view(&u->masked, first, count),
+				 .src0 = trn_view_rows(trn_view(scores, 0, count), 0, a->rows),
+				 .src1 = trn_view(&a->edge, 0, 1),
+				 .src2 = trn_view(&a->edge, 1, 1),
+				 .dst2 = trn_view(&u->top, 0, 1) });
 }
 
-/* Softmax over a row and its sink: first what the scalar engine has to do. */
-static void softmax_begin(struct attention *a, const struct unit *u)
+/* Weights of a row, not yet divided by their sum. The sinks come with their sign turned:
+ * -max(top, sink) = min(-top, -sink). */
+static void unit_weights(struct attention *a, const struct unit *u, uint32_t unit)
 {
-	struct trn_isa_ap negative = trn_view(&u->top, 0, 1), sum = trn_view(&u->sum, 0, 1);
+	struct trn_isa_ap negative = trn_view(&u->top, 0, 1), sum = trn_view(&a->sums, unit, 1);
 
-	/* The sinks come with their sign turned: -max(top, sink) = min(-top, -sink). */
 	trn_serve_scalar_tensor(a->builder, negative, negative, TRN_ALU_MUL, -1.0f, TRN_ALU_MIN,
 				trn_view(&a->sinks, 0, 1));
-	trn_serve_exp(a->builder, trn_view(&u->sink, 0, 1), trn_view(&a->sinks, 0, 1), -1.0f,
-		      &negative, NULL);
 	trn_serve_exp(a->builder, trn_view(&u->probs, 0, a->blocks * BLOCK),
 		      trn_view(&u->masked, 0, a->blocks * BLOCK), 1.0f, &negative, &sum);
-}
-
-static void softmax_end(struct attention *a, const struct unit *u)
-{
-	struct trn_isa_ap probs = trn_view(&u->probs, 0, a->blocks * BLOCK);
-	struct trn_isa_ap sum = trn_view(&u->sum, 0, 1);
-
-	trn_kit_tensor(a->builder, sum, sum, TRN_ALU_ADD, trn_view(&u->sink, 0, 1));
-	trn_serve_reciprocal(a->builder, sum, sum);
-	trn_tile_compute(a->builder, &(struct trn_tile_op){ .op = TRN_OP_TENSOR_SCALAR,
-							    .engine = TRN_ENGINE_VECTOR,
-							    .flags = TRN_SCALAR_COLUMN0,
-							    .op0 = TRN_ALU_MUL,
-							    .dst = probs,
-							    .src0 = probs,
-							    .src1 = sum });
+	trn_serve_exp(a->builder, trn_view(&a->sink_sums, unit, 1), trn_view(&a->sinks, 0, 1),
+		      -1.0f, &negative, NULL);
 }
 
 static void unit_values(struct attention *a, const struct unit *u, uint32_t unit)
@@ -359,6 +341,43 @@ static void unit_values(struct attention *a, const struct unit *u, uint32_t unit
 			       trn_view(&u->turned, i * a->rows, a->rows), i > 0);
 }
 
+/* Sums lie in lanes, results beside each other: sums on a diagonal, added up over lanes by a
+ * product with ones, are in every lane at the place of their results. */
+static void divide(struct attention *a)
+{
+	struct trn_builder *b = a->builder;
+	uint32_t cols = a->units * a->spaced;
+	struct trn_tile wide = sbuf(a, TRN_DTYPE_F32, KIT_LANES, cols);
+	struct trn_isa_ap sums = trn_view(&a->sums, 0, a->units);
+	struct trn_isa_ap eye = trn_view_rows(trn_view(&a->serve->eye, 0, a->rows), 0, a->rows);
+	struct trn_isa_ap diagonal =
+		trn_view_outer(trn_view(&wide, 0, a->rows), (int32_t)a->spaced, a->units);
+
+	trn_kit_tensor(b, sums, sums, TRN_ALU_ADD, trn_view(&a->sink_sums, 0, a->units));
+	trn_serve_reciprocal(b, sums, sums);
+	trn_kit_fill(b, trn_view(&wide, 0, cols), 0.0f);
+	trn_kit_tensor(b, trn_view_rows(diagonal, 0, a->rows), trn_view_outer(eye, 0, a->units),
+		       TRN_ALU_MUL,
+		       trn_view_outer(trn_view_step(trn_view(&a->sums, 0, a->rows), 0), 1,
+				      a->units));
+	for (uint32_t n = 0; n < cols; n += BANK) {
+		uint32_t some = cols - n < BANK ? cols - n : BANK;
+
+		trn_kit_matmul(b, trn_view(&a->scores[0], n, some),
+			       trn_view_rows(trn_view(&a->serve->ones, 0, 128), 0, a->rows),
+			       trn_view_rows(trn_view(&wide, n, some), 0, a->rows), false);
+	}
+	trn_kit_cast(b, trn_view(&wide, 0, cols), trn_view(&a->scores[0], 0, cols));
+	for (uint32_t slot = 0; slot < a->slots && slot < a->serve->shape.tokens; slot++)
+		for (uint32_t part = 0; part < a->slots; part++) {
+			struct place p = place_of(a, &a->result, &a->out, slot, part);
+			struct place scale = place_of(a, &a->result, &wide, slot, part);
+
+			trn_kit_tensor(b, p.heads, p.units, TRN_ALU_MUL, scale.units);
+		}
+	trn_tile_free(b, &wide);
+}
+
 static void unit_scores(struct attention *a, uint32_t unit)
 {
 	for (uint32_t first = 0; first < a->blocks * BLOCK; first += CHUNK)
@@ -376,10 +395,9 @@ static void units_all(struct attention *a)
 	for (uint32_t unit = 0; unit < a->units; unit++) {
 		const struct unit *u = &a->unit[unit % a->stages];
 
-		softmax_begin(a, u);
+		unit_weights(a, u, unit);
 		if (ahead > 0 && unit + 1 < a->units)
 			unit_scores(a, unit + 1);
-		softmax_end(a, u);
 		unit_values(a, u, unit);
 		if (unit + a->stages < a->units)
 			unit_load(a, u, unit + a->stages);
@@ -388,12 +406,7 @@ static void units_all(struct attention *a)
 		if (trn_builder_status(a->builder, NULL) < 0)
 			return;
 	}
-	for (uint32_t slot = 0; slot < a->slots && slot < a->serve->shape.tokens; slot++)
-		for (uint32_t part = 0; part < a->slots; part++) {
-			struct place p = place_of(a, &a->result, &a->out, slot, part);
-
-			trn_kit_cast(a->builder, p.heads, p.units);
-		}
+	divide(a);
 }
 
 /* ---- the whole ---- */
@@ -447,6 +460,8 @@ static void tiles_make(struct attention *a)
 	a->queries = sbuf(a, TRN_DTYPE_BF16, KIT_LANES, a->units * a->spaced);
 	a->result = sbuf(a, TRN_DTYPE_BF16, KIT_LANES, s->heads / a->slots * s->tokens);
 	a->edge = sbuf(a, TRN_DTYPE_F32, a->rows, 2);
+	a->sums = sbuf(a, TRN_DTYPE_F32, a->rows, a->units);
+	a->sink_sums = sbuf(a, TRN_DTYPE_F32, a->rows, a->units);
 	a->sinks = sbuf(a, TRN_DTYPE_F32, a->rows, 1);
 	a->number = sbuf(a, TRN_DTYPE_S32, 1, 1);
 	a->position = trn_tile_reg(b);
@@ -462,14 +477,16 @@ static void units_make(struct attention *a)
 {
 	uint32_t score = a->blocks * BLOCK < CHUNK ? a->blocks * BLOCK : CHUNK, room;
 
-	room = trn_tile_room(a->builder, TRN_SPACE_SBUF);
+	/* The sums take its place in the end. */
+	score = score < a->units * a->spaced ? a->units * a->spaced : score;
+	room = trn_tile_room(a->builder, TRN_SPACE_SBUF) - a->units * a->spaced * 4;
 	a->stages = room / (unit_bytes(a) + 1024);
 	a->stages = a->stages < 1 ? 1 : a->stages > STAGES_MAX ? STAGES_MAX : a->stages;
 	for (uint32_t i = 0; i < a->stages; i++)
 		unit_make(a, &a->unit[i]);
 	for (uint32_t i = 0; i < 2; i++) {
 		a->scores[i] =
-			trn_tile_alloc(a->builder, TRN_SPACE_PSUM, TRN_DTYPE_F32, a->rows, score);
+			trn_tile_alloc(a->builder, TRN_SPACE_PSUM, TRN_DTYPE_F32, KIT_LANES, score);
 		a->pt[i] =
 			trn_tile_alloc(a->builder, TRN_SPACE_PSUM, TRN_DTYPE_BF16, KIT_LANES, 1024);
 	}
@@ -492,8 +509,8 @@ void trn_serve_attention_emit(struct trn_serve *serve, const struct trn_serve_at
 			      const struct trn_tile *x, const struct trn_tile *y)
 {
 	struct attention a = { .serve = serve, .builder = serve->builder, .args = args };
-	const struct trn_tile *tiles[] = { &a.heads, &a.queries, &a.result,
-					   &a.edge,  &a.sinks,   &a.number };
+	const struct trn_tile *tiles[] = { &a.heads, &a.queries, &a.result, &a.edge,
+					   &a.sinks, &a.number,  &a.sums,   &a.sink_sums };
 
 	if (trn_builder_status(a.builder, NULL) < 0)
 		return;

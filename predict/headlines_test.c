@@ -48,11 +48,13 @@ START_TEST(rates_of_a_chip)
 
 	ck_assert_msg(r == 0, "%s", why.text);
 	ck_assert_double_eq_tol(rates.bf16 * 1e-12, 629.1, 629.1 * 0.02);
+	ck_assert_double_eq_tol(rates.f8 * 1e-12, 1258.3, 1258.3 * 0.02);
 	ck_assert(isnan(rates.mx));
 	/* Two cores share a stack: 2.9 TB/s, and less than their DMA engines could. */
 	ck_assert_double_eq_tol(rates.hbm * 1e-12, 2.9, 2.9 * 0.02);
 	ck_assert_int_eq(trn_predict_rates("trn3", 1, &rates, &why), 0);
 	ck_assert_double_eq_tol(rates.bf16 * 1e-12, 629.1, 629.1 * 0.02);
+	ck_assert_double_eq_tol(rates.mx * 1e-12, 2516.6, 2516.6 * 0.02);
 	/* H 1.3: Trainium3 is bound by its DMA engines, 528 GB/s a core. */
 	ck_assert_double_eq_tol(rates.hbm * 1e-12, 4.22, 4.22 * 0.02);
 }

@@ -43,8 +43,9 @@ static void matmuls(struct trn_builder *b, uint32_t rounds, const struct matmul_
 		op.src1 = trn_view_outer(trn_view(&w, 0, MOVING), MOVING, 2);
 	}
 	if (kind->op == TRN_OP_MATMUL_MX) {
-		op.src2 = trn_view(&scale, 0, 128);
-		op.src3 = trn_view(&scale, 128, MOVING);
+		/* Scales of 128 lanes: isa.md 8.2.1. */
+		op.src2 = trn_view_rows(trn_view(&scale, 0, 128), 0, 100);
+		op.src3 = trn_view_rows(trn_view(&scale, 128, MOVING), 0, 100);
 	}
 	for (uint32_t i = 0; i < rounds; i++)
 		trn_tile_compute(b, &op);

@@ -56,7 +56,8 @@ START_TEST(streams_are_what_the_arithmetic_says)
 	const double hidden = 256, heads = 4, d = 64, middle = 128, experts = 8, active = 2;
 	const double outs = (heads + 2) * d, rows = 2 * heads; /* of a unit of two sequences */
 	const double norm = 128 * 128, turned = 3 * 128 * 128;
-	double attention = norm + hidden * outs + turned + heads * d * hidden;
+	double divided = rows * 128 * rows; /* sums to every lane: one unit */
+	double attention = norm + hidden * outs + turned + divided + heads * d * hidden;
 	double mixture = norm + 2 * hidden * experts + active * (3 * hidden * middle + hidden);
 	double full = 1024 * rows * 128 * 2, sliding = 256 * rows * 128 * 2;
 	double macs = 4 * (attention + mixture) + 2 * (full + sliding) + norm + hidden * 512;

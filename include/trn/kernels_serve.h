@@ -102,7 +102,7 @@ struct trn_serve {
 	uint32_t spaced; /* elements from tile to tile in PSUM: tokens, to a power of two */
 	uint32_t stages, next;
 	struct trn_tile stage[TRN_SERVE_STAGES_MAX]; /* blocks of weights, in turn */
-	struct trn_tile ones, turn;                  /* constants of norm and rotation */
+	struct trn_tile ones, turn, eye;             /* constants: norm, rotation, identity */
 };
 
 /** trn_serve_matrix() - how a matrix of that many rows and columns is streamed */
