@@ -5,6 +5,7 @@
 #include "base/test_main.h"
 #include "model/core.h"
 #include "model/test_core.h"
+#include "model/test_ring.h"
 #include "model/test_shapes.h"
 
 #define Y TRN_ENGINE_SYNC
@@ -219,6 +220,53 @@ START_TEST(memory_is_shared)
 }
 END_TEST
 
+/* A copy of a queue waits for a stack that is promised to others. */
+START_TEST(copies_of_queues_share_it)
+{
+	struct trn_test_core tc;
+	uint64_t ps[3];
+
+	open_core(&tc, "trn2");
+	for (uint32_t i = 0; i < 3; i++) {
+		const uint64_t now = trn_model_now(tc.host.model);
+
+		/* 100 us of the stack that is read, and of one that is not concerned. */
+		if (i > 0)
+			(void)trn_hbm_take_ps(tc.host.chip, trn_regs_hbm_axi(i), 72500000, now, 0);
+		trn_test_cmd(&tc, TRN_CMD_COPY, TRN_AXI_HBM0, trn_regs_hbm_axi(1) + 0x10000, 65536);
+		trn_test_settle(&tc);
+		ck_assert_uint_eq(tc.status->error, 0);
+		ps[i] = trn_model_now(tc.host.model) - now;
+	}
+	ck_assert_uint_gt(ps[1], 90 * UINT64_C(1000000));
+	ck_assert_uint_lt(ps[0], 10 * UINT64_C(1000000));
+	ck_assert_uint_eq(ps[2], ps[0]);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* So does a UDMA packet. */
+START_TEST(udma_shares_it)
+{
+	struct trn_test_dma dma;
+	uint64_t ps[2];
+
+	trn_test_dma_open(&dma, "trn2", 3, 64);
+	for (uint32_t i = 0; i < 2; i++) {
+		const uint64_t now = trn_model_now(dma.host.model);
+
+		if (i > 0)
+			(void)trn_hbm_take_ps(dma.host.chip, TRN_AXI_HBM0, 72500000, now, 0);
+		trn_test_ring_copy(&dma.ring, TRN_AXI_HBM0, TRN_TEST_DATA_AT(0), 4096, false);
+		trn_test_ring_start(&dma.ring);
+		trn_test_host_settle(&dma.host, 1000);
+		ps[i] = trn_model_now(dma.host.model) - now;
+	}
+	ck_assert_uint_gt(ps[1], ps[0] + 90 * UINT64_C(1000000));
+	trn_test_host_close(&dma.host);
+}
+END_TEST
+
 static Suite *timing_dma_suite(void)
 {
 	Suite *suite = suite_create("timing_dma");
@@ -230,6 +278,8 @@ static Suite *timing_dma_suite(void)
 	tcase_add_test(tcase, queues_take_turns);
 	tcase_add_test(tcase, classes);
 	tcase_add_test(tcase, memory_is_shared);
+	tcase_add_test(tcase, copies_of_queues_share_it);
+	tcase_add_test(tcase, udma_shares_it);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
