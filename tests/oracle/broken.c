@@ -404,7 +404,8 @@ static uint32_t break_count(struct victim *v)
 {
 	struct trn_isa_dim *last = &v->c.dst.dims[v->c.dst.ndims - 1];
 
-	if (v->form->layout != COMPUTE || v->form->free)
+	/* With an index the other counts may still go together. */
+	if (v->form->layout != COMPUTE || v->form->free || v->c.head.indirect)
 		return 0;
 	last->num = (uint16_t)(last->num + 1);
 	return RULE(SHAPE) | RULE(RANGE) | RULE(BANK);

@@ -420,6 +420,7 @@ static void count_cover(const struct orc_row *row, const struct orc_case *g,
 
 		if (c->head.op != row->op)
 			continue;
+		tally->indexed += c->head.op >= TRN_OP_MATMUL && c->head.indirect != 0;
 		tally->dst[orc_cover_dst(c)]++;
 		tally->src[orc_cover_src(c)]++;
 	}

@@ -30,6 +30,9 @@ uint32_t orc_partitions(struct orc_case *g)
 	if (g->small > 2)
 		return 1 + orc_below(&g->rng, 4);
 	/* Mostly few: the oracle is slow, and a row is like the next. */
+	/* what an index goes with */
+	if (g->number >= 3 && orc_chance(&g->rng, 12))
+		return 16 * (1 + orc_below(&g->rng, 4));
 	if (orc_chance(&g->rng, 60))
 		return 1 + orc_below(&g->rng, 12);
 	return orc_chance(&g->rng, 50) ? usual[orc_below(&g->rng, ORC_LEN(usual))] :
@@ -345,11 +348,72 @@ static void through_register(struct orc_case *g, struct trn_isa_ap *ap)
 	ap->reg = (uint8_t)(reg + 1);
 }
 
+/* Section 1.6: slots of an opcode that an index is for, a bit each. */
+static uint32_t indexable(uint32_t op)
+{
+	static const uint8_t both[] = { TRN_OP_TENSOR_COPY,   TRN_OP_TENSOR_SCALAR,
+					TRN_OP_ACTIVATION,    TRN_OP_ACTIVATE2,
+					TRN_OP_EXPONENTIAL,   TRN_OP_SCALAR_CUMULATIVE,
+					TRN_OP_SCALAR_REDUCE, TRN_OP_COPY_PREDICATED };
+
+	if (op == TRN_OP_MATMUL || op == TRN_OP_MATMUL_MX || op == TRN_OP_TENSOR_TENSOR)
+		return 1u << TRN_AP_SRC0 | 1u << TRN_AP_SRC1;
+	for (uint32_t k = 0; k < ORC_LEN(both); k++) {
+		if (op == both[k])
+			return 1u << TRN_AP_SRC0 | 1u << TRN_AP_DST;
+	}
+	return op == TRN_OP_TENSOR_REDUCE ? 1u << TRN_AP_SRC0 : 0;
+}
+
+void orc_index(struct orc_case *g, struct trn_isa_compute *c)
+{
+	struct trn_isa_ap *const aps[] = { &c->dst, &c->src0, &c->src1 };
+	const uint32_t group = g->engine == TRN_ENGINE_TENSOR ? 32 : 16;
+	const uint32_t slot = orc_below(&g->rng, 3), region = 1 + orc_below(&g->rng, 60);
+	struct trn_isa_ap *ap = aps[slot], old = *ap;
+	uint32_t n = orc_ap_count(ap), space = ap->space;
+
+	if (g->number < 3 || g->full || !(indexable(c->head.op) >> slot & 1) || !ap->space ||
+	    ap->partitions % group != 0 || (c->head.flags & TRN_MATMUL_TILED) != 0 ||
+	    orc_is_packed(ap->dtype) != (c->head.op == TRN_OP_MATMUL_MX) ||
+	    !orc_chance(&g->rng, 60))
+		return;
+	/* SCALAR_REVERSE1 is the bit of TILED elsewhere: those stay plain, too. */
+	if (c->head.op == TRN_OP_TENSOR_REDUCE && c->imm[0] != c->src0.ndims)
+		return;
+	if (c->head.op == TRN_OP_TENSOR_REDUCE) {
+		c->imm[0] = 1;
+		n = (n + group - 1) / group * group;
+	}
+	if (slot == TRN_AP_DST && g->engine == TRN_ENGINE_SCALAR)
+		space = TRN_SPACE_SBUF;
+	*ap = place(g, space, old.dtype, old.partitions, region, false);
+	ap->start = old.start;
+	ap->ndims = 1;
+	ap->dims[0] = (struct trn_isa_dim){ 1, (uint16_t)region };
+	memset(&ap->dims[1], 0, sizeof(ap->dims) - sizeof(ap->dims[0]));
+	ap->offset = g->lo[space] - region * orc_size(old.dtype);
+	if (g->full)
+		return;
+	if (slot != TRN_AP_DST || c->head.op == TRN_OP_COPY_PREDICATED)
+		orc_fill(g, ap, orc_chance(&g->rng, 60) ? ORC_PLAIN : ORC_ANY);
+	c->head.indirect = (uint8_t)(slot + 1);
+	c->index = place(g, TRN_SPACE_SBUF, orc_chance(&g->rng, 50) ? TRN_DTYPE_U16 : TRN_DTYPE_U32,
+			 old.partitions, (n + group - 1) / group, false);
+	c->index.start = old.start;
+	for (uint32_t p = 0; p < old.partitions; p++) {
+		for (uint32_t k = 0; k < (n + group - 1) / group; k++)
+			orc_fill_raw(g, &c->index, p, k, orc_below(&g->rng, region));
+	}
+	c->head.words = 4;
+}
+
 void orc_put_last(struct orc_case *g, const struct trn_isa_compute *c)
 {
 	struct trn_isa_compute one = *c, *last;
 	struct trn_isa_ap *const aps[] = { &one.dst, &one.src0, &one.src1, &one.src2, &one.dst2 };
 
+	orc_index(g, &one);
 	for (uint32_t k = 0; k < ORC_LEN(aps); k++) {
 		if (aps[k]->space)
 			through_register(g, aps[k]);

@@ -13,6 +13,8 @@ void orc_two_sources(struct orc_case *g, uint32_t set, uint32_t p, uint32_t n, s
 /* Operands a (bit 0 of which) and b (bit 1): immediates or columns. */
 void orc_scalars(struct orc_case *g, struct trn_isa_compute *c, uint32_t p, uint32_t which,
 		 bool bits);
+/* Where the generation has it, sometimes: one operand becomes a region with an index. */
+void orc_index(struct orc_case *g, struct trn_isa_compute *c);
 /* Emits it with as many words as its operands need. */
 void orc_put_last(struct orc_case *g, const struct trn_isa_compute *c);
 /* Emits it a few times with accumulator commands. load: it knows LOAD_REDUCE. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random instructions of sections 8.1 to 8.2.1: the tensor engine. */
-#include "oracle.h"
+#include "gen.h"
 
 #define F8                                                                            \
 	(1u << TRN_DTYPE_F8E4M3 | 1u << TRN_DTYPE_F8E4M3FN | 1u << TRN_DTYPE_F8E5M2 | \
@@ -89,13 +89,14 @@ static uint32_t matmul_flags(struct orc_case *g, uint32_t a)
 void orc_make_matmul(struct orc_case *g)
 {
 	const bool two = orc_chance(&g->rng, 15);
-	const uint32_t k =
-		1 + orc_below(&g->rng, g->small ? 16 : 48) * (orc_chance(&g->rng, 10) ? 2 : 1);
+	uint32_t k = 1 + orc_below(&g->rng, g->small ? 16 : 48) * (orc_chance(&g->rng, 10) ? 2 : 1);
 	const uint32_t m = 1 + orc_below(&g->rng, g->small ? 8 : 24);
 	const uint32_t n = 1 + orc_below(&g->rng, g->small > 1 ? 12 : 60);
 	uint32_t a, b, to = TRN_DTYPE_F32;
 	struct trn_isa_compute c = { .head.op = TRN_OP_MATMUL };
 
+	if (g->number >= 3 && orc_chance(&g->rng, 12))
+		k = 32; /* an index goes by 32 */
 	inputs(g, two ? F8 : NARROW | 1u << TRN_DTYPE_F32 | 1u << TRN_DTYPE_TF32, &a, &b);
 	c.head.flags = (uint8_t)(two ? TRN_MATMUL_DOUBLE_ROW : matmul_flags(g, a));
 	if (g->number >= 3 && orc_chance(&g->rng, 40))
@@ -107,13 +108,16 @@ void orc_make_matmul(struct orc_case *g)
 	c.dst = output(g, to, m, n);
 	tile(g, &c, c.head.flags, k, m);
 	fill_inputs(g, &c);
+	c.head.words = 2;
+	if (!(c.head.flags & (TRN_MATMUL_ONEZERO0 | TRN_MATMUL_ONEZERO1)))
+		orc_index(g, &c);
 	*orc_emit(g, TRN_OP_MATMUL, 2) = c;
-	g->inst[g->count - 1].head.words = 2;
 	/* More on top of it, of other values. */
 	while (!(c.head.flags & TRN_MATMUL_TRANSPOSE) && g->count < 4 && orc_chance(&g->rng, 40)) {
 		c.head.flags |= TRN_MATMUL_ACCUMULATE;
 		*orc_emit(g, TRN_OP_MATMUL, 2) = c;
-		g->inst[g->count - 1].head.words = (uint8_t)(2 + orc_below(&g->rng, 3));
+		if (!c.head.indirect)
+			g->inst[g->count - 1].head.words = (uint8_t)(2 + orc_below(&g->rng, 3));
 	}
 }
 
@@ -188,6 +192,7 @@ void orc_make_matmul_mx(struct orc_case *g)
 	c.src2 = scales(g, &c.src0, true);
 	c.src3 = scales(g, &c.src1, true);
 	c.head.words = 4;
+	orc_index(g, &c);
 	*orc_emit(g, TRN_OP_MATMUL_MX, 4) = c;
 	if (orc_chance(&g->rng, 40)) {
 		c.head.flags |= TRN_MATMUL_ACCUMULATE;

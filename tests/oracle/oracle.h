@@ -216,9 +216,6 @@ void orc_in_place(struct orc_case *g, struct trn_isa_ap *dst, const struct trn_i
 struct trn_isa_compute *orc_emit(struct orc_case *g, uint32_t op, uint32_t words);
 /* Words that the operands need. */
 void orc_words(struct trn_isa_compute *c);
-/* On trn3, sometimes: an index for one of these slots. N: elements of the other operands. */
-void orc_index(struct orc_case *g, struct trn_isa_compute *c, uint32_t slots, uint32_t count);
-
 typedef void orc_make_fn(struct orc_case *g);
 orc_make_fn orc_make_copy, orc_make_memset, orc_make_tensor_tensor, orc_make_tensor_scalar,
 	orc_make_reduce, orc_make_activation, orc_make_exponential, orc_make_reciprocal,
@@ -247,7 +244,7 @@ extern const unsigned int orc_row_count;
 /* --- the model beside it (drive.c) --- */
 struct orc_bench;
 struct orc_tally {
-	uint32_t cases, failed, missing, refused;
+	uint32_t cases, failed, missing, refused, indexed;
 	uint32_t dst[TRN_DTYPE_COUNT], src[TRN_DTYPE_COUNT];
 };
 int orc_bench_open(struct orc_bench **ret, const char *gen_name, uint32_t number,

@@ -75,19 +75,22 @@ static const struct trn_isa_ap *slot_ap(const struct trn_isa_compute *c, uint32_
 /* Section 1.6: place j of a group is in its partition j mod G, element j / G. */
 static void set_indirect(struct orc_inst *i)
 {
-	struct orc_view *v = &i->v[i->c.head.indirect - 1];
+	const uint32_t op = i->c.head.op, slot = i->c.head.indirect - 1u;
+	const struct orc_view *dst = &i->v[TRN_AP_DST];
+	struct orc_view *v = &i->v[slot];
 	const struct orc_view *index = &i->v[TRN_AP_INDEX];
 	const uint32_t g = i->engine == TRN_ENGINE_TENSOR ? 32 : 16;
-	uint32_t count = 0;
+	uint32_t count;
 
-	/* N: of the other operands, which all have as many, but for MATMUL and TENSOR_REDUCE. */
-	if (i->c.head.op == TRN_OP_MATMUL || i->c.head.op == TRN_OP_MATMUL_MX)
-		count = i->c.head.indirect - 1 == TRN_AP_SRC0 ? i->v[TRN_AP_DST].rows :
-								i->v[TRN_AP_DST].count;
-	else if (i->c.head.op == TRN_OP_TENSOR_REDUCE)
-		count = i->v[TRN_AP_DST].count;
+	if (op == TRN_OP_MATMUL || op == TRN_OP_MATMUL_MX)
+		count = (slot == TRN_AP_SRC0 ? dst->rows : dst->count) *
+			(i->c.head.flags & TRN_MATMUL_DOUBLE_ROW ? 2 : 1);
+	else if (op == TRN_OP_TENSOR_REDUCE)
+		count = g * index->count;
+	else if (op == TRN_OP_COPY_PREDICATED)
+		count = i->v[TRN_AP_SRC1].count;
 	else
-		count = i->v[i->c.head.indirect - 1 == TRN_AP_DST ? TRN_AP_SRC0 : TRN_AP_DST].count;
+		count = i->v[slot == TRN_AP_DST ? TRN_AP_SRC0 : TRN_AP_DST].count;
 	v->group = g;
 	v->region = v->count;
 	v->count = count;
