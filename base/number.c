@@ -365,12 +365,23 @@ bool trn_dtype_is_mx(enum trn_dtype type)
 
 /* ---- MX ---- */
 
-float trn_e8m0_to_f32(uint8_t v)
+static ALWAYS_INLINE float e8m0_to_f32(uint32_t v)
 {
 	/* 2^-127 is a subnormal, 0xff the NaN. */
-	if (v == 0)
-		return f32_from(1u << (F32_MANTISSA - 1));
-	return v == 0xff ? f32_from(F32_INF | F32_QUIET) : f32_from((uint32_t)v << F32_MANTISSA);
+	uint32_t u = v == 0 ? 1u << (F32_MANTISSA - 1) : v << F32_MANTISSA;
+
+	return f32_from(v == 0xff ? F32_INF | F32_QUIET : u);
+}
+
+float trn_e8m0_to_f32(uint8_t v)
+{
+	return e8m0_to_f32(v);
+}
+
+void trn_e8m0_row(float *dst, const uint8_t *src, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		dst[i] = e8m0_to_f32(src[i]);
 }
 
 /* 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives. */

@@ -38,6 +38,7 @@ void trn_row_from_f32(void *dst, const float *src, enum trn_dtype type, size_t c
 #define TRN_MX_NUMBERS 4u
 bool trn_dtype_is_mx(enum trn_dtype type);
 float trn_e8m0_to_f32(uint8_t v);
+void trn_e8m0_row(float *dst, const uint8_t *src, size_t count);
 /* count packed elements: number j of element i times scale[i] becomes dst[j * ld + i]. */
 void trn_mx_unpack(float *dst, size_t ld, const void *src, enum trn_dtype type, const float *scale,
 		   size_t count);

@@ -37,9 +37,17 @@ static float float_of(uint32_t u)
 
 START_TEST(scales)
 {
+	uint8_t bytes[256];
+	float row[256];
+
 	for (int b = 0; b < 255; b++)
 		ck_assert(trn_e8m0_to_f32((uint8_t)b) == ldexpf(1.0f, b - 127));
 	ck_assert(isnan(trn_e8m0_to_f32(0xff)));
+	for (int b = 0; b < 256; b++)
+		bytes[b] = (uint8_t)b;
+	trn_e8m0_row(row, bytes, 256);
+	for (int b = 0; b < 256; b++)
+		ck_assert_uint_eq(bits_of(row[b]), bits_of(trn_e8m0_to_f32((uint8_t)b)));
 }
 END_TEST
 

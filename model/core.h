@@ -140,7 +140,7 @@ struct trn_scratch {
 	uint8_t raw[TRN_FREE_MAX * 4];
 	float column[3][TRN_ISA_PARTITIONS];
 	float gemm_a[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
-	float gemm_b[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_GEMM_N];
+	float gemm_b[2 * TRN_ISA_PARTITIONS * TRN_GEMM_N];
 	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
 };
 
@@ -333,8 +333,11 @@ struct trn_product {
 	uint32_t rounding[TRN_ISA_PARTITIONS]; /* generator of each row */
 };
 void trn_product_start(const struct trn_inst *inst, struct trn_product *product);
-void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
-		      struct trn_product *product, struct trn_gemm *tile, uint32_t from);
+void trn_product_open(struct trn_core *core, const struct trn_inst *inst,
+		      const struct trn_product *product, struct trn_gemm *tile, uint32_t from);
+void trn_product_add(const struct trn_core *core, struct trn_gemm *tile);
+void trn_product_close(struct trn_core *core, const struct trn_inst *inst,
+		       struct trn_product *product, const struct trn_gemm *tile, uint32_t from);
 
 trn_check_fn trn_exec_activate2, trn_exec_scalar_reduce;
 

@@ -19,24 +19,31 @@ static uint32_t scale_row(uint32_t group)
 	return group / per_quadrant * QUADRANT + group % per_quadrant;
 }
 
-/* Elements [from, from + count) of every partition as FP32: number j of partition p is row
- * 4p + j. */
-static void operand_load(struct trn_core *core, const struct trn_view *view,
-			 const struct trn_view *scale, uint32_t from, uint32_t count, float *dst,
-			 size_t ld)
+/* Elements [from, from + count) of a row, where they lie or gathered. */
+static const uint8_t *row_bytes(struct trn_core *core, const struct trn_view *view, uint32_t row,
+				uint32_t from, uint32_t count)
 {
-	uint8_t *raw = core->scratch->raw;
+	if (view->dense)
+		return view->base + row * view->pitch + view->offset + (size_t)from * view->esize;
+	trn_row_gather(view, row, from, count, core->scratch->raw);
+	return core->scratch->raw;
+}
+
+/* Elements [from, from + count) of partitions [first, first + rows) as FP32: number j of
+ * partition first + p is row 4p + j. */
+static void operand_load(struct trn_core *core, const struct trn_view *view,
+			 const struct trn_view *scale, uint32_t first, uint32_t rows, uint32_t from,
+			 uint32_t count, float *dst, size_t ld)
+{
 	float *factor = core->scratch->a;
 
-	for (uint32_t p = 0; p < view->partitions; p++) {
-		if (p % GROUP_ROWS == 0) {
-			trn_row_gather(scale, scale_row(p / GROUP_ROWS), from, count, raw);
-			for (uint32_t i = 0; i < count; i++)
-				factor[i] = trn_e8m0_to_f32(raw[i]);
-		}
-		trn_row_gather(view, p, from, count, raw);
-		trn_mx_unpack(dst + (size_t)p * TRN_MX_NUMBERS * ld, ld, raw, view->dtype, factor,
-			      count);
+	for (uint32_t p = first; p < first + rows; p++) {
+		if (p % GROUP_ROWS == 0)
+			trn_e8m0_row(factor,
+				     row_bytes(core, scale, scale_row(p / GROUP_ROWS), from, count),
+				     count);
+		trn_mx_unpack(dst + (size_t)(p - first) * TRN_MX_NUMBERS * ld, ld,
+			      row_bytes(core, view, p, from, count), view->dtype, factor, count);
 	}
 }
 
@@ -47,8 +54,7 @@ int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_
 	struct trn_scratch *scratch = core->scratch;
 	struct trn_gemm tile = {
 		.m = still->count,
-		.k = still->partitions * TRN_MX_NUMBERS,
-		.a = scratch->gemm_a,
+		.k = QUADRANT * TRN_MX_NUMBERS,
 		.b = scratch->gemm_b,
 		.lda = still->count,
 		.ldb = TRN_GEMM_N,
@@ -57,13 +63,19 @@ int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_
 
 	(void)error;
 	trn_product_start(inst, &product);
-	operand_load(core, still, &inst->view[TRN_AP_SRC2], 0, still->count, scratch->gemm_a,
-		     tile.lda);
+	operand_load(core, still, &inst->view[TRN_AP_SRC2], 0, still->partitions, 0, still->count,
+		     scratch->gemm_a, tile.lda);
 	for (uint32_t from = 0; from < moving->count; from += TRN_GEMM_N) {
 		tile.n = moving->count - from < TRN_GEMM_N ? moving->count - from : TRN_GEMM_N;
-		operand_load(core, moving, &inst->view[TRN_AP_SRC3], from, tile.n, scratch->gemm_b,
-			     tile.ldb);
-		trn_product_tile(core, inst, &product, &tile, from);
+		trn_product_open(core, inst, &product, &tile, from);
+		/* A quadrant at a time: what is unpacked is used while it is in the cache. */
+		for (uint32_t p = 0; p < moving->partitions; p += QUADRANT) {
+			tile.a = scratch->gemm_a + (size_t)p * TRN_MX_NUMBERS * tile.lda;
+			operand_load(core, moving, &inst->view[TRN_AP_SRC3], p, QUADRANT, from,
+				     tile.n, scratch->gemm_b, tile.ldb);
+			trn_product_add(core, &tile);
+		}
+		trn_product_close(core, inst, &product, &tile, from);
 	}
 	return 0;
 }

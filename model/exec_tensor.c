@@ -74,8 +74,9 @@ void trn_product_start(const struct trn_inst *inst, struct trn_product *product)
 	*dst->rounding = state;
 }
 
-void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
-		      struct trn_product *product, struct trn_gemm *tile, uint32_t from)
+/* Where the sums of columns [from, from + n) are made, with what they begin with. */
+void trn_product_open(struct trn_core *core, const struct trn_inst *inst,
+		      const struct trn_product *product, struct trn_gemm *tile, uint32_t from)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
 	const bool direct = dst->dtype == TRN_DTYPE_F32 && dst->dense;
@@ -85,7 +86,21 @@ void trn_product_tile(struct trn_core *core, const struct trn_inst *inst,
 	tile->ldc = direct ? dst->pitch / sizeof(float) : TRN_GEMM_N;
 	for (uint32_t m = 0; m < tile->m && !direct && tile->accumulate; m++)
 		trn_row_load(core, dst, m, from, tile->n, tile->c + m * tile->ldc);
+}
+
+/* A piece of K: the chains go on with it. */
+void trn_product_add(const struct trn_core *core, struct trn_gemm *tile)
+{
 	gemm(core, tile);
+	tile->accumulate = true;
+}
+
+void trn_product_close(struct trn_core *core, const struct trn_inst *inst,
+		       struct trn_product *product, const struct trn_gemm *tile, uint32_t from)
+{
+	const struct trn_view *dst = &inst->view[TRN_AP_DST];
+	const bool direct = dst->dtype == TRN_DTYPE_F32 && dst->dense;
+
 	for (uint32_t m = 0; m < tile->m && !direct; m++)
 		trn_row_store(core, dst, m, from, tile->n, tile->c + m * tile->ldc,
 			      product->random ? &product->rounding[m] : NULL);
@@ -193,20 +208,45 @@ int trn_exec_matmul(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 		tile.n = n - from < TRN_GEMM_N ? n - from : TRN_GEMM_N;
 		tile.b = tile_load(core, moving, rows, from, tile.n, core->scratch->gemm_b,
 				   TRN_GEMM_N, &tile.ldb);
-		trn_product_tile(core, inst, &product, &tile, from);
+		trn_product_open(core, inst, &product, &tile, from);
+		trn_product_add(core, &tile);
+		trn_product_close(core, inst, &product, &tile, from);
 	}
 	return 0;
 }
 
-/* Element (f, p) of the result is element (p, f) of the source, in a container of to
- * bytes whose upper part is 0. */
+#define FLIP_SQUARE 16u /* rows and columns that stay in the cache together */
+
+/* Element (f, p) of the result is element (p, f) of the source. The size is a constant in each
+ * call: the copies become single moves. */
+static inline __attribute__((always_inline)) void flip_size(uint8_t *dst, const uint8_t *src,
+							    uint32_t p_count, uint32_t f_count,
+							    uint32_t from, uint32_t to)
+{
+	for (uint32_t f0 = 0; f0 < f_count; f0 += FLIP_SQUARE) {
+		const uint32_t f1 = f0 + FLIP_SQUARE < f_count ? f0 + FLIP_SQUARE : f_count;
+
+		for (uint32_t p = 0; p < p_count; p++) {
+			for (uint32_t f = f0; f < f1; f++)
+				memcpy(dst + (f * p_count + p) * to, src + (p * f_count + f) * from,
+				       from);
+		}
+	}
+}
+
+/* Into containers of to bytes, whose upper part is 0. */
 static void flip(uint8_t *dst, const uint8_t *src, uint32_t p_count, uint32_t f_count,
 		 uint32_t from, uint32_t to)
 {
-	memset(dst, 0, (size_t)p_count * f_count * to);
-	for (uint32_t f = 0; f < f_count; f++) {
-		for (uint32_t p = 0; p < p_count; p++)
-			memcpy(dst + (f * p_count + p) * to, src + (p * f_count + f) * from, from);
+	if (from == 4) {
+		flip_size(dst, src, p_count, f_count, 4, 4);
+	} else if (from == 2) {
+		flip_size(dst, src, p_count, f_count, 2, 2);
+	} else if (to == 1) {
+		flip_size(dst, src, p_count, f_count, 1, 1);
+	} else {
+		memset(dst, 0, (size_t)p_count * f_count * to);
+		flip_size(dst, src, p_count, f_count, 1, 2);
 	}
 }
 
