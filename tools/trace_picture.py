@@ -35,7 +35,7 @@ class Picture:
         return LEFT + (ts - self.begin) * self.scale
 
     def text(self, x, y, words, more=''):
-        self.parts.append('<text x="%.0f" y="%.0f"%s>%s</text>' % (x, y, more, html.escape(words)))
+        self.parts.append('<text x="%.0f" y="%.0f"%s>%s</text>' % (x, y, more, html.escape(words, quote=False)))
 
     def bars(self, spans, y, height, color):
         """Rectangles as one path: hundreds of them in a few bytes each."""
@@ -147,8 +147,9 @@ def main():
     draw_dmas(picture, events, launch['pid'], begin, end)
     draw_bandwidth(picture, events, begin, end)
     draw_axis(picture, begin, end)
+    # Short lines, but none inside a text.
     body = '\n'.join(textwrap.fill(part, 98, break_long_words=False, break_on_hyphens=False)
-                     for part in picture.parts)
+                     if part.startswith('<path') else part for part in picture.parts)
     with open(sys.argv[3], 'w', encoding='utf-8') as file:
         file.write('<!-- SPDX-License-Identifier: Apache-2.0 -->\n'
                    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f">\n'
