@@ -35,7 +35,8 @@ class Picture:
         return LEFT + (ts - self.begin) * self.scale
 
     def text(self, x, y, words, more=''):
-        self.parts.append('<text x="%.0f" y="%.0f"%s>%s</text>' % (x, y, more, html.escape(words, quote=False)))
+        self.parts.append('<text x="%.0f" y="%.0f"%s>%s</text>' %
+                          (x, y, more, html.escape(words, quote=False)))
 
     def bars(self, spans, y, height, color):
         """Rectangles as one path: hundreds of them in a few bytes each."""
