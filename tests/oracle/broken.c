@@ -402,12 +402,12 @@ static uint32_t break_pattern(struct victim *v)
 
 static uint32_t break_count(struct victim *v)
 {
-	struct trn_isa_dim *last = &v->c.dst.dims[v->c.dst.ndims - 1];
+	struct trn_isa_ap *dst = &v->c.dst;
 
 	/* With an index the other counts may still go together. */
 	if (v->form->layout != COMPUTE || v->form->free || v->c.head.indirect)
 		return 0;
-	last->num = (uint16_t)(last->num + 1);
+	dst->dims[dst->ndims - 1].num = (uint16_t)(dst->dims[dst->ndims - 1].num + 1);
 	return RULE(SHAPE) | RULE(RANGE) | RULE(BANK);
 }
 

@@ -14,7 +14,8 @@ struct orc_bench {
 	uint64_t seed;
 	uint8_t *peek;
 	uint8_t small[16];
-	bool dirty; /* the model's memory is not the oracle's any more */
+	bool paired; /* the second core has a queue */
+	bool dirty;  /* the model's memory is not the oracle's any more */
 };
 
 /* Where the cases of a batch live. */

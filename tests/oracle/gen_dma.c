@@ -430,3 +430,21 @@ void orc_make_reg_arg(struct orc_case *g)
 	c->imm[1] = orc_below(&g->rng, 4);
 	store_register(g, reg, TRN_DTYPE_U32);
 }
+
+/* Nothing but a wait or an increment, which tests of the sequencer look at. */
+void orc_make_nop(struct orc_case *g)
+{
+	(void)orc_emit(g, TRN_OP_NOP, 1);
+	orc_make_reg_move(g);
+}
+
+/* Changes no memory that a stream sees; what it sends, tests of the notification queues see. */
+void orc_make_notify(struct orc_case *g)
+{
+	struct trn_isa_compute *c = orc_emit(g, TRN_OP_NOTIFY, 1);
+
+	c->head.flags = TRN_REG_IMM;
+	c->imm[0] = (uint32_t)orc_next(&g->rng);
+	c->imm[1] = (uint32_t)orc_next(&g->rng);
+	orc_make_reg_move(g);
+}

@@ -228,15 +228,15 @@ orc_make_fn orc_make_copy, orc_make_memset, orc_make_tensor_tensor, orc_make_ten
 	orc_make_matmul, orc_make_transpose, orc_make_matmul_mx, orc_make_quantize_mx,
 	orc_make_dma_copy, orc_make_dma_transpose, orc_make_dma_add, orc_make_reg_alu,
 	orc_make_reg_move, orc_make_branch, orc_make_reg_load, orc_make_reg_store, orc_make_reg_arg,
-	orc_make_rounding;
+	orc_make_rounding, orc_make_nop, orc_make_notify;
 
 /* --- rows of the coverage table (table.c) --- */
 struct orc_row {
 	const char *group, *name;
 	uint8_t op;
-	uint8_t engines; /* bit per engine */
-	uint8_t since;   /* number of the first generation */
-	orc_make_fn *make;
+	uint8_t engines;   /* bit per engine */
+	uint8_t since;     /* number of the first generation */
+	orc_make_fn *make; /* NULL: two cores, pair.c */
 };
 extern const struct orc_row orc_rows[];
 extern const unsigned int orc_row_count;
@@ -258,6 +258,9 @@ void orc_whole(struct orc_bench *bench, const struct orc_row *row, struct orc_ta
 /* Instructions that break one rule: count of them, from number `first` on. */
 void orc_refusals(struct orc_bench *bench, const struct orc_row *row, uint32_t first,
 		  uint32_t count, struct orc_tally *tally);
+/* Rows without a generator: two cores together. */
+void orc_pairs(struct orc_bench *bench, const struct orc_row *row, uint32_t first, uint32_t count,
+	       struct orc_tally *tally);
 void orc_print_inst(FILE *out, const struct trn_isa_compute *c);
 
 #endif /* TESTS_ORACLE_ORACLE_H */

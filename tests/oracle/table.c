@@ -62,6 +62,10 @@ const struct orc_row orc_rows[] = {
 	{ "sequencer", "branch", TRN_OP_BRANCH, ALL, 2, orc_make_branch },
 	{ "sequencer", "reg_load", TRN_OP_REG_LOAD, ALL, 2, orc_make_reg_load },
 	{ "sequencer", "reg_store", TRN_OP_REG_STORE, ALL, 2, orc_make_reg_store },
+	{ "sequencer", "nop", TRN_OP_NOP, ALL, 2, orc_make_nop },
+	{ "sequencer", "notify", TRN_OP_NOTIFY, ALL, 2, orc_make_notify },
+	{ "pair", "sendrecv", TRN_OP_SENDRECV, ALL, 2, NULL },
+	{ "pair", "core_barrier", TRN_OP_CORE_BARRIER, ALL, 2, NULL },
 	{ "sequencer", "reg_arg", TRN_OP_REG_ARG, ALL, 2, orc_make_reg_arg },
 };
 const unsigned int orc_row_count = ORC_LEN(orc_rows);
