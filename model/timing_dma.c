@@ -141,61 +141,88 @@ static void flow_work(const struct trn_gen *gen, const struct trn_inst *inst, ui
 
 /* ---- engines shared by queues ---- */
 
-/* The first of every queue that has work for an engine and has begun; the best class only, where
- * there are classes. *ret_next: when another one begins. */
-static uint32_t served(const struct trn_dma_time *d, uint32_t e, bool classes, uint64_t at,
-		       const uint64_t *left, uint8_t *ret_slots, uint64_t *ret_next)
+/* Flows by queue, in the order of their triggers. */
+struct queues {
+	uint8_t slot[TRN_ENGINE_COUNT][TRN_DMA_LIVE];
+	uint8_t count[TRN_ENGINE_COUNT];
+};
+
+static void queues_of(const struct trn_dma_time *d, struct queues *ret_queues)
 {
-	uint32_t queues = 0, count = 0, best = TRN_DMA_PRIORITIES;
-
-	*ret_next = TRN_MODEL_NEVER;
+	memset(ret_queues->count, 0, sizeof(ret_queues->count));
 	for (uint32_t i = 0; i < d->count; i++) {
-		const struct trn_dma_flow *flow = &d->flow[d->order[i]];
-		const uint32_t class = classes ? flow->priority : 0;
+		const uint32_t q = d->flow[d->order[i]].queue;
 
-		if (left[d->order[i]] == 0 || (queues >> flow->queue & 1))
-			continue;
-		queues |= 1u << flow->queue;
-		if (flow->begin_ps[e] > at) {
-			*ret_next = trn_min_u64(*ret_next, flow->begin_ps[e]);
-			continue;
-		}
-		if (class < best)
-			count = 0;
-		best = class < best ? class : best;
-		if (class == best)
-			ret_slots[count++] = d->order[i];
+		ret_queues->slot[q][ret_queues->count[q]++] = d->order[i];
 	}
-	return count;
 }
 
-/* One engine works from *at until a time, in turn for those it serves. left: by slot. When one
- * has nothing left, its time goes to end. */
-static void serve(const struct trn_dma_time *d, uint32_t e, bool classes, uint64_t at,
-		  uint64_t until, uint64_t *left, uint64_t *end)
-{
+/* One DMA engine at work. */
+struct server {
+	const struct trn_dma_time *d;
+	const struct queues *queues;
+	uint32_t engine;
+	bool classes;
+	uint64_t at;
+	uint64_t *left, *end; /* by slot */
+	uint8_t head[TRN_ENGINE_COUNT];
+	uint32_t count; /* of those it serves now */
 	uint8_t slot[TRN_ENGINE_COUNT];
+};
 
-	while (at < until) {
-		uint64_t next, least = TRN_MODEL_NEVER, step;
-		const uint32_t count = served(d, e, classes, at, left, slot, &next);
+/* The first of every queue that has work for the engine and has begun; the best class only,
+ * where there are classes. When another one begins. */
+static uint64_t choose(struct server *s)
+{
+	uint32_t best = TRN_DMA_PRIORITIES;
+	uint64_t next = TRN_MODEL_NEVER;
 
-		if (count == 0 && next == TRN_MODEL_NEVER)
-			return;
-		next = trn_min_u64(next, until);
-		for (uint32_t i = 0; i < count; i++)
-			least = trn_min_u64(least, left[slot[i]]);
-		if (count == 0 || least > (next - at) / count) {
-			step = count == 0 ? 0 : (next - at) / count;
-			at = next;
-		} else {
-			step = least;
-			at += least * count;
+	s->count = 0;
+	for (uint32_t q = 0; q < TRN_ENGINE_COUNT; q++) {
+		const uint8_t *slot = s->queues->slot[q];
+		const struct trn_dma_flow *flow;
+		uint32_t class;
+
+		while (s->head[q] < s->queues->count[q] && s->left[slot[s->head[q]]] == 0)
+			s->head[q]++;
+		if (s->head[q] == s->queues->count[q])
+			continue;
+		flow = &s->d->flow[slot[s->head[q]]];
+		if (flow->begin_ps[s->engine] > s->at) {
+			next = trn_min_u64(next, flow->begin_ps[s->engine]);
+			continue;
 		}
-		for (uint32_t i = 0; i < count; i++) {
-			left[slot[i]] -= step;
-			if (left[slot[i]] == 0)
-				end[slot[i]] = at;
+		class = s->classes ? flow->priority : 0;
+		if (class < best)
+			s->count = 0;
+		best = class < best ? class : best;
+		if (class == best)
+			s->slot[s->count++] = slot[s->head[q]];
+	}
+	return next;
+}
+
+/* Works until a time, in turn for those it serves. */
+static void serve(struct server *s, uint64_t until_ps)
+{
+	while (s->at < until_ps) {
+		const uint64_t begins = choose(s), next = trn_min_u64(begins, until_ps);
+		uint64_t step = TRN_MODEL_NEVER;
+
+		if (s->count == 0 && begins == TRN_MODEL_NEVER)
+			return;
+		for (uint32_t i = 0; i < s->count; i++)
+			step = trn_min_u64(step, s->left[s->slot[i]]);
+		if (s->count == 0 || step > (next - s->at) / s->count) {
+			step = s->count == 0 ? 0 : (next - s->at) / s->count;
+			s->at = next;
+		} else {
+			s->at += step * s->count;
+		}
+		for (uint32_t i = 0; i < s->count; i++) {
+			s->left[s->slot[i]] -= step;
+			if (s->left[s->slot[i]] == 0)
+				s->end[s->slot[i]] = s->at;
 		}
 	}
 }
@@ -241,14 +268,23 @@ static void advance(struct trn_dma_time *d, bool classes, uint64_t now_ps)
 	uint64_t left[TRN_DMA_LIVE], end[TRN_DMA_LIVE];
 
 	const bool simple = one_queue(d);
+	struct queues queues;
 
+	queues_of(d, &queues);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES && d->count > 0; e++) {
 		if (simple) {
 			serve_in_order(d, e, now_ps);
 			continue;
 		}
 		left_of(d, e, left);
-		serve(d, e, classes, d->now_ps, now_ps, left, end);
+		serve(&(struct server){ .d = d,
+					.queues = &queues,
+					.engine = e,
+					.classes = classes,
+					.at = d->now_ps,
+					.left = left,
+					.end = end },
+		      now_ps);
 		for (uint32_t i = 0; i < d->count; i++)
 			d->flow[d->order[i]].left_ps[e] = left[d->order[i]];
 	}
@@ -259,11 +295,20 @@ static void advance(struct trn_dma_time *d, bool classes, uint64_t now_ps)
 static void project(struct trn_dma_time *d, bool classes)
 {
 	uint64_t left[TRN_DMA_LIVE], end[TRN_DMA_LIVE], last[TRN_ENGINE_COUNT] = { 0 };
+	struct queues queues;
 
+	queues_of(d, &queues);
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++) {
 		memset(end, 0, sizeof(end));
 		left_of(d, e, left);
-		serve(d, e, classes, d->now_ps, TRN_MODEL_NEVER, left, end);
+		serve(&(struct server){ .d = d,
+					.queues = &queues,
+					.engine = e,
+					.classes = classes,
+					.at = d->now_ps,
+					.left = left,
+					.end = end },
+		      TRN_MODEL_NEVER);
 		for (uint32_t i = 0; i < d->count; i++) {
 			struct trn_dma_flow *flow = &d->flow[d->order[i]];
 
