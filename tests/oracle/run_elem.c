@@ -29,8 +29,8 @@ void orc_run_memset(struct orc_inst *i)
 {
 	uint32_t raw = i->c.imm[0];
 
-	/* A constant is converted once, to nearest. */
-	if (orc_is_float(DST->dtype))
+	/* A constant is converted once, to nearest; F32 takes its bits. */
+	if (orc_is_float(DST->dtype) && DST->dtype != TRN_DTYPE_F32)
 		raw = orc_encode(DST->dtype, orc_float_of(raw));
 	EACH(p, n)
 	orc_put_raw(DST, p, n, raw);
