@@ -101,8 +101,11 @@ static void quantize(double *dst, const float *src)
 	double top = 0.0;
 	int e = -127;
 
-	for (size_t i = 0; i < 32; i++)
-		top = fmax(top, fabs((double)src[i]));
+	for (size_t i = 0; i < 32; i++) {
+		/* Not fmax(): gcc 12 for arm64 gives up over it. */
+		if (fabs((double)src[i]) > top)
+			top = fabs((double)src[i]);
+	}
 	if (top > 0.0) {
 		(void)frexp(top, &e);
 		e = e - 1 - 7 < -127 ? -127 : e - 1 - 7;
