@@ -120,7 +120,7 @@ void orc_run_predicated(struct orc_inst *i)
 				continue;
 			if (SRC0->space)
 				orc_put_raw(DST, p, n, orc_raw(SRC0, p, n));
-			else if (orc_is_float(DST->dtype))
+			else if (orc_is_float(DST->dtype) && DST->dtype != TRN_DTYPE_F32)
 				orc_put_raw(DST, p, n,
 					    orc_encode(DST->dtype, orc_float_of(i->c.imm[0])));
 			else
