@@ -9,10 +9,13 @@
 #define PITCH_PAD 64u
 #define ROWS_BYTES ((size_t)TRN_ISA_PARTITIONS * (TRN_FREE_MAX * 4u + PITCH_PAD))
 
-/* Elements side by side, and the places of one group. */
+#define GROUPS_MAX (TRN_ISA_PARTITIONS / 16u)
+
+/* Elements side by side, and the places of each group: read once, for the instruction may write
+ * where the index lies. */
 struct room {
 	uint8_t rows[ROWS_BYTES];
-	uint32_t place[TRN_FREE_MAX];
+	uint32_t place[GROUPS_MAX][TRN_FREE_MAX];
 };
 
 static uint32_t slot_of(const struct trn_inst *inst)
@@ -167,15 +170,17 @@ static int places_ok(struct trn_core *core, const struct trn_inst *inst, struct 
 	const bool read = slot != TRN_AP_DST || inst->head.op == TRN_OP_COPY_PREDICATED;
 
 	for (uint32_t g = 0; g < inst->region.partitions; g += group_size(inst)) {
-		places(core, inst, g, room->place);
+		uint32_t *place = room->place[g / group_size(inst)];
+
+		places(core, inst, g, place);
 		for (uint32_t j = 0; j < count; j++) {
 			struct trn_view view;
 
-			if (room->place[j] >= inst->region.count)
+			if (place[j] >= inst->region.count)
 				return trn_inst_refuse(error, slot, TRN_RULE_RANGE);
 			if (!read || !in_psum(inst))
 				continue;
-			view = one_element(inst, g, room->place[j]);
+			view = one_element(inst, g, place[j]);
 			if (!trn_psum_readable(core, &view, false))
 				return trn_inst_refuse(error, slot, TRN_RULE_PSUM_UNINIT);
 		}
@@ -196,8 +201,8 @@ static bool is_written(const struct trn_inst *inst, uint32_t row, uint32_t j)
 }
 
 /* Between the region and the rows side by side. */
-static void move(struct trn_core *core, const struct trn_inst *inst, struct room *room,
-		 const struct trn_view *rows, bool spread)
+static void move(const struct trn_inst *inst, const struct room *room, const struct trn_view *rows,
+		 bool spread)
 {
 	const uint32_t group = group_size(inst), esize = rows->esize;
 	const int64_t step = (int64_t)inst->region.step[0] * esize;
@@ -205,11 +210,10 @@ static void move(struct trn_core *core, const struct trn_inst *inst, struct room
 	for (uint32_t p = 0; p < rows->partitions; p++) {
 		uint8_t *row = rows->base + p * rows->pitch;
 		uint8_t *region = inst->region.base + p * inst->region.pitch + inst->region.offset;
+		const uint32_t *place = room->place[p / group];
 
-		if (p % group == 0)
-			places(core, inst, p, room->place);
 		for (uint32_t j = 0; j < rows->count; j++) {
-			uint8_t *at = region + (int64_t)room->place[j] * step;
+			uint8_t *at = region + (int64_t)place[j] * step;
 
 			if (!spread)
 				memcpy(row + (size_t)j * esize, at, esize);
@@ -219,16 +223,18 @@ static void move(struct trn_core *core, const struct trn_inst *inst, struct room
 	}
 }
 
-static void mark_written(struct trn_core *core, const struct trn_inst *inst, struct room *room)
+static void mark_written(struct trn_core *core, const struct trn_inst *inst,
+			 const struct room *room)
 {
 	if (!in_psum(inst)) {
 		trn_core_wrote(core, &inst->region, false);
 		return;
 	}
 	for (uint32_t g = 0; g < inst->region.partitions; g += group_size(inst)) {
-		places(core, inst, g, room->place);
+		const uint32_t *place = room->place[g / group_size(inst)];
+
 		for (uint32_t j = 0; j < inst->view[TRN_AP_DST].count; j++) {
-			const struct trn_view view = one_element(inst, g, room->place[j]);
+			const struct trn_view view = one_element(inst, g, place[j]);
 
 			trn_core_wrote(core, &view, false);
 		}
@@ -259,11 +265,11 @@ int trn_indirect_effect(struct trn_core *core, struct trn_inst *inst, struct trn
 	direct.head.indirect = 0;
 	direct.live &= (uint8_t) ~(TRN_SLOT(INDEX) | (slot == TRN_AP_DST ? TRN_SLOT(DST) : 0u));
 	if (slot != TRN_AP_DST || inst->head.op == TRN_OP_COPY_PREDICATED)
-		move(core, inst, room, rows, false);
+		move(inst, room, rows, false);
 	r = trn_inst_effect(core, &direct, error);
 	if (r < 0 || slot != TRN_AP_DST)
 		return r;
-	move(core, inst, room, rows, true);
+	move(inst, room, rows, true);
 	mark_written(core, inst, room);
 	return 0;
 }

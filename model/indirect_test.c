@@ -588,6 +588,41 @@ START_TEST(hazards_of_index_and_region)
 }
 END_TEST
 
+/* The accumulators are shown where the index lies: places are those of before. */
+START_TEST(index_written_over)
+{
+	struct trn_test_core tc;
+	struct trn_isa_compute *c;
+	float src[16], have[16];
+
+	trn_test_core_open(&tc, "trn3");
+	for (uint32_t i = 0; i < 16; i++)
+		src[i] = (float)(i + 1);
+	for (uint32_t p = 0; p < 32; p++) {
+		const uint32_t place = 15 - p % 16;
+
+		trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, INDEX_AT, &place, 4);
+		trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, TRN_TEST_SRC0, src, sizeof(src));
+	}
+	c = trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_SCALAR_REDUCE, 4);
+	scaled_max(c);
+	c->dst = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 32, REGION_AT, 16);
+	c->src0 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 32, TRN_TEST_SRC0, 16);
+	c->dst2 = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_F32, 0, 32, INDEX_AT, 1);
+	c->index = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U32, 0, 32, INDEX_AT, 1);
+	c->head.indirect = TRN_AP_DST + 1;
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	for (uint32_t p = 0; p < 32; p++) {
+		trn_test_peek(&tc, TRN_SPACE_SBUF, p, 1, REGION_AT, have, sizeof(have));
+		for (uint32_t i = 0; i < 16; i++)
+			ck_assert_float_eq(have[15 - i], 2.0f * src[i]);
+		trn_test_peek(&tc, TRN_SPACE_SBUF, p, 1, INDEX_AT, have, 4);
+		ck_assert_float_eq(have[0], 32.0f);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* No address space for the elements: the launch ends, and the next one may have it. */
 START_TEST(no_room)
 {
@@ -622,6 +657,7 @@ static Suite *indirect_suite(void)
 	tcase_add_test(tcase, psum_by_element);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(broken));
 	tcase_add_test(tcase, place_out_of_range);
+	tcase_add_test(tcase, index_written_over);
 	tcase_add_test(tcase, no_room);
 	tcase_add_test(tcase, hazards_of_index_and_region);
 	suite_add_tcase(suite, tcase);
