@@ -439,7 +439,10 @@ struct indexed {
 	bool write;
 	int64_t lo, hi; /* bytes of one row from its start */
 	uint64_t row;   /* elements of one row */
+	/* Of each row, or SKIPPED. Read once: rows may be written to where the index lies. */
+	int64_t place[TRN_ISA_PARTITIONS];
 };
+#define SKIPPED (-1)
 
 static void indexed_init(struct indexed *ix, const struct trn_inst *inst)
 {
@@ -476,18 +479,21 @@ static bool index_row(const struct trn_inst *inst, const struct indexed *ix, uin
 	return step <= INT64_MAX / 2 && in_argument(ix->side, step, ix->lo, ix->hi);
 }
 
-static int index_check(struct trn_core *core, const struct trn_inst *inst, const struct indexed *ix,
-		       struct trn_core_error *error)
+/* Places of all rows, each of which may be touched. */
+static int index_read(struct trn_core *core, const struct trn_inst *inst, struct indexed *ix,
+		      struct trn_core_error *error)
 {
 	for (uint32_t p = 0; p < inst->view[TRN_AP_SRC1].partitions; p++) {
 		int64_t offset = 0;
 
 		if (!index_row(inst, ix, p, &offset)) {
+			ix->place[p] = SKIPPED;
 			if (inst->head.flags & TRN_DMA_OOB_SKIP)
 				continue;
 			error->address = ix->side->arg + (uint64_t)offset;
 			return trn_inst_refuse(error, TRN_AP_SRC1, TRN_RULE_RANGE);
 		}
+		ix->place[p] = offset;
 		if (!operand_ok(core, inst, ix->side, offset + ix->lo, offset + ix->hi))
 			return trn_dma_refuse(error, ix->write ? TRN_AP_DST : TRN_AP_SRC0,
 					      ix->side->arg + (uint64_t)offset);
@@ -527,7 +533,7 @@ static int move_indexed(struct trn_core *core, struct trn_inst *inst, struct trn
 	if (r <= 0)
 		return r;
 	indexed_init(&ix, inst);
-	r = index_check(core, inst, &ix, error);
+	r = index_read(core, inst, &ix, error);
 	if (r < 0 || !trn_shadow_moves(core, inst))
 		return r;
 	nest_init(&straight, core, other, 0);
@@ -541,7 +547,8 @@ static int move_indexed(struct trn_core *core, struct trn_inst *inst, struct trn
 	for (uint32_t p = 0; r == 0 && p < inst->view[TRN_AP_SRC1].partitions; p++) {
 		struct nest row = rows;
 
-		if (index_row(inst, &ix, p, &row.offset))
+		row.offset = ix.place[p];
+		if (ix.place[p] != SKIPPED)
 			r = move_row(core, inst, &straight, &row, p, error);
 		else if (!flip)
 			nest_skip(&straight, ix.row);

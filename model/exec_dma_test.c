@@ -207,6 +207,37 @@ START_TEST(gather_and_scatter_rows)
 }
 END_TEST
 
+/* Rows that land on what is left of the index: it has been read before. */
+START_TEST(rows_over_the_index)
+{
+	const int32_t index[5] = { 3, 1, 4, 0, 2 };
+	struct trn_test_core tc;
+	struct trn_isa_dma *dma;
+	struct trn_isa_ap tile;
+
+	trn_test_core_open(&tc, "trn2");
+	for (uint32_t i = 0; i < 5; i++)
+		memcpy(tc.data + 4 * i, &(uint32_t){ 2000000000u + i }, 4);
+	poke_index(&tc, index, 5);
+	trn_test_arg(&tc, DATA, 20);
+	dma = trn_test_emit_dma(&tc, TRN_ENGINE_GPSIMD, TRN_OP_DMA_COPY);
+	/* Row p goes to partition p + 1. */
+	tile = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U32, 1, 5, TRN_TEST_SRC1, 1);
+	dma->index = trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U32, 0, 5, TRN_TEST_SRC1, 1);
+	dma->dst = trn_test_mem(&tile);
+	dma->src = trn_test_dram(0, TRN_DTYPE_U32, 0, 5, 1);
+	dma->head.flags = TRN_DMA_GATHER;
+	ck_assert_uint_eq(trn_test_launch(&tc), 0);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t have = 0;
+
+		trn_test_peek(&tc, TRN_SPACE_SBUF, i + 1, 1, TRN_TEST_SRC1, &have, 4);
+		ck_assert_uint_eq(have, 2000000000u + (uint32_t)index[i]);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 START_TEST(index_out_of_range_traps_or_skips)
 {
 	static const int32_t bad[] = { -1, 50, INT32_MAX, INT32_MIN };
@@ -543,6 +574,7 @@ static Suite *exec_dma_suite(void)
 	tcase_add_test(tcase, casts_go_through_fp32);
 	tcase_add_test(tcase, address_from_a_register);
 	tcase_add_test(tcase, gather_and_scatter_rows);
+	tcase_add_test(tcase, rows_over_the_index);
 	tcase_add_test(tcase, index_out_of_range_traps_or_skips);
 	tcase_add_test(tcase, static_range_traps_or_skips);
 	tcase_add_test(tcase, transposes_of_two_three_and_four_dims);
