@@ -305,11 +305,13 @@ static int take_line(struct profile *p)
 
 	/* What a person, a terminal and JSON show alike. */
 	for (const char *c = p->line; *c; c++) {
-		if ((*c < 0x20 && *c != '\t') || *c == 0x7f || *c == '"' || *c == '\\')
+		const unsigned char byte = (unsigned char)*c; /* char has a sign or not */
+
+		if ((byte < 0x20 && byte != '\t') || byte > 0x7e || byte == '"' || byte == '\\')
 			return refuse(p, c,
 				      "byte 0x%02x: printable ASCII without \" and \\ is "
 				      "wanted",
-				      (unsigned char)*c);
+				      byte);
 		if (c - p->line == LINE_MAX_CHARS)
 			return refuse(p, c, "the line has more than %d characters", LINE_MAX_CHARS);
 	}
