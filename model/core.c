@@ -263,6 +263,11 @@ void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_
 				   (core->chip->gen->features & TRN_FEATURE_PSUM_PRELOAD) != 0);
 		return;
 	}
+	for (uint32_t i = 0; i < TRN_KEPT; i++) {
+		if (trn_view_overlap(view, &core->kept[i].view) ||
+		    trn_view_overlap(view, &core->kept[i].scale))
+			core->kept[i].view.space = TRN_SPACE_NONE;
+	}
 	map_set(&blocks, view->lo / TRN_SBUF_BLOCK, (view->hi - 1) / TRN_SBUF_BLOCK + 1);
 	for (uint32_t p = view->start; p < view->start + view->partitions; p++)
 		core->sbuf_touched[p] |= blocks;
@@ -280,6 +285,7 @@ void trn_core_fail(struct trn_core *core, const struct trn_core_error *error)
 		.aux = error->rule,
 	};
 
+	memset(core->kept, 0, sizeof(core->kept)); /* a transfer may have stopped half way */
 	core->error = *error;
 	trn_trace_launch_end(core);
 	core->state = TRN_CORE_FAULTED;
@@ -313,6 +319,7 @@ void trn_core_reset(struct trn_core *core)
 	core->epoch++;
 	core->state = TRN_CORE_IDLE;
 	core->runs = 0;
+	memset(core->kept, 0, sizeof(core->kept));
 	core->running = 0;
 	core->dma_live = 0;
 	core->error = (struct trn_core_error){ 0 };

@@ -20,6 +20,7 @@
 #define TRN_RING (TRN_INFLIGHT + 1) /* and the one that is to issue */
 #define TRN_DMA_LIVE 32             /* DMAs of a core that are on their way */
 #define TRN_DMA_SOURCES 16u         /* of one DMA_ADD */
+#define TRN_KEPT 4u                 /* unpacked operands that are kept */
 #define TRN_GEMM_N 512u             /* columns of one tile handed to the host */
 
 #define TRN_GPSIMD_GROUP 16u /* partitions of one gpsimd core */
@@ -142,6 +143,7 @@ struct trn_scratch {
 	float gemm_a[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
 	float gemm_b[2 * TRN_ISA_PARTITIONS * TRN_GEMM_N];
 	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
+	float moving[TRN_KEPT][TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_GEMM_N]; /* core->kept */
 };
 
 /* exec_random.c: generators by lane. The vector engine has the shift register or the others,
@@ -174,6 +176,12 @@ struct trn_core {
 	size_t sbuf_pitch, psum_pitch;
 	size_t sbuf_bytes, psum_bytes; /* reserved */
 	struct trn_scratch *scratch;
+	/* exec_mx.c: the moving operands and their scales that scratch->moving holds unpacked, for
+	 * as long as nobody writes there; space NONE: nothing. */
+	struct trn_kept {
+		struct trn_view view, scale;
+	} kept[TRN_KEPT];
+	uint32_t kept_next;
 	void *indirect; /* indirect.c: room for indexed operands, from the first one on */
 	uint64_t sbuf_touched[TRN_ISA_PARTITIONS];
 	uint64_t psum_written[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS];
@@ -207,6 +215,12 @@ struct trn_psum_mask {
 	uint64_t bits[TRN_PSUM_MAP_WORDS];
 };
 void trn_psum_mask(const struct trn_view *view, struct trn_psum_mask *ret_mask);
+/* Bytes that both reach, gaps between elements counted. */
+static inline bool trn_view_overlap(const struct trn_view *a, const struct trn_view *b)
+{
+	return a->space == b->space && a->start < b->start + b->partitions &&
+	       b->start < a->start + a->partitions && a->lo < b->hi && b->lo < a->hi;
+}
 bool trn_psum_readable(const struct trn_core *core, const struct trn_view *view, bool summable);
 /* Marks what a finished instruction wrote, SBUF and PSUM. */
 void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_matmul);

@@ -47,6 +47,39 @@ static void operand_load(struct trn_core *core, const struct trn_view *view,
 	}
 }
 
+static bool same_view(const struct trn_view *a, const struct trn_view *b)
+{
+	return a->space == b->space && a->dtype == b->dtype && a->start == b->start &&
+	       a->partitions == b->partitions && a->offset == b->offset && a->count == b->count &&
+	       a->ndims == b->ndims &&
+	       memcmp(a->step, b->step, a->ndims * sizeof(a->step[0])) == 0 &&
+	       memcmp(a->num, b->num, a->ndims * sizeof(a->num[0])) == 0;
+}
+
+/* Room for the unpacked moving operand; *ret_there: it is in it from an instruction before. It
+ * is kept if it is not indexed and not wider than the room. */
+static float *take_kept(struct trn_core *core, const struct trn_inst *inst, bool *ret_there)
+{
+	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
+	const struct trn_view *scale = &inst->view[TRN_AP_SRC3];
+	const bool keep = inst->head.indirect == 0 && moving->count <= TRN_GEMM_N;
+	struct trn_kept *kept;
+	uint32_t i = 0;
+
+	while (keep && i < TRN_KEPT &&
+	       !(same_view(&core->kept[i].view, moving) && same_view(&core->kept[i].scale, scale)))
+		i++;
+	*ret_there = keep && i < TRN_KEPT;
+	if (*ret_there)
+		return core->scratch->moving[i];
+	i = core->kept_next++ % TRN_KEPT;
+	kept = &core->kept[i];
+	kept->view.space = TRN_SPACE_NONE;
+	if (keep)
+		*kept = (struct trn_kept){ *moving, *scale };
+	return core->scratch->moving[i];
+}
+
 int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
@@ -55,11 +88,12 @@ int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_
 	struct trn_gemm tile = {
 		.m = still->count,
 		.k = QUADRANT * TRN_MX_NUMBERS,
-		.b = scratch->gemm_b,
 		.lda = still->count,
 		.ldb = TRN_GEMM_N,
 	};
 	struct trn_product product;
+	bool there;
+	float *room = take_kept(core, inst, &there);
 
 	(void)error;
 	trn_product_start(inst, &product);
@@ -70,9 +104,13 @@ int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_
 		trn_product_open(core, inst, &product, &tile, from);
 		/* A quadrant at a time: what is unpacked is used while it is in the cache. */
 		for (uint32_t p = 0; p < moving->partitions; p += QUADRANT) {
+			float *b = room + (size_t)p * TRN_MX_NUMBERS * tile.ldb;
+
 			tile.a = scratch->gemm_a + (size_t)p * TRN_MX_NUMBERS * tile.lda;
-			operand_load(core, moving, &inst->view[TRN_AP_SRC3], p, QUADRANT, from,
-				     tile.n, scratch->gemm_b, tile.ldb);
+			tile.b = b;
+			if (!there)
+				operand_load(core, moving, &inst->view[TRN_AP_SRC3], p, QUADRANT,
+					     from, tile.n, b, tile.ldb);
 			trn_product_add(core, &tile);
 		}
 		trn_product_close(core, inst, &product, &tile, from);

@@ -209,6 +209,59 @@ START_TEST(accumulates)
 }
 END_TEST
 
+/* One byte of an operand that a product has used is written: by the host, by an engine, by a
+ * DMA. The next product sees it. */
+START_TEST(operands_that_change_between_products)
+{
+	static const struct {
+		uint32_t place, partition;
+	} bytes[] = { { SRC0_AT, 5 }, { SRC1_AT, 63 }, { SCALE1_AT, 33 }, { SCALE0_AT, 0 } };
+	struct trn_test_core tc;
+	const struct product x = make(TRN_DTYPE_F8E4M3FN_X4, TRN_DTYPE_F4E2M1_X4, 0, 64, 8, 16);
+
+	trn_test_core_open(&tc, "trn3");
+	noise(&tc, SRC0_AT, 32, true);
+	noise(&tc, SRC1_AT, 32, false);
+	noise(&tc, SCALE0_AT, 8, true);
+	noise(&tc, SCALE1_AT, 16, true);
+	for (uint32_t round = 0; round < 3 * TRN_ARRAY_LEN(bytes); round++) {
+		const uint32_t at = bytes[round % TRN_ARRAY_LEN(bytes)].place;
+		const uint32_t p = bytes[round % TRN_ARRAY_LEN(bytes)].partition;
+		const uint8_t value = (uint8_t)(0x30 + trn_test_below(&tc, 16));
+		const struct trn_isa_ap byte =
+			trn_test_ap(TRN_SPACE_SBUF, TRN_DTYPE_U8, p - p % 32, 32, at, 1);
+
+		trn_test_clear(&tc);
+		emit(&tc, &x);
+		if (round % 3 == 1) {
+			/* All 32 partitions: an engine begins at quadrants. */
+			struct trn_isa_compute *set =
+				trn_test_emit(&tc, TRN_ENGINE_VECTOR, TRN_OP_MEMSET, 1);
+
+			set->dst = byte;
+			set->imm[0] = value;
+		} else if (round % 3 == 2) {
+			struct trn_isa_dma *dma =
+				trn_test_emit_dma(&tc, TRN_ENGINE_SYNC, TRN_OP_DMA_COPY);
+
+			memset(tc.data, value, 32);
+			trn_test_arg(&tc, TRN_TEST_HOST(TRN_TEST_IOVA_DATA), 32);
+			dma->src = trn_test_dram(0, TRN_DTYPE_U8, 0, 32, 1);
+			dma->dst = trn_test_mem(&byte);
+		}
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		if (round % 3 == 0)
+			trn_test_poke(&tc, TRN_SPACE_SBUF, p, 1, at, &value, 1);
+		trn_test_clear(&tc);
+		emit(&tc, &x);
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		for (uint32_t i = 0; i < 8 * 16; i++)
+			check(&tc, &x, i / 16, i % 16, 0.0f);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 START_TEST(tiled_has_the_same_result)
 {
 	struct trn_test_core tc;
@@ -482,6 +535,7 @@ static Suite *exec_mx_suite(void)
 	tcase_add_test(tcase, products_of_every_pair);
 	tcase_add_test(tcase, special_numbers_and_scales);
 	tcase_add_test(tcase, accumulates);
+	tcase_add_test(tcase, operands_that_change_between_products);
 	tcase_add_test(tcase, tiled_has_the_same_result);
 	tcase_add_test(tcase, quantizes);
 	tcase_add_test(tcase, quantizes_edges);

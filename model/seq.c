@@ -236,12 +236,6 @@ static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 
 /* ---- issuing ---- */
 
-static bool overlap(const struct trn_view *a, const struct trn_view *b)
-{
-	return a->space == b->space && a->start < b->start + b->partitions &&
-	       b->start < a->start + a->partitions && a->lo < b->hi && b->lo < a->hi;
-}
-
 /* When what an instruction reads has been written by its own engine. */
 static uint64_t hazard_ps(struct trn_core_engine *engine, const struct trn_inst *inst)
 {
@@ -255,7 +249,8 @@ static uint64_t hazard_ps(struct trn_core_engine *engine, const struct trn_inst 
 			if (!((inst->live & ~outputs) >> s & 1))
 				continue;
 			for (uint32_t d = TRN_AP_DST; d <= TRN_AP_DST2; d += TRN_AP_DST2) {
-				if ((old->live >> d & 1) && overlap(&inst->view[s], &old->view[d]))
+				if ((old->live >> d & 1) &&
+				    trn_view_overlap(&inst->view[s], &old->view[d]))
 					when = old->retire_ps;
 			}
 		}
