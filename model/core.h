@@ -14,14 +14,15 @@
 #define TRN_PSUM_GRAIN 4 /* bytes of one bit in the initialised maps */
 #define TRN_PSUM_MAP_WORDS (TRN_PSUM_PARTITION_SIZE / TRN_PSUM_GRAIN / 64)
 #define TRN_PSUM_BANK 2048u
-#define TRN_FREE_MAX 65536u         /* elements of one partition in one instruction */
-#define TRN_SBUF_BLOCK 4096u        /* bytes of one bit in the touched map */
-#define TRN_INFLIGHT 16             /* instructions an engine has issued and not retired */
-#define TRN_RING (TRN_INFLIGHT + 1) /* and the one that is to issue */
-#define TRN_DMA_LIVE 32             /* DMAs of a core that are on their way */
-#define TRN_DMA_SOURCES 16u         /* of one DMA_ADD */
-#define TRN_KEPT 4u                 /* unpacked operands that are kept */
-#define TRN_GEMM_N 512u             /* columns of one tile handed to the host */
+#define TRN_FREE_MAX 65536u              /* elements of one partition in one instruction */
+#define TRN_SBUF_BLOCK 4096u             /* bytes of one bit in the touched map */
+#define TRN_INFLIGHT 16                  /* instructions an engine has issued and not retired */
+#define TRN_RING (TRN_INFLIGHT + 1)      /* and the one that is to issue */
+#define TRN_DMA_LIVE 32                  /* DMAs of a core that are on their way */
+#define TRN_DMA_SOURCES 16u              /* of one DMA_ADD */
+#define TRN_KEPT 4u                      /* unpacked operands that are kept */
+#define TRN_GEMM_N 512u                  /* columns of one tile handed to the host */
+#define TRN_DRAM_ELEMENTS_MAX (1u << 30) /* of one side */
 
 #define TRN_GPSIMD_GROUP 16u /* partitions of one gpsimd core */
 

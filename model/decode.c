@@ -327,9 +327,9 @@ static enum trn_ext_rule dram_loops(const struct trn_isa_mem *mem, struct trn_si
 		    __builtin_add_overflow(far < 0 ? side->lo : side->hi, far,
 					   far < 0 ? &side->lo : &side->hi))
 			return TRN_RULE_RANGE;
-		/* 2^40 elements are more than any memory: stops products from wrapping. */
+		/* Steps of 0 make any number of elements of a few bytes: an instruction ends. */
 		count *= dim->num;
-		if (count > UINT64_C(1) << 40)
+		if (count > TRN_DRAM_ELEMENTS_MAX)
 			return TRN_RULE_SHAPE;
 	}
 	side->ndims = n;

@@ -35,9 +35,16 @@ CHANGE(three_dims,
 	i->d.dst.u.chip.ap.dims[0] = (struct trn_isa_dim){ 16, 1 }))
 CHANGE(scatter, i->d.head.flags = TRN_DMA_SCATTER)
 
+/* No memory is too small for steps of 0. */
+CHANGE(too_many, (i->d.dst = trn_test_dram(0, TRN_DTYPE_U8, 0, 1, 1),
+		  i->d.dst.u.dram.dims[0] = (struct trn_isa_dram_dim){ 0, 1u << 16 },
+		  i->d.dst.u.dram.dims[1] = (struct trn_isa_dram_dim){ 0, (1u << 14) + 1 },
+		  i->d.src = i->d.dst))
+
 static const struct trn_test_broken cases[] = {
 	BREAK(TRN_SHAPE_SUM, sources_0, TRN_RULE_OPERATOR, NONE),
 	BREAK(TRN_SHAPE_SUM, sources_17, TRN_RULE_OPERATOR, NONE),
+	BREAK(TRN_SHAPE_LOAD, too_many, TRN_RULE_SHAPE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_SUM, sources_3, TRN_RULE_SHAPE, TRN_AP_SRC0),
 	BREAK(TRN_SHAPE_SUM, sources_1, TRN_RULE_SHAPE, TRN_AP_DST),
 	BREAK(TRN_SHAPE_SUM, imm_1, TRN_RULE_RESERVED, NONE),
