@@ -182,6 +182,9 @@ static int pattern_read(struct json_object *object, struct trn_predict_config *c
 						i, TRN_PREDICT_PATTERN);
 	}
 	config->pattern_count = count < TRN_PREDICT_PATTERN ? (uint32_t)count : TRN_PREDICT_PATTERN;
+	/* What is behind the last layer is no part of a round. */
+	if (config->pattern_count > config->layers)
+		config->pattern_count = config->layers;
 	return 0;
 }
 

@@ -98,6 +98,18 @@ START_TEST(a_list_that_does_not_repeat_is_refused)
 }
 END_TEST
 
+/* One layer and two kinds: composed times would take a layer off that is not there. */
+START_TEST(a_list_longer_than_the_layers_is_cut)
+{
+	struct trn_predict_config config;
+	struct trn_predict_why why;
+
+	ck_assert_int_eq(parse_changed("layers\":4,", "layers\":1,", &config, &why), 0);
+	ck_assert_uint_eq(config.pattern_count, 1);
+	ck_assert_uint_eq(trn_predict_config_sliding(&config), 1);
+}
+END_TEST
+
 START_TEST(files_are_not_trusted)
 {
 	struct trn_predict_config config;
@@ -150,6 +162,7 @@ static Suite *suite_make(void)
 	tcase_add_test(tc, a_configuration_is_taken);
 	tcase_add_test(tc, every_mistake_has_its_line);
 	tcase_add_test(tc, a_list_that_does_not_repeat_is_refused);
+	tcase_add_test(tc, a_list_longer_than_the_layers_is_cut);
 	tcase_add_test(tc, files_are_not_trusted);
 	tcase_add_test(tc, the_models_have_the_published_sizes);
 	suite_add_tcase(suite, tc);

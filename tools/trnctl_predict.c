@@ -291,6 +291,8 @@ static int predict_gen(struct predict *p, const char *gen)
 
 	if (snprintf(list, sizeof(list), "%s", p->batch) >= (int)sizeof(list))
 		return trnctl_fail_usage(p->ctl, "--batch is too long");
+	if (list[strspn(list, ",")] == '\0')
+		return trnctl_fail_usage(p->ctl, "--batch names no number");
 	for (char *word = strtok_r(list, ",", &save); word && status == TRNCTL_OK;
 	     word = strtok_r(NULL, ",", &save)) {
 		uint64_t batch;
@@ -315,6 +317,8 @@ static int predict_model(struct predict *p)
 	p->request.config = &p->config;
 	if (snprintf(list, sizeof(list), "%s", p->on) >= (int)sizeof(list))
 		return trnctl_fail_usage(p->ctl, "--on is too long");
+	if (list[strspn(list, ",")] == '\0')
+		return trnctl_fail_usage(p->ctl, "--on names no generation");
 	for (char *gen = strtok_r(list, ",", &save); gen && status == TRNCTL_OK;
 	     gen = strtok_r(NULL, ",", &save))
 		status = predict_gen(p, gen);

@@ -127,6 +127,8 @@ def test_predict_refuses():
     fails('predict', status=USAGE)
     fails('predict', 'gpt-oss-20b', 'again', status=USAGE)
     fails('predict', 'gpt-oss-20b', '--batch', '1,x', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--batch', ',', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--on', '', status=USAGE)
     fails('predict', 'gpt-oss-20b', '--context', '0', status=USAGE)
     fails('predict', 'gpt-oss-20b', '--phase', 'training', status=USAGE)
     fails('predict', 'gpt-oss-20b', '--on', 'trn7', status=FAILURE)
