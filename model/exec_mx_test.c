@@ -217,13 +217,18 @@ START_TEST(operands_that_change_between_products)
 		uint32_t place, partition;
 	} bytes[] = { { SRC0_AT, 5 }, { SRC1_AT, 63 }, { SCALE1_AT, 33 }, { SCALE0_AT, 0 } };
 	struct trn_test_core tc;
+	uint8_t ones[16];
 	const struct product x = make(TRN_DTYPE_F8E4M3FN_X4, TRN_DTYPE_F4E2M1_X4, 0, 64, 8, 16);
 
 	trn_test_core_open(&tc, "trn3");
 	noise(&tc, SRC0_AT, 32, true);
 	noise(&tc, SRC1_AT, 32, false);
-	noise(&tc, SCALE0_AT, 8, true);
-	noise(&tc, SCALE1_AT, 16, true);
+	/* Scales of 1, or a small change would be lost beside large numbers. */
+	memset(ones, 0x7f, sizeof(ones));
+	for (uint32_t r = 0; r < 64; r++) {
+		trn_test_poke(&tc, TRN_SPACE_SBUF, r, 1, SCALE0_AT, ones, sizeof(ones));
+		trn_test_poke(&tc, TRN_SPACE_SBUF, r, 1, SCALE1_AT, ones, sizeof(ones));
+	}
 	for (uint32_t round = 0; round < 3 * TRN_ARRAY_LEN(bytes); round++) {
 		const uint32_t at = bytes[round % TRN_ARRAY_LEN(bytes)].place;
 		const uint32_t p = bytes[round % TRN_ARRAY_LEN(bytes)].partition;
