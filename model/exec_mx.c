@@ -62,7 +62,9 @@ static float *take_kept(struct trn_core *core, const struct trn_inst *inst, bool
 {
 	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
 	const struct trn_view *scale = &inst->view[TRN_AP_SRC3];
-	const bool keep = inst->head.indirect == 0 && moving->count <= TRN_GEMM_N;
+	/* Indexed elements lie side by side in a room of their own, others each time. */
+	const bool in_sbuf = moving->base == core->sbuf + moving->start * moving->pitch;
+	const bool keep = in_sbuf && moving->count <= TRN_GEMM_N;
 	struct trn_kept *kept;
 	uint32_t i = 0;
 

@@ -350,6 +350,50 @@ START_TEST(as_if_put_there_by_hand)
 }
 END_TEST
 
+static struct trn_isa_compute *emit_placed(struct trn_test_core *tc, const struct trial *t)
+{
+	struct trn_isa_compute *c = emit(tc, t);
+
+	c->index = poke_index(tc, t, true);
+	c->head.indirect = (uint8_t)(t->placed->slot + 1);
+	c->src1 = region_ap(t);
+	return c;
+}
+
+/* Products of one shape, one after the other, with an index of their own each: the last is that
+ * of a core that has seen no other. */
+START_TEST(products_with_other_places)
+{
+	static uint8_t have[2][128 * 64 * 4], bytes[128 * 4096];
+	const struct placed *placed = cases;
+	static struct trial t;
+	struct trn_test_core tc;
+
+	while (strcmp(placed->what, "mx moving") != 0)
+		placed++;
+	trn_test_core_open(&tc, "trn3");
+	trial_make(&tc, &t, placed);
+	fill_operands(&tc, &t, emit(&tc, &t));
+	poke_region(&tc, &t);
+	for (uint32_t round = 0; round < 3; round++) {
+		struct trn_isa_compute *c;
+
+		for (uint32_t j = 0; j < t.count * TRN_ARRAY_LEN(t.place) && round < 2; j++)
+			t.place[j / t.count][j % t.count] = trn_test_below(&tc, REGION);
+		trn_test_clear(&tc);
+		c = emit_placed(&tc, &t);
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		peek_dst(&tc, &c->dst, have[round / 2]);
+		/* Written with what they hold: nothing that was kept of before is valid. */
+		trn_test_peek(&tc, TRN_SPACE_SBUF, 0, 128, 0, bytes, 4096);
+		if (round == 1)
+			trn_test_poke(&tc, TRN_SPACE_SBUF, 0, 128, 0, bytes, 4096);
+	}
+	ck_assert_mem_eq(have[0], have[1], sizeof(have[0]));
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 /* Where the predicate is false nothing is written: not what stood at a place before, over what
  * an earlier element put there. */
 START_TEST(predicated_to_places)
@@ -653,6 +697,7 @@ static Suite *indirect_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, as_if_put_there_by_hand, 0, (int)TRN_ARRAY_LEN(cases));
+	tcase_add_test(tcase, products_with_other_places);
 	tcase_add_test(tcase, predicated_to_places);
 	tcase_add_test(tcase, psum_by_element);
 	tcase_add_loop_test(tcase, each_rule_traps_with_its_record, 0, (int)TRN_ARRAY_LEN(broken));
