@@ -14,15 +14,14 @@
 #define TRN_PSUM_GRAIN 4 /* bytes of one bit in the initialised maps */
 #define TRN_PSUM_MAP_WORDS (TRN_PSUM_PARTITION_SIZE / TRN_PSUM_GRAIN / 64)
 #define TRN_PSUM_BANK 2048u
-#define TRN_FREE_MAX 65536u              /* elements of one partition in one instruction */
-#define TRN_SBUF_BLOCK 4096u             /* bytes of one bit in the touched map */
-#define TRN_INFLIGHT 16                  /* instructions an engine has issued and not retired */
-#define TRN_RING (TRN_INFLIGHT + 1)      /* and the one that is to issue */
-#define TRN_DMA_LIVE 32                  /* DMAs of a core that are on their way */
-#define TRN_DMA_SOURCES 16u              /* of one DMA_ADD */
-#define TRN_KEPT 4u                      /* unpacked operands that are kept */
-#define TRN_GEMM_N 512u                  /* columns of one tile handed to the host */
-#define TRN_DRAM_ELEMENTS_MAX (1u << 30) /* of one side */
+#define TRN_FREE_MAX 65536u         /* elements of one partition in one instruction */
+#define TRN_SBUF_BLOCK 4096u        /* bytes of one bit in the touched map */
+#define TRN_INFLIGHT 16             /* instructions an engine has issued and not retired */
+#define TRN_RING (TRN_INFLIGHT + 1) /* and the one that is to issue */
+#define TRN_DMA_LIVE 32             /* DMAs of a core that are on their way */
+#define TRN_DMA_SOURCES 16u         /* of one DMA_ADD */
+#define TRN_KEPT 4u                 /* unpacked operands that are kept */
+#define TRN_GEMM_N 512u             /* columns of one tile handed to the host */
 
 #define TRN_GPSIMD_GROUP 16u /* partitions of one gpsimd core */
 
@@ -320,8 +319,9 @@ int trn_dma_refuse(struct trn_core_error *error, uint32_t operand, uint64_t addr
 /* exec_vector.c: the constant imm[0] in DST's format, so many times. */
 void trn_constant_row(const struct trn_inst *inst, void *row, size_t count);
 /* Operand a (0) or b (1) of all partitions: a column, or the immediate in each;
- * and the operator that joins it to the rows of a block. */
+ * the operator that joins it to the rows of a block; and that of one row. */
 const float *trn_operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which);
+float trn_operand_row(const struct trn_inst *inst, uint32_t which, uint32_t row);
 void trn_operand_apply(const struct trn_inst *inst, uint32_t which, const float *operand,
 		       const struct trn_block *block, uint32_t width, float *x);
 /* Joins the reduction of each row of a block to its lane's accumulator as the instruction

@@ -301,6 +301,8 @@ static int compute_decode(struct trn_core_engine *engine, const union inst_words
 		       0;
 }
 
+#define DRAM_ELEMENTS_MAX (1u << 30) /* of one side */
+
 /* Loops of a DRAM side; count, byte steps, and how far they reach. */
 static enum trn_ext_rule dram_loops(const struct trn_isa_mem *mem, struct trn_side *side)
 {
@@ -329,7 +331,7 @@ static enum trn_ext_rule dram_loops(const struct trn_isa_mem *mem, struct trn_si
 			return TRN_RULE_RANGE;
 		/* Steps of 0 make any number of elements of a few bytes: an instruction ends. */
 		count *= dim->num;
-		if (count > TRN_DRAM_ELEMENTS_MAX)
+		if (count > DRAM_ELEMENTS_MAX)
 			return TRN_RULE_SHAPE;
 	}
 	side->ndims = n;

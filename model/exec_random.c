@@ -89,19 +89,6 @@ static float uniform(uint32_t number)
 	return (float)(number >> 8) * 0x1p-24f;
 }
 
-/* Operand a or b of one row: its column, or the immediate. */
-static float operand(const struct trn_inst *inst, uint32_t which, uint32_t row)
-{
-	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
-	float value;
-
-	if (inst->live >> slot & 1)
-		trn_row_gather(&inst->view[slot], row, 0, 1, &value);
-	else
-		memcpy(&value, &inst->imm[which], sizeof(value));
-	return value;
-}
-
 int trn_exec_rng(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *dst = &inst->view[TRN_AP_DST];
@@ -126,7 +113,8 @@ int trn_exec_rand2(struct trn_core *core, struct trn_inst *inst, struct trn_core
 
 	(void)error;
 	for (uint32_t p = 0; p < dst->partitions; p++) {
-		const float a = operand(inst, 0, p), width = operand(inst, 1, p) - a;
+		const float a = trn_operand_row(inst, 0, p),
+			    width = trn_operand_row(inst, 1, p) - a;
 
 		for (uint32_t i = 0; i < dst->count; i++) {
 			const float part =
@@ -146,7 +134,7 @@ int trn_exec_dropout(struct trn_core *core, struct trn_inst *inst, struct trn_co
 
 	(void)error;
 	for (uint32_t p = 0; p < dst->partitions; p++) {
-		const float limit = operand(inst, 0, p);
+		const float limit = trn_operand_row(inst, 0, p);
 
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
 		for (uint32_t i = 0; i < dst->count; i++) {

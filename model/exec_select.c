@@ -69,18 +69,6 @@ int trn_exec_affine(struct trn_core *core, struct trn_inst *inst, struct trn_cor
 	return 0;
 }
 
-static float range_bound(const struct trn_inst *inst, uint32_t which, uint32_t row)
-{
-	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
-	float value;
-
-	if (inst->live >> slot & 1)
-		trn_row_gather(&inst->view[slot], row, 0, 1, &value);
-	else
-		memcpy(&value, &inst->imm[which], sizeof(value));
-	return value;
-}
-
 int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 			  struct trn_core_error *error)
 {
@@ -95,8 +83,9 @@ int trn_exec_range_select(struct trn_core *core, struct trn_inst *inst,
 		/* Positions are compared as FP32: exact below 2^24. */
 		for (uint32_t i = 0; i < dst->count; i++)
 			low[i] = (float)(int32_t)(inst->imm[2] + i);
-		trn_alu_scalar(inst->op1, high, low, range_bound(inst, 1, p), false, dst->count);
-		trn_alu_scalar(inst->op0, low, low, range_bound(inst, 0, p), false, dst->count);
+		trn_alu_scalar(inst->op1, high, low, trn_operand_row(inst, 1, p), false,
+			       dst->count);
+		trn_alu_scalar(inst->op0, low, low, trn_operand_row(inst, 0, p), false, dst->count);
 		trn_rows_load(core, &inst->view[TRN_AP_SRC0], p, 1, x);
 		for (uint32_t i = 0; i < dst->count; i++)
 			x[i] = low[i] * high[i] != 0.0f ? x[i] : LOWEST;

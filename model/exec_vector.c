@@ -109,6 +109,18 @@ int trn_exec_tensor_tensor(struct trn_core *core, struct trn_inst *inst,
 
 /* ---- one operand per partition ---- */
 
+float trn_operand_row(const struct trn_inst *inst, uint32_t which, uint32_t row)
+{
+	const uint32_t slot = which == 0 ? TRN_AP_SRC1 : TRN_AP_SRC2;
+	float value;
+
+	if (inst->live >> slot & 1)
+		trn_row_gather(&inst->view[slot], row, 0, 1, &value);
+	else
+		memcpy(&value, &inst->imm[which], sizeof(value));
+	return value;
+}
+
 const float *trn_operand_load(struct trn_core *core, const struct trn_inst *inst, uint32_t which)
 {
 	float *column = core->scratch->column[which];
