@@ -363,7 +363,11 @@ static enum trn_ext_rule dram_resolve(struct trn_core_engine *engine, const stru
 		return TRN_RULE_RANGE;
 	side->offset = mem->u.dram.offset;
 	if (mem->reg > 0) {
-		side->offset += (uint64_t)engine->reg[mem->reg - 1] * mem->reg_scale;
+		/* The product is below 2^64, the sum need not be. */
+		if (__builtin_add_overflow(side->offset,
+					   (uint64_t)engine->reg[mem->reg - 1] * mem->reg_scale,
+					   &side->offset))
+			return TRN_RULE_RANGE;
 		*ret_dynamic = true;
 	}
 	if (side->offset > UINT64_C(1) << 62)

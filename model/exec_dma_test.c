@@ -149,6 +149,15 @@ START_TEST(address_from_a_register)
 	trn_test_peek(&tc, TRN_SPACE_SBUF, 0, 1, 0, have, sizeof(have));
 	for (uint32_t i = 0; i < 4; i++)
 		ck_assert_uint_eq(have[i], (8 + 7 * 100) / 4 + i);
+	/* A sum of 2^64 is not 0. */
+	inst->imm[0] = UINT32_MAX;
+	dma->src.reg_scale = UINT32_MAX;
+	dma->src.u.dram.offset = (UINT64_C(1) << 33) - 1;
+	trn_test_restart(&tc);
+	trn_test_start(&tc);
+	trn_test_settle(&tc);
+	ck_assert_uint_eq(tc.status->error, TRN_EXT_ERR_INSTRUCTION);
+	ck_assert_uint_eq(tc.status->rule, TRN_RULE_RANGE);
 	trn_test_core_close(&tc);
 }
 END_TEST
