@@ -75,7 +75,8 @@ START_TEST(descriptor_modes)
 	none = run(&tc);
 	for (uint32_t n = 0; n < 3; n++) {
 		for (uint32_t i = 0; i < 1 + (n == 1 ? 10 : 0); i++)
-			load(&tc, modes[_i].engine, n == 2 ? 256 : 64)->op0 = modes[_i].dge;
+			load(&tc, modes[_i].engine, n == 2 ? 256 : 64)->op0 =
+				(uint8_t)modes[_i].dge;
 		ps[n] = run(&tc);
 	}
 	expect_ns(ps[1] - ps[0], 10 * modes[_i].issue, modes[_i].name);

@@ -196,7 +196,7 @@ void orc_make_dma_transpose(struct orc_case *g)
 	const uint32_t dtypes = 1u << TRN_DTYPE_U16 | 1u << TRN_DTYPE_S16 | 1u << TRN_DTYPE_BF16 |
 				1u << TRN_DTYPE_F16;
 	const uint32_t dtype = orc_pick_dtype(g, dtypes), rank = 2 + orc_below(&g->rng, 3);
-	uint32_t shape[4], swapped[4], middle = 1, from;
+	uint32_t shape[4], swapped[4], from;
 	struct trn_isa_dma d = { 0 };
 
 	for (uint32_t k = 0; k < 4; k++)
@@ -222,8 +222,6 @@ void orc_make_dma_transpose(struct orc_case *g)
 	}
 	for (uint32_t k = 0; k < rank; k++)
 		swapped[k] = shape[k == 0 ? rank - 1 : (k == rank - 1 ? 0 : k)];
-	for (uint32_t k = 1; k + 1 < rank; k++)
-		middle *= shape[k];
 	from = g->lo[TRN_SPACE_DRAM];
 	d.src = dram_side(g, dtype, shape, rank);
 	fill_dram(g, from, dtype);

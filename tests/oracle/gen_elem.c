@@ -166,7 +166,8 @@ void orc_make_tensor_scalar(struct orc_case *g)
 	if (c.op0 == TRN_ALU_BYPASS)
 		c.head.flags &= (uint8_t)~TRN_SCALAR_REVERSE0;
 	/* An operand beside BYPASS is not used. */
-	orc_scalars(g, &c, p, (c.op0 != TRN_ALU_BYPASS) | (c.op1 != TRN_ALU_BYPASS) << 1, bits);
+	orc_scalars(g, &c, p,
+		    (c.op0 != TRN_ALU_BYPASS ? 1u : 0) | (c.op1 != TRN_ALU_BYPASS ? 2u : 0), bits);
 	orc_put_last(g, &c);
 }
 

@@ -108,7 +108,8 @@ void orc_make_activate2(struct orc_case *g)
 	const uint8_t *pair = pairs[orc_below(&g->rng, ORC_LEN(pairs))];
 	const uint32_t p = orc_partitions(g), n = orc_count(g, 1000);
 	struct trn_isa_compute c = { .head.op = TRN_OP_ACTIVATE2, .op0 = pair[0], .op1 = pair[1] };
-	const uint32_t used = (pair[0] != TRN_ALU_BYPASS) | (pair[1] != TRN_ALU_BYPASS) << 1;
+	const uint32_t used = (pair[0] != TRN_ALU_BYPASS ? 1u : 0) |
+			      (pair[1] != TRN_ALU_BYPASS ? 2u : 0);
 
 	c.func = (uint8_t)orc_below(&g->rng, TRN_ACT_COUNT);
 	c.src0 = orc_source(g, orc_pick_dtype(g, ORC_ANYDT), p, n, tame(g));
