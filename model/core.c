@@ -263,10 +263,11 @@ void trn_core_wrote(struct trn_core *core, const struct trn_view *view, bool by_
 				   (core->chip->gen->features & TRN_FEATURE_PSUM_PRELOAD) != 0);
 		return;
 	}
-	for (uint32_t i = 0; i < TRN_KEPT; i++) {
-		if (trn_view_overlap(view, &core->kept[i].view) ||
-		    trn_view_overlap(view, &core->kept[i].scale))
-			core->kept[i].view.space = TRN_SPACE_NONE;
+	for (uint32_t i = 0; i < 2 * TRN_KEPT; i++) {
+		struct trn_kept *kept = &core->kept[i / TRN_KEPT][i % TRN_KEPT];
+
+		if (trn_view_overlap(view, &kept->view) || trn_view_overlap(view, &kept->scale))
+			kept->view.space = TRN_SPACE_NONE;
 	}
 	map_set(&blocks, view->lo / TRN_SBUF_BLOCK, (view->hi - 1) / TRN_SBUF_BLOCK + 1);
 	for (uint32_t p = view->start; p < view->start + view->partitions; p++)

@@ -143,7 +143,7 @@ struct trn_scratch {
 	float gemm_a[TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_ISA_PARTITIONS];
 	float gemm_b[2 * TRN_ISA_PARTITIONS * TRN_GEMM_N];
 	float gemm_c[TRN_ISA_PARTITIONS * TRN_GEMM_N];
-	float moving[TRN_KEPT][TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_GEMM_N]; /* core->kept */
+	float kept[2][TRN_KEPT][TRN_MX_NUMBERS * TRN_ISA_PARTITIONS * TRN_GEMM_N];
 };
 
 /* exec_random.c: generators by lane. The vector engine has the shift register or the others,
@@ -176,12 +176,12 @@ struct trn_core {
 	size_t sbuf_pitch, psum_pitch;
 	size_t sbuf_bytes, psum_bytes; /* reserved */
 	struct trn_scratch *scratch;
-	/* exec_mx.c: the moving operands and their scales that scratch->moving holds unpacked, for
-	 * as long as nobody writes there; space NONE: nothing. */
+	/* exec_mx.c: stationary, and moving, operands and their scales that scratch->kept holds
+	 * unpacked, for as long as nobody writes there; space NONE: nothing. */
 	struct trn_kept {
 		struct trn_view view, scale;
-	} kept[TRN_KEPT];
-	uint32_t kept_next;
+	} kept[2][TRN_KEPT];
+	uint32_t kept_next[2];
 	void *indirect; /* indirect.c: room for indexed operands, from the first one on */
 	uint64_t sbuf_touched[TRN_ISA_PARTITIONS];
 	uint64_t psum_written[TRN_ISA_PARTITIONS][TRN_PSUM_MAP_WORDS];

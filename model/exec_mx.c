@@ -56,37 +56,36 @@ static bool same_view(const struct trn_view *a, const struct trn_view *b)
 	       memcmp(a->num, b->num, a->ndims * sizeof(a->num[0])) == 0;
 }
 
-/* Room for the unpacked moving operand; *ret_there: it is in it from an instruction before. It
- * is kept if it is not indexed and not wider than the room. */
-static float *take_kept(struct trn_core *core, const struct trn_inst *inst, bool *ret_there)
+/* Room for an operand unpacked, side 0 the stationary and 1 the moving one; *ret_there: it is
+ * in it from an instruction before. It is kept if it is not indexed and not wider than the room. */
+static float *take_kept(struct trn_core *core, const struct trn_inst *inst, uint32_t side,
+			bool *ret_there)
 {
-	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
-	const struct trn_view *scale = &inst->view[TRN_AP_SRC3];
+	const struct trn_view *view = &inst->view[side ? TRN_AP_SRC1 : TRN_AP_SRC0];
+	const struct trn_view *scale = &inst->view[side ? TRN_AP_SRC3 : TRN_AP_SRC2];
 	/* Indexed elements lie side by side in a room of their own, others each time. */
-	const bool in_sbuf = moving->base == core->sbuf + moving->start * moving->pitch;
-	const bool keep = in_sbuf && moving->count <= TRN_GEMM_N;
-	struct trn_kept *kept;
+	const bool in_sbuf = view->base == core->sbuf + view->start * view->pitch;
+	const bool keep = in_sbuf && view->count <= TRN_GEMM_N;
+	struct trn_kept *kept = core->kept[side];
 	uint32_t i = 0;
 
 	while (keep && i < TRN_KEPT &&
-	       !(same_view(&core->kept[i].view, moving) && same_view(&core->kept[i].scale, scale)))
+	       !(same_view(&kept[i].view, view) && same_view(&kept[i].scale, scale)))
 		i++;
 	*ret_there = keep && i < TRN_KEPT;
 	if (*ret_there)
-		return core->scratch->moving[i];
-	i = core->kept_next++ % TRN_KEPT;
-	kept = &core->kept[i];
-	kept->view.space = TRN_SPACE_NONE;
+		return core->scratch->kept[side][i];
+	i = core->kept_next[side]++ % TRN_KEPT;
+	kept[i].view.space = TRN_SPACE_NONE;
 	if (keep)
-		*kept = (struct trn_kept){ *moving, *scale };
-	return core->scratch->moving[i];
+		kept[i] = (struct trn_kept){ *view, *scale };
+	return core->scratch->kept[side][i];
 }
 
 int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
 {
 	const struct trn_view *still = &inst->view[TRN_AP_SRC0];
 	const struct trn_view *moving = &inst->view[TRN_AP_SRC1];
-	struct trn_scratch *scratch = core->scratch;
 	struct trn_gemm tile = {
 		.m = still->count,
 		.k = QUADRANT * TRN_MX_NUMBERS,
@@ -94,25 +93,26 @@ int trn_exec_matmul_mx(struct trn_core *core, struct trn_inst *inst, struct trn_
 		.ldb = TRN_GEMM_N,
 	};
 	struct trn_product product;
-	bool there;
-	float *room = take_kept(core, inst, &there);
+	bool a_there, b_there;
+	float *a = take_kept(core, inst, 0, &a_there), *b = take_kept(core, inst, 1, &b_there);
 
 	(void)error;
 	trn_product_start(inst, &product);
-	operand_load(core, still, &inst->view[TRN_AP_SRC2], 0, still->partitions, 0, still->count,
-		     scratch->gemm_a, tile.lda);
+	if (!a_there)
+		operand_load(core, still, &inst->view[TRN_AP_SRC2], 0, still->partitions, 0,
+			     still->count, a, tile.lda);
 	for (uint32_t from = 0; from < moving->count; from += TRN_GEMM_N) {
 		tile.n = moving->count - from < TRN_GEMM_N ? moving->count - from : TRN_GEMM_N;
 		trn_product_open(core, inst, &product, &tile, from);
 		/* A quadrant at a time: what is unpacked is used while it is in the cache. */
 		for (uint32_t p = 0; p < moving->partitions; p += QUADRANT) {
-			float *b = room + (size_t)p * TRN_MX_NUMBERS * tile.ldb;
+			float *part = b + (size_t)p * TRN_MX_NUMBERS * tile.ldb;
 
-			tile.a = scratch->gemm_a + (size_t)p * TRN_MX_NUMBERS * tile.lda;
-			tile.b = b;
-			if (!there)
+			tile.a = a + (size_t)p * TRN_MX_NUMBERS * tile.lda;
+			tile.b = part;
+			if (!b_there)
 				operand_load(core, moving, &inst->view[TRN_AP_SRC3], p, QUADRANT,
-					     from, tile.n, b, tile.ldb);
+					     from, tile.n, part, tile.ldb);
 			trn_product_add(core, &tile);
 		}
 		trn_product_close(core, inst, &product, &tile, from);

@@ -234,6 +234,57 @@ static inline __attribute__((always_inline)) void flip_size(uint8_t *dst, const 
 	}
 }
 
+/* Eight rows of eight 2-byte elements, turned in registers. */
+typedef uint16_t trn_eight __attribute__((vector_size(16)));
+
+#define LOW16(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH16(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define LOW32(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 2, 3, 10, 11)
+#define HIGH32(a, b) __builtin_shufflevector(a, b, 4, 5, 12, 13, 6, 7, 14, 15)
+#define LOW64(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HIGH64(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+
+static void flip_eight(uint8_t *dst, size_t dst_row, const uint8_t *src, size_t src_row)
+{
+	trn_eight r[8], t[8], u[8];
+
+	for (uint32_t i = 0; i < 8; i++)
+		memcpy(&r[i], src + i * src_row, sizeof(r[i]));
+	for (uint32_t i = 0; i < 4; i++) {
+		t[2 * i] = LOW16(r[2 * i], r[2 * i + 1]);
+		t[2 * i + 1] = HIGH16(r[2 * i], r[2 * i + 1]);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		u[4 * i] = LOW32(t[4 * i], t[4 * i + 2]);
+		u[4 * i + 1] = HIGH32(t[4 * i], t[4 * i + 2]);
+		u[4 * i + 2] = LOW32(t[4 * i + 1], t[4 * i + 3]);
+		u[4 * i + 3] = HIGH32(t[4 * i + 1], t[4 * i + 3]);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		r[2 * i] = LOW64(u[i], u[4 + i]);
+		r[2 * i + 1] = HIGH64(u[i], u[4 + i]);
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		memcpy(dst + i * dst_row, &r[i], sizeof(r[i]));
+}
+
+/* The whole squares of eight; what is left over goes element by element. */
+static void flip_two(uint8_t *dst, const uint8_t *src, uint32_t p_count, uint32_t f_count)
+{
+	const uint32_t ps = p_count & ~7u, fs = f_count & ~7u;
+
+	for (uint32_t p = 0; p < ps; p += 8) {
+		for (uint32_t f = 0; f < fs; f += 8)
+			flip_eight(dst + ((size_t)f * p_count + p) * 2, (size_t)p_count * 2,
+				   src + ((size_t)p * f_count + f) * 2, (size_t)f_count * 2);
+	}
+	for (uint32_t p = 0; p < p_count; p++) {
+		for (uint32_t f = p < ps ? fs : 0; f < f_count; f++)
+			memcpy(dst + ((size_t)f * p_count + p) * 2,
+			       src + ((size_t)p * f_count + f) * 2, 2);
+	}
+}
+
 /* Into containers of to bytes, whose upper part is 0. */
 static void flip(uint8_t *dst, const uint8_t *src, uint32_t p_count, uint32_t f_count,
 		 uint32_t from, uint32_t to)
@@ -241,7 +292,7 @@ static void flip(uint8_t *dst, const uint8_t *src, uint32_t p_count, uint32_t f_
 	if (from == 4) {
 		flip_size(dst, src, p_count, f_count, 4, 4);
 	} else if (from == 2) {
-		flip_size(dst, src, p_count, f_count, 2, 2);
+		flip_two(dst, src, p_count, f_count);
 	} else if (to == 1) {
 		flip_size(dst, src, p_count, f_count, 1, 1);
 	} else {

@@ -58,6 +58,8 @@ static void run_gather(uint8_t *restrict dst, const uint8_t *restrict src, ptrdi
 		RUN(4, 4, step);
 	else if (esize == 2 && step == 4)
 		RUN(2, 2, 4);
+	else if (esize == 2 && step == 8) /* one number in four, as MX wants them */
+		RUN(2, 2, 8);
 	else if (esize == 2)
 		RUN(2, 2, step);
 	else
@@ -71,6 +73,8 @@ static void run_scatter(uint8_t *restrict dst, const uint8_t *restrict src, ptrd
 		memcpy(dst, src, (size_t)count * esize);
 	else if (esize == 4)
 		RUN(4, step, 4);
+	else if (esize == 2 && step == 8)
+		RUN(2, 8, 2);
 	else if (esize == 2)
 		RUN(2, step, 2);
 	else
