@@ -128,30 +128,43 @@ static uint32_t bits_of(float v)
 	return u;
 }
 
-/* One group: element i of eight rows, which lie ld numbers apart. Its numbers become what
- * the format is to hold of them, its scale is returned. */
-static uint8_t group_scale(float *x, size_t ld, int32_t emax)
+/* Groups of eight rows, which lie ld numbers apart, and four numbers. The numbers become what
+ * the format is to hold of them, scales are what they are to be multiplied by. */
+static void groups_scale(float *x, size_t ld, uint32_t groups, int32_t emax, uint8_t *scales)
 {
-	uint32_t top = 0;
-	int32_t e;
-	float factor;
+	const uint32_t count = groups * TRN_MX_NUMBERS;
+	uint32_t top[CHUNK * TRN_MX_NUMBERS];
+	float factor[CHUNK * TRN_MX_NUMBERS];
 
-	for (uint32_t r = 0; r < GROUP_ROWS; r++) {
-		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++) {
-			const uint32_t abs = bits_of(x[r * ld + j]) & 0x7fffffffu;
+	for (uint32_t n = 0; n < count; n++)
+		top[n] = bits_of(x[n]) & 0x7fffffffu;
+	for (uint32_t r = 1; r < GROUP_ROWS; r++) {
+		for (uint32_t n = 0; n < count; n++) {
+			const uint32_t abs = bits_of(x[r * ld + n]) & 0x7fffffffu;
 
-			top = abs > top ? abs : top;
+			top[n] = abs > top[n] ? abs : top[n];
 		}
 	}
-	e = (int32_t)(top >> 23) - 127 - (emax - 1);
-	/* Subnormals are below what the least scale is for. */
-	e = e < EXPONENT_LEAST ? EXPONENT_LEAST : e;
-	factor = top >= 0x7f800000u ? 0.0f : trn_e8m0_to_f32((uint8_t)(127 - e));
-	for (uint32_t r = 0; r < GROUP_ROWS; r++) {
+	for (uint32_t i = 0; i < groups; i++) {
+		uint32_t most = 0;
+		int32_t e;
+
 		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++)
-			x[r * ld + j] = top >= 0x7f800000u ? 0.0f : x[r * ld + j] * factor;
+			most = top[i * TRN_MX_NUMBERS + j] > most ? top[i * TRN_MX_NUMBERS + j] :
+								    most;
+		e = (int32_t)(most >> 23) - 127 - (emax - 1);
+		/* Subnormals are below what the least scale is for. */
+		e = e < EXPONENT_LEAST ? EXPONENT_LEAST : e;
+		/* 0 says: no numbers here, whatever is there. No scale is 0. */
+		for (uint32_t j = 0; j < TRN_MX_NUMBERS; j++)
+			factor[i * TRN_MX_NUMBERS + j] =
+				most >= 0x7f800000u ? 0.0f : trn_e8m0_to_f32((uint8_t)(127 - e));
+		scales[i] = most >= 0x7f800000u ? SCALE_NAN : (uint8_t)(e - EXPONENT_LEAST);
 	}
-	return top >= 0x7f800000u ? SCALE_NAN : (uint8_t)(e - EXPONENT_LEAST);
+	for (uint32_t r = 0; r < GROUP_ROWS; r++) {
+		for (uint32_t n = 0; n < count; n++)
+			x[r * ld + n] = factor[n] != 0.0f ? x[r * ld + n] * factor[n] : 0.0f;
+	}
 }
 
 int trn_exec_quantize_mx(struct trn_core *core, struct trn_inst *inst, struct trn_core_error *error)
@@ -173,8 +186,7 @@ int trn_exec_quantize_mx(struct trn_core *core, struct trn_inst *inst, struct tr
 			for (uint32_t r = 0; r < GROUP_ROWS; r++)
 				trn_row_load(core, src, p + r, from * TRN_MX_NUMBERS,
 					     count * TRN_MX_NUMBERS, x + r * ld);
-			for (uint32_t i = 0; i < count; i++)
-				scales[i] = group_scale(x + (size_t)i * TRN_MX_NUMBERS, ld, emax);
+			groups_scale(x, ld, count, emax, scales);
 			for (uint32_t r = 0; r < GROUP_ROWS; r++) {
 				trn_mx_pack(core->scratch->raw, x + r * ld, dst->dtype, count);
 				trn_row_scatter(dst, p + r, from, count, core->scratch->raw);

@@ -173,6 +173,18 @@ void trn_row_scatter(const struct trn_view *view, uint32_t row, uint32_t from, u
 	}
 }
 
+#define LINE 64u
+#define FETCH_BYTES 2048u /* of a row; more is known to the host from its beginning */
+
+/* A row that will be read soon: partitions are far apart, the host does not guess it. */
+static void row_fetch(const struct trn_view *view, uint32_t row)
+{
+	const uint8_t *base = row_at(view, row);
+
+	for (uint32_t at = view->lo; at < view->hi && at < view->lo + FETCH_BYTES; at += LINE)
+		__builtin_prefetch(base + at);
+}
+
 void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows, void *dst)
 {
 	const size_t bytes = (size_t)view->count * view->esize;
@@ -181,8 +193,11 @@ void trn_rows_gather(const struct trn_view *view, uint32_t first, uint32_t rows,
 
 	for (uint32_t r = 0; r < rows && view->dense; r++)
 		memcpy(out + r * bytes, base + r * view->pitch, bytes);
-	for (uint32_t r = 0; r < rows && !view->dense; r++)
+	for (uint32_t r = 0; r < rows && !view->dense; r++) {
+		if (r + 2 < rows)
+			row_fetch(view, first + r + 2);
 		trn_row_gather(view, first + r, 0, view->count, out + r * bytes);
+	}
 }
 
 void trn_rows_scatter(const struct trn_view *view, uint32_t first, uint32_t rows, const void *src)
