@@ -129,7 +129,6 @@ static void gate_up_bias(struct experts *e)
 /* (clamp(up) + 1) * g * sigmoid(alpha * g), g = min(gate, limit) */
 static void swiglu(struct experts *e, const struct trn_kit_part *part)
 {
-	float limit = e->shape->limit;
 	struct trn_isa_ap gate = part_view(&e->gate, part), up = part_view(&e->up, part);
 	/* The bias has been added: its memory takes the sigmoid. */
 	struct trn_isa_ap sigmoid = part_view(&e->gate_bias, part);
@@ -137,18 +136,7 @@ static void swiglu(struct experts *e, const struct trn_kit_part *part)
 	trn_kit_tensor(e->builder, gate, part_view(&e->gate_sum, part), TRN_ALU_ADD, sigmoid);
 	trn_kit_tensor(e->builder, up, part_view(&e->up_sum, part), TRN_ALU_ADD,
 		       part_view(&e->up_bias, part));
-	trn_kit_scalar(e->builder, gate, gate, TRN_ALU_MIN, limit, TRN_ALU_BYPASS, 0.0f);
-	trn_kit_scalar(e->builder, up, up, TRN_ALU_MIN, limit, TRN_ALU_MAX, -limit);
-	trn_tile_compute(e->builder,
-			 &(struct trn_tile_op){ .op = TRN_OP_ACTIVATION,
-						.engine = TRN_ENGINE_SCALAR,
-						.func = TRN_ACT_SIGMOID,
-						.imm = { trn_kit_bits(e->shape->alpha) },
-						.dst = sigmoid,
-						.src0 = gate });
-	trn_kit_tensor(e->builder, gate, gate, TRN_ALU_MUL, sigmoid);
-	trn_kit_scalar(e->builder, up, up, TRN_ALU_ADD, 1.0f, TRN_ALU_BYPASS, 0.0f);
-	trn_kit_tensor(e->builder, part_view(&e->middle, part), gate, TRN_ALU_MUL, up);
+	trn_kit_swiglu(e->builder, e->shape, part_view(&e->middle, part), gate, up, sigmoid);
 }
 
 /* y[first..] += share * (middle * down + bias) */

@@ -248,27 +248,15 @@ static struct trn_isa_ap middle_view(const struct experts *e, const struct trn_k
 /* (clamp(up) + 1) * g * sigmoid(alpha * g), g = min(gate, limit) */
 static void swiglu(struct experts *e, const struct trn_kit_part *part)
 {
-	const float limit = e->shape->limit;
 	const struct trn_isa_ap gate = part_view(e, &e->gate, part);
 	const struct trn_isa_ap up = part_view(e, &e->up, part);
-	const struct trn_isa_ap sigmoid = part_view(e, &e->sigmoid, part);
 
 	trn_kit_tensor(e->builder, gate, part_view(e, &e->gate_sum, part), TRN_ALU_ADD,
 		       bias_view(e, &e->gate_bias, part));
 	trn_kit_tensor(e->builder, up, part_view(e, &e->up_sum, part), TRN_ALU_ADD,
 		       bias_view(e, &e->up_bias, part));
-	trn_kit_scalar(e->builder, gate, gate, TRN_ALU_MIN, limit, TRN_ALU_BYPASS, 0.0f);
-	trn_kit_scalar(e->builder, up, up, TRN_ALU_MIN, limit, TRN_ALU_MAX, -limit);
-	trn_tile_compute(e->builder,
-			 &(struct trn_tile_op){ .op = TRN_OP_ACTIVATION,
-						.engine = TRN_ENGINE_SCALAR,
-						.func = TRN_ACT_SIGMOID,
-						.imm = { trn_kit_bits(e->shape->alpha) },
-						.dst = sigmoid,
-						.src0 = gate });
-	trn_kit_tensor(e->builder, gate, gate, TRN_ALU_MUL, sigmoid);
-	trn_kit_scalar(e->builder, up, up, TRN_ALU_ADD, 1.0f, TRN_ALU_BYPASS, 0.0f);
-	trn_kit_tensor(e->builder, middle_view(e, part), gate, TRN_ALU_MUL, up);
+	trn_kit_swiglu(e->builder, e->shape, middle_view(e, part), gate, up,
+		       part_view(e, &e->sigmoid, part));
 }
 
 /* y[first..] += share * (middle * down + bias) */

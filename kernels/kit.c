@@ -114,6 +114,25 @@ void trn_kit_tensor(struct trn_builder *builder, struct trn_isa_ap dst, struct t
 							 .src1 = b });
 }
 
+void trn_kit_swiglu(struct trn_builder *builder, const struct trn_moe_shape *shape,
+		    struct trn_isa_ap dst, struct trn_isa_ap gate, struct trn_isa_ap up,
+		    struct trn_isa_ap sigmoid)
+{
+	const float limit = shape->limit;
+
+	trn_kit_scalar(builder, gate, gate, TRN_ALU_MIN, limit, TRN_ALU_BYPASS, 0.0f);
+	trn_kit_scalar(builder, up, up, TRN_ALU_MIN, limit, TRN_ALU_MAX, -limit);
+	trn_tile_compute(builder, &(struct trn_tile_op){ .op = TRN_OP_ACTIVATION,
+							 .engine = TRN_ENGINE_SCALAR,
+							 .func = TRN_ACT_SIGMOID,
+							 .imm = { trn_kit_bits(shape->alpha) },
+							 .dst = sigmoid,
+							 .src0 = gate });
+	trn_kit_tensor(builder, gate, gate, TRN_ALU_MUL, sigmoid);
+	trn_kit_scalar(builder, up, up, TRN_ALU_ADD, 1.0f, TRN_ALU_BYPASS, 0.0f);
+	trn_kit_tensor(builder, dst, gate, TRN_ALU_MUL, up);
+}
+
 void trn_kit_fill(struct trn_builder *builder, struct trn_isa_ap dst, float value)
 {
 	trn_tile_compute(builder, &(struct trn_tile_op){ .op = TRN_OP_MEMSET,

@@ -49,6 +49,11 @@ void trn_kit_tensor(struct trn_builder *builder, struct trn_isa_ap dst, struct t
 		    enum trn_alu op, struct trn_isa_ap b);
 void trn_kit_copy(struct trn_builder *builder, struct trn_isa_mem dst, struct trn_isa_mem src,
 		  enum trn_engine engine);
+/* dst = (clamp(up) + 1) * g * sigmoid(alpha * g), g = min(gate, limit); gate, up and sigmoid are
+ * worked in. */
+void trn_kit_swiglu(struct trn_builder *builder, const struct trn_moe_shape *shape,
+		    struct trn_isa_ap dst, struct trn_isa_ap gate, struct trn_isa_ap up,
+		    struct trn_isa_ap sigmoid);
 void trn_kit_fill(struct trn_builder *builder, struct trn_isa_ap dst, float value);
 void trn_kit_cast(struct trn_builder *builder, struct trn_isa_ap dst, struct trn_isa_ap src);
 /* Columns [first, first + cols) of rows of an argument, 4-byte elements; width 0 repeats a row. */
