@@ -87,7 +87,7 @@ static void mock_wake(struct mock *mock)
 
 /* ---- what the model asks of its host; lock held ---- */
 
-static void *host_resolve(void *user, uint64_t address, uint64_t size, bool write)
+static void *host_resolve(void *user, uint32_t server, uint64_t address, uint64_t size, bool write)
 {
 	struct mock *mock = user;
 	size_t low = 0;
@@ -95,6 +95,7 @@ static void *host_resolve(void *user, uint64_t address, uint64_t size, bool writ
 	const struct mock_map *map = mock->map_count > mock->map_hit ? &mock->maps[mock->map_hit] :
 								       NULL;
 
+	(void)server;
 	mock->wrote_host |= write; /* every mapping is for both directions */
 	if (map && address >= map->iova && trn_range_ok(address - map->iova, size, map->size))
 		return map->base + (address - map->iova);

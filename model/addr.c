@@ -230,11 +230,11 @@ static int span_host(struct trn_chip *chip, uint64_t address, uint64_t want, boo
 		return -EFAULT;
 	}
 	want = trn_min_u64(want, TRN_AXI_HOST - iova);
-	span->ptr = host->resolve(host->user, iova, want, write);
+	span->ptr = host->resolve(host->user, chip->server, iova, want, write);
 	if (!span->ptr) {
 		/* Two mappings may meet inside the range: go on a page at a time. */
 		want = trn_min_u64(want, 4096 - iova % 4096);
-		span->ptr = host->resolve(host->user, iova, want, write);
+		span->ptr = host->resolve(host->user, chip->server, iova, want, write);
 	}
 	if (!span->ptr)
 		return -EFAULT;

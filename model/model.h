@@ -49,13 +49,15 @@ struct trn_model_event {
 	uint64_t address;
 	uint64_t value;
 	uint32_t engine, queue; /* UDMA engine and queue, or core and engine */
+	uint32_t chip;
 };
 
 /* The model's way out. What is not marked optional is required. */
 struct trn_model_host {
 	void *user;
-	/* Host bytes behind a host (bit 46 removed) address. NULL: not mapped, or not all of it. */
-	void *(*resolve)(void *user, uint64_t address, uint64_t size, bool write);
+	/* Host bytes behind a host (bit 46 removed) address of a server of the pod: its chips share
+	 * that memory. NULL: not mapped, or not all of it. */
+	void *(*resolve)(void *user, uint32_t server, uint64_t address, uint64_t size, bool write);
 	/* Zeroed address space, committed on first touch: HBM, SBUF. NULL: none. */
 	void *(*reserve)(void *user, uint64_t size);
 	void (*unreserve)(void *user, void *base, uint64_t size);

@@ -59,6 +59,7 @@ struct trn_trace_chip {
 struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
+	uint32_t server; /* of the pod: whose host memory it reaches */
 	const struct trn_gen *gen;
 	uint64_t hbm_bytes; /* of each stack */
 	struct trn_store hbm[TRN_HBMS];

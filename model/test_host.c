@@ -10,14 +10,15 @@
 #include "base/bits.h"
 #include "base/hash.h"
 
-static void *host_resolve(void *user, uint64_t address, uint64_t size, bool write)
+static void *host_resolve(void *user, uint32_t server, uint64_t address, uint64_t size, bool write)
 {
 	struct trn_test_host *host = user;
 
 	for (unsigned int i = 0; i < host->region_count; i++) {
 		const struct trn_test_region *region = &host->regions[i];
 
-		if (address >= region->iova && !(write && region->read_only) &&
+		if (region->server == server && address >= region->iova &&
+		    !(write && region->read_only) &&
 		    trn_range_ok(address - region->iova, size, region->size))
 			return region->ptr + (address - region->iova);
 	}
@@ -62,6 +63,7 @@ static void host_event(void *user, const struct trn_model_event *event)
 	host->event_hash = trn_hash_u64(host->event_hash, event->address);
 	host->event_hash = trn_hash_u64(host->event_hash, event->value);
 	host->event_hash = trn_hash_u64(host->event_hash, trn_u64(event->engine, event->queue));
+	host->event_hash = trn_hash_u64(host->event_hash, event->chip);
 }
 
 void trn_test_host_init(struct trn_test_host *host, const char *gen)
@@ -120,9 +122,16 @@ void trn_test_host_close(struct trn_test_host *host)
 
 void *trn_test_host_map(struct trn_test_host *host, uint64_t iova, uint64_t size)
 {
+	return trn_test_host_map_at(host, 0, iova, size);
+}
+
+void *trn_test_host_map_at(struct trn_test_host *host, uint32_t server, uint64_t iova,
+			   uint64_t size)
+{
 	struct trn_test_region *region = &host->regions[host->region_count];
 
 	ck_assert_uint_lt(host->region_count, TRN_TEST_REGIONS);
+	region->server = server;
 	region->iova = iova;
 	region->size = size;
 	region->read_only = false;

@@ -15,6 +15,7 @@
 #define TRN_TEST_EXPECTED 8
 
 struct trn_test_region {
+	uint32_t server;
 	uint64_t iova, size; /* without the host bit */
 	uint8_t *ptr;
 	bool read_only; /* for the device */
@@ -45,6 +46,9 @@ void trn_test_host_open(struct trn_test_host *host);
 void trn_test_host_close(struct trn_test_host *host);
 /* Zeroed host memory at an address without the host bit; freed by close. */
 void *trn_test_host_map(struct trn_test_host *host, uint64_t iova, uint64_t size);
+/* The same of another server of the pod; map() is server 0's. */
+void *trn_test_host_map_at(struct trn_test_host *host, uint32_t server, uint64_t iova,
+			   uint64_t size);
 void trn_test_host_unmap(struct trn_test_host *host, uint64_t iova);
 /* Violations of this rule are part of the test. */
 void trn_test_host_expect(struct trn_test_host *host, const char *rule);

@@ -69,6 +69,7 @@ void trn_model_event(struct trn_chip *chip, enum trn_model_event_kind kind, cons
 		.value = value,
 		.engine = engine,
 		.queue = queue,
+		.chip = chip->index,
 	};
 
 	if (kind == TRN_EV_VIOLATION)
