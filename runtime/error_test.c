@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(every_own_code_has_a_text_and_a_hint)
 {
-	for (int code = TRN_EDEVLOST; code <= TRN_EIDLE; code++) {
+	for (int code = TRN_EDEVLOST; code <= TRN_ERANK; code++) {
 		struct trn_error error;
 
 		ck_assert_int_eq(strncmp(trn_strerror(-code), "TRN_E", 5), 0);
@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(any_number_has_a_text)
 {
-	static const int codes[] = { INT_MIN, INT_MAX, -4095, 4095, -1023, TRN_EIDLE + 1 };
+	static const int codes[] = { INT_MIN, INT_MAX, -4095, 4095, -1023, TRN_ERANK + 1 };
 
 	ck_assert_str_eq(trn_strerror(0), "success");
 	ck_assert_str_eq(trn_strerror(EINVAL), trn_strerror(-EINVAL));

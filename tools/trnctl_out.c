@@ -147,6 +147,7 @@ static const struct code_row {
 	{ TRN_EFIRMWARE, "TRN_EFIRMWARE" },
 	{ TRN_EQUEUE, "TRN_EQUEUE" },
 	{ TRN_EIDLE, "TRN_EIDLE" },
+	{ TRN_ERANK, "TRN_ERANK" },
 };
 
 const char *trnctl_code_name(int code)
