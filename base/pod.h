@@ -45,6 +45,7 @@ struct trn_pod_fabric {
 	const char *name, *pod;          /* first row of a pod is its default */
 	uint32_t planes;                 /* second-level switches of a rack */
 	uint64_t mbps[TRN_LINK_CLASSES]; /* of a chip, one way, all its links of that class */
+	uint32_t lane_mbps;              /* of one lane, one way; 0: not known */
 	const char *source;
 };
 

@@ -52,18 +52,19 @@ static const struct {
 	const char *pod, *fabric;
 	uint32_t chips, nodes, links, hops; /* directed; hops: between the two farthest */
 	uint64_t mbps;                      /* out of a chip */
+	uint32_t lanes;
 } figures[] = {
-	{ "trn2", "alone", 1, 1, 0, 0, 0 },
-	{ "trn3", "alone", 1, 1, 0, 0, 0 },
-	{ "trn4", "alone", 1, 1, 0, 0, 0 },
-	{ "trn2-48xl", "torus", 16, 16, 64, 4, 512000 },
-	{ "trn2-ultraserver", "torus", 64, 64, 384, 6, 640000 },
-	{ "trn3-gen1", "lanes", 64, 68, 256, 3, 1152000 },
-	{ "trn3-gen1", "table", 64, 68, 256, 3, 1024000 },
-	{ "trn3-ultraserver", "lanes", 144, 188, 720, 4, 1152000 },
-	{ "trn3-ultraserver", "documented", 144, 182, 720, 2, 352000 },
-	{ "trn3-ultraserver", "table", 144, 188, 720, 4, 1024000 },
-	{ "trn4-ultraserver", "press", 144, 145, 288, 1, 1800000 },
+	{ "trn2", "alone", 1, 1, 0, 0, 0, 0 },
+	{ "trn3", "alone", 1, 1, 0, 0, 0, 0 },
+	{ "trn4", "alone", 1, 1, 0, 0, 0, 0 },
+	{ "trn2-48xl", "torus", 16, 16, 64, 4, 512000, 128 },
+	{ "trn2-ultraserver", "torus", 64, 64, 384, 6, 640000, 160 },
+	{ "trn3-gen1", "lanes", 64, 68, 256, 3, 1152000, 144 },
+	{ "trn3-gen1", "table", 64, 68, 256, 3, 1024000, 128 },
+	{ "trn3-ultraserver", "lanes", 144, 188, 720, 4, 1152000, 144 },
+	{ "trn3-ultraserver", "documented", 144, 182, 720, 2, 352000, 88 },
+	{ "trn3-ultraserver", "table", 144, 188, 720, 4, 1024000, 128 },
+	{ "trn4-ultraserver", "press", 144, 145, 288, 1, 1800000, 0 },
 };
 
 START_TEST(rows)
@@ -104,6 +105,8 @@ START_TEST(counts_and_rates)
 		for (uint32_t l = graph.first[chip]; l < graph.first[chip + 1]; l++)
 			mbps += trn_pod_link_mbps(&graph, l);
 		ck_assert_uint_eq(mbps, figures[_i].mbps);
+		if (graph.fabric->lane_mbps)
+			ck_assert_uint_eq(mbps / graph.fabric->lane_mbps, figures[_i].lanes);
 		for (uint32_t dst = 0; dst < graph.chips; dst++) {
 			uint32_t hops = trn_pod_hops(&graph, chip, dst);
 
