@@ -47,6 +47,7 @@
 #define TRN_EXT_CAP_TIMESTAMP 0x2u
 #define TRN_EXT_CAP_WINDOWS 0x4u
 #define TRN_EXT_CAP_CLAIMS 0x8u
+#define TRN_EXT_CAP_COLLECT 0x10u /* COLLECT, schedules, peer addresses in commands */
 
 /* Core page. */
 #define TRN_EXT_CORE_STATE 0x00u /* enum trn_ext_core_state */
@@ -122,6 +123,7 @@ enum trn_ext_op {
 	TRN_CMD_SIGNAL = 5,    /* a0 address, a1 value: *a0 = max(*a0, a1) */
 	TRN_CMD_TIMESTAMP = 6, /* a0 address: device time in ns as u64 */
 	TRN_CMD_LAUNCH = 7,    /* a0 address of struct trn_ext_launch, a1 core */
+	TRN_CMD_COLLECT = 8,   /* a0 address of struct trn_ext_collect */
 };
 
 struct trn_ext_cmd {
@@ -151,6 +153,68 @@ struct trn_ext_launch {
 	struct trn_ext_stream stream[TRN_ENGINE_COUNT];
 	uint64_t reserved1[4];
 };
+
+/* What COLLECT runs: 64 bytes, then a stream for each sync processor that takes part. 64-byte
+ * aligned. The streams run side by side; the command is done when all have ended and every
+ * transfer they started has arrived. */
+#define TRN_SYNC_STREAMS_MAX 16u
+#define TRN_SYNC_OPS_MAX 0x1000000u
+#define TRN_SYNC_TRANSFERS_MAX 64u /* of a processor under way, signals counted */
+#define TRN_SYNC_AHEAD 16u         /* operations that are read at once */
+struct trn_ext_sync_stream {
+	uint64_t address;   /* of the first operation; 64-byte aligned */
+	uint32_t ops;       /* 1..TRN_SYNC_OPS_MAX */
+	uint32_t processor; /* 0..15, none twice */
+};
+struct trn_ext_collect {
+	uint32_t magic;    /* TRN_EXT_MAGIC */
+	uint16_t version;  /* TRN_EXT_VERSION */
+	uint16_t streams;  /* 1..TRN_SYNC_STREAMS_MAX */
+	uint32_t flags;    /* 0 */
+	uint32_t priority; /* 0..3, lower is served first where links have classes */
+	uint64_t limit_ns; /* device time that one WAIT or FENCE may take; 0: any */
+	uint64_t reserved[5];
+};
+
+/* One operation of a sync processor: 64 bytes. What an operation does not use is 0. */
+struct trn_ext_sync_op {
+	uint8_t op;         /* enum trn_ext_sync_op_code */
+	uint8_t dtype;      /* REDUCE: enum trn_dtype, none of MX */
+	uint8_t reduce;     /* REDUCE: enum trn_ext_reduce */
+	uint8_t flags;      /* REDUCE: TRN_SYNC_ADD_DST */
+	uint16_t sources;   /* REDUCE: 1..TRN_SYNC_SOURCES_MAX */
+	uint16_t semaphore; /* WAIT: of this processor */
+	uint32_t value;     /* WAIT, SIGNAL; COPY and REDUCE: what signal gets on arrival */
+	uint32_t peer;      /* rank concerned: for error records only */
+	uint64_t dst;       /* COPY, REDUCE: may be a peer's */
+	uint64_t src;       /* COPY: may be a peer's; REDUCE: local */
+	uint64_t bytes;     /* COPY: any; REDUCE: of dst, a multiple of the element */
+	uint64_t stride;    /* REDUCE: bytes from one source to the next, 0 for one source */
+	uint64_t signal;    /* SIGNAL, COPY, REDUCE: semaphore INC register; 0: none */
+	float scale;        /* REDUCE of floats: 1 leaves it. Integers: 1 */
+	uint32_t divisor;   /* REDUCE of integers: 0 and 1 leave it. Floats: 0 */
+};
+#define TRN_SYNC_ADD_DST 0x1u
+#define TRN_SYNC_SOURCES_MAX 1024u
+enum trn_ext_sync_op_code {
+	/* Asynchronous: the processor goes on at once. */
+	TRN_SYNC_COPY = 1,
+	/* dst[i] = OP over s < sources of src[s * stride + i], times scale: base/reduce.h. With
+	 * TRN_SYNC_ADD_DST what dst holds is the first source. */
+	TRN_SYNC_REDUCE = 2,
+	/* Synchronous. */
+	TRN_SYNC_WAIT = 3,   /* until the semaphore is at least value, then takes value off it */
+	TRN_SYNC_SIGNAL = 4, /* adds value, after all this processor sent to that chip before */
+	TRN_SYNC_FENCE = 5,  /* until every transfer this processor started has arrived */
+	TRN_SYNC_END = 6,    /* the last operation of a stream */
+};
+enum trn_ext_reduce {
+	TRN_REDUCE_SUM = 0,
+	TRN_REDUCE_MIN = 1,
+	TRN_REDUCE_MAX = 2,
+	TRN_REDUCE_PROD = 3,
+};
+#define TRN_REDUCE_OPS 4u
 
 /* What a queue keeps in host memory for its user: 64 bytes, 64-byte aligned.
  * The device writes the error fields before state, and head last. */
@@ -183,6 +247,8 @@ enum trn_ext_error {
 	TRN_EXT_ERR_INJECTED = 8,    /* a fault from the catalogue */
 	TRN_EXT_ERR_DOORBELL = 9,    /* tail beyond the ring */
 	TRN_EXT_ERR_SEMAPHORE = 10,  /* a count stopped at its limit: notification only */
+	TRN_EXT_ERR_TIMEOUT = 11,    /* a schedule waited past its limit: operand is the rank */
+	TRN_EXT_ERR_LINK = 12,       /* a transfer was lost on a link: address says where to */
 };
 
 /* Which rule of docs/isa.md an instruction broke. */

@@ -84,6 +84,7 @@
 	X(core_barrier_ns, "ns", 0, 1000000, "a barrier of two cores, after the later arrival") \
 	X(queue_command_ns, "ns", 0, 1000000, "a command of a queue") \
 	X(queue_launch_ns, "ns", 0, 1000000, "a launch, until its engines start") \
+	X(sync_op_ns, "ns", 0, 1000000, "an operation of a sync processor") \
 	X(udma_fetch_ns, "ns", 0, 1000000, "doorbell to first packet") \
 	X(udma_packet_ns, "ns", 0, 1000000, "least time of a packet") \
 	X(udma_write_hbm_ns, "ns", 0, 1000000, "packet's end to bytes visible in HBM") \

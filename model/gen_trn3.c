@@ -88,6 +88,7 @@ const struct trn_gen trn_gen_trn3 = {
 	TRN_GEN_SET(core_barrier_ns, 1500, 'C', "guess: H 5.2 row 45, est. 1-2 us"),
 	TRN_GEN_SET(queue_command_ns, 100, 'C', "guess: the ring is being read already"),
 	TRN_GEN_SET(queue_launch_ns, 1000, 'C', "guess: descriptor read, engines started"),
+	TRN_GEN_SET(sync_op_ns, 50, 'C', "guess: a descriptor that is there already, a doorbell"),
 	TRN_GEN_SET(udma_fetch_ns, 500, 'C', "guess: one trip to the ring"),
 	TRN_GEN_SET(udma_packet_ns, 10, 'B', "H 9 U13: at most 12 ns for a 256-byte row"),
 	TRN_GEN_SET(udma_write_hbm_ns, 600, 'C', "guess; D 3.10: not ordered with host writes"),

@@ -89,6 +89,7 @@ const struct trn_gen trn_gen_trn4 = {
 	TRN_GEN_SET(core_barrier_ns, 1500, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(queue_command_ns, 100, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(queue_launch_ns, 1000, 'C', "assumed as Trainium3"),
+	TRN_GEN_SET(sync_op_ns, 50, 'C', "guess: a descriptor that is there already, a doorbell"),
 	TRN_GEN_SET(udma_fetch_ns, 500, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(udma_packet_ns, 10, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(udma_write_hbm_ns, 600, 'C', "assumed as Trainium3"),
