@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/hash.h"
 #include "model/parts.h"
+#include "model/slots.h"
 
 #define HBM_MIN (32 * TRN_MIB) /* firmware keeps the first 16 MiB (driver facts 7.8) */
 #define ROUTING_IDS 128u       /* driver facts 9.1 */
@@ -59,8 +60,10 @@ static void chip_destroy(struct trn_chip *chip)
 	trn_misc_destroy(chip->misc);
 	trn_notific_destroy(chip->notific);
 	trn_plain_destroy(chip->plain);
-	for (uint32_t i = 0; i < TRN_HBMS; i++)
+	for (uint32_t i = 0; i < TRN_HBMS; i++) {
 		trn_store_fini(model, &chip->hbm[i]);
+		trn_slots_destroy(model, chip->hbm_time[i]);
+	}
 	for (uint32_t i = 0; i < TRN_SENGS; i++)
 		trn_store_fini(model, &chip->preproc[i]);
 	for (uint32_t i = 0; i < TRN_TOPSP_BLOCKS; i++)

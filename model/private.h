@@ -18,6 +18,7 @@ struct trn_launch;  /* ext.c: launch block, queues, windows, claims */
 struct trn_fault;   /* fault.c: armed faults */
 struct trn_misc;    /* misc.c: MISC RAM, mailbox, reset */
 struct trn_notific; /* notific.c: notification queues */
+struct trn_slots;   /* slots.c: a calendar of bandwidth */
 struct trn_plain;   /* regs.c: plain read/write registers kept as a sparse table */
 
 /* Memory of the device that costs nothing until it is touched. */
@@ -43,13 +44,6 @@ struct trn_pair {
 	uint32_t pipe[2][TRN_PAIR_PLACES];
 };
 
-/* timing_hbm.c: bytes of a stack that are promised, by slot of time. */
-#define TRN_HBM_SLOTS 1024u
-struct trn_hbm_time {
-	uint64_t first; /* slot that is now */
-	uint32_t used[TRN_HBM_SLOTS];
-};
-
 /* trace.c: begin of the trace, and what the last sample of each stack said. */
 struct trn_trace_chip {
 	uint64_t from_ps;
@@ -63,7 +57,7 @@ struct trn_chip {
 	const struct trn_gen *gen;
 	uint64_t hbm_bytes; /* of each stack */
 	struct trn_store hbm[TRN_HBMS];
-	struct trn_hbm_time hbm_time[TRN_HBMS];
+	struct trn_slots *hbm_time[TRN_HBMS]; /* timing_hbm.c: from the first byte on */
 	struct trn_store preproc[TRN_SENGS];          /* program memory the host may load by DMA */
 	struct trn_store topsp_ram[TRN_TOPSP_BLOCKS]; /* the same of the sync processors */
 	struct trn_udma *udma[TRN_DMA_ENGINES];

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calendars of bandwidth. A class sees what better ones and its own have taken; what it takes
+ * from worse ones, they owe: their next piece sends it first, so that no byte is lost. */
+#include "model/slots.h"
+
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/hash.h"
+#include "model/private.h"
+
+struct trn_slots *trn_slots_create(struct trn_model *model, uint32_t classes, bool keeps_over)
+{
+	struct trn_slots *slots = trn_alloc_zero(
+		model->alloc, sizeof(*slots) + TRN_SLOTS * classes * sizeof(slots->used[0]));
+
+	if (!slots) {
+		model->lost++;
+		return NULL;
+	}
+	slots->first = model->now_ps / TRN_SLOT_PS;
+	slots->capacity = 1;
+	slots->classes = classes;
+	slots->keeps_over = keeps_over;
+	return slots;
+}
+
+void trn_slots_destroy(struct trn_model *model, struct trn_slots *slots)
+{
+	trn_free(model->alloc, slots);
+}
+
+static uint32_t *used_at(struct trn_slots *slots, uint64_t slot)
+{
+	return &slots->used[slot % TRN_SLOTS * slots->classes];
+}
+
+/* Bytes of the classes up to and including one. */
+static uint64_t sum_of(const struct trn_slots *slots, uint64_t slot, uint32_t class)
+{
+	const uint32_t *used = &slots->used[slot % TRN_SLOTS * slots->classes];
+	uint64_t sum = 0;
+
+	for (uint32_t c = 0; c <= class; c++)
+		sum += used[c];
+	return sum;
+}
+
+uint64_t trn_slots_used(const struct trn_slots *slots, uint64_t slot)
+{
+	return slot - slots->first < TRN_SLOTS ? sum_of(slots, slot, slots->classes - 1) : 0;
+}
+
+/* A slot comes into the calendar: what waited for it goes in, best class first. */
+static void enter(struct trn_slots *slots, uint32_t *used)
+{
+	uint64_t room = slots->capacity;
+
+	for (uint32_t c = 0; c < slots->classes; c++) {
+		const uint64_t part = trn_min_u64(room, slots->over[c]);
+
+		used[c] = (uint32_t)part;
+		slots->over[c] -= part;
+		room -= part;
+	}
+}
+
+void trn_slots_roll(struct trn_slots *slots, uint64_t now_ps,
+		    void (*told)(void *arg, uint64_t slot, uint64_t bytes), void *arg)
+{
+	const uint64_t now = now_ps / TRN_SLOT_PS;
+	uint64_t waiting = 1;
+
+	/* When everything has gone and nobody listens, the rest is a jump. */
+	for (uint32_t idle = 0; slots->first < now && (waiting != 0 || idle < TRN_SLOTS); idle++) {
+		uint32_t *used = used_at(slots, slots->first);
+
+		if (told)
+			told(arg, slots->first, sum_of(slots, slots->first, slots->classes - 1));
+		enter(slots, used);
+		waiting = 0;
+		for (uint32_t c = 0; c < slots->classes; c++)
+			waiting += used[c];
+		if (waiting != 0)
+			idle = 0;
+		slots->first++;
+	}
+	if (slots->first < now && told)
+		told(arg, slots->first, 0);
+	slots->first = trn_max_u64(slots->first, now);
+}
+
+/* Puts bytes into a slot. What has no room there any more of worse classes, worst first, is
+ * owed to them. */
+static void put(struct trn_slots *slots, uint64_t slot, uint32_t class, uint64_t bytes)
+{
+	uint32_t *used = used_at(slots, slot);
+	uint64_t sum;
+
+	used[class] += (uint32_t)bytes;
+	sum = sum_of(slots, slot, slots->classes - 1);
+	for (uint32_t c = slots->classes - 1; c > class && sum > slots->capacity; c--) {
+		const uint64_t part = trn_min_u64(used[c], sum - slots->capacity);
+
+		used[c] -= (uint32_t)part;
+		slots->debt[c] += part;
+		sum -= part;
+	}
+}
+
+/* Behind the last slot: after everything of its class and better ones that waits there. */
+static uint64_t behind(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t from_ps)
+{
+	uint64_t sum = 0;
+
+	if (!slots->keeps_over)
+		return from_ps + bytes * TRN_SLOT_PS / slots->capacity;
+	slots->over[class] += bytes;
+	for (uint32_t c = 0; c <= class; c++)
+		sum += slots->over[c];
+	return trn_max_u64(from_ps, (slots->first + TRN_SLOTS) * TRN_SLOT_PS) +
+	       sum * TRN_SLOT_PS / slots->capacity;
+}
+
+static uint64_t book(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t start_ps,
+		     uint64_t span_ps)
+{
+	uint64_t left = bytes, from = start_ps, end = start_ps;
+
+	while (left > 0) {
+		const uint64_t slot = from / TRN_SLOT_PS, next = (slot + 1) * TRN_SLOT_PS;
+		uint64_t want = left, taken, part;
+
+		if (slot - slots->first >= TRN_SLOTS)
+			return behind(slots, class, left, from);
+		if (span_ps > next - from)
+			want = trn_min_u64(left, bytes / span_ps * (next - from) +
+							 bytes % span_ps * (next - from) / span_ps +
+							 1);
+		taken = trn_min_u64(sum_of(slots, slot, class), slots->capacity);
+		part = trn_min_u64(want, slots->capacity - taken);
+		put(slots, slot, class, part);
+		left -= part;
+		if (part < want || left == 0)
+			end = slot * TRN_SLOT_PS + (taken + part) * TRN_SLOT_PS / slots->capacity;
+		from = next;
+	}
+	return end;
+}
+
+uint64_t trn_slots_take(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t start_ps,
+			uint64_t span_ps)
+{
+	const uint64_t owed = slots->debt[class];
+
+	slots->debt[class] = 0;
+	if (owed != 0)
+		(void)book(slots, class, owed, start_ps, 0);
+	return book(slots, class, bytes, start_ps, span_ps);
+}
+
+uint64_t trn_slots_hash(const struct trn_slots *slots, uint64_t hash)
+{
+	hash = trn_hash_u64(hash, slots->first);
+	hash = trn_hash_bytes(hash, slots->over, sizeof(slots->over));
+	hash = trn_hash_bytes(hash, slots->debt, sizeof(slots->debt));
+	return trn_hash_bytes(hash, slots->used,
+			      TRN_SLOTS * slots->classes * sizeof(slots->used[0]));
+}
