@@ -17,6 +17,7 @@ enum span_kind {
 
 struct span {
 	enum span_kind kind;
+	struct trn_chip *chip; /* that answers */
 	uint8_t *ptr;
 	uint64_t size;
 	uint32_t core, offset;
@@ -243,15 +244,13 @@ static int span_host(struct trn_chip *chip, uint64_t address, uint64_t want, boo
 	return 0;
 }
 
-/* The span at an address, want bytes at most. */
-static int span_at(struct trn_chip *chip, uint64_t address, uint64_t want, bool write,
-		   struct span *span)
+/* The span at an address of the chip's own, want bytes at most. */
+static int span_own(struct trn_chip *chip, uint64_t address, uint64_t want, bool write,
+		    struct span *span)
 {
 	int r = -EFAULT;
 
-	*span = (struct span){ .kind = SPAN_MEMORY };
-	if (chip->dead)
-		return -EFAULT;
+	*span = (struct span){ .kind = SPAN_MEMORY, .chip = chip };
 	if (address >> 46 == 1)
 		return span_host(chip, address, want, write, span);
 	for (uint32_t i = 0; i < TRN_HBMS; i++) {
@@ -295,6 +294,94 @@ static int span_at(struct trn_chip *chip, uint64_t address, uint64_t want, bool 
 	return r;
 }
 
+/* ---- peers ---- */
+
+/* The device of the same coordinate in the UltraServer node that a window looks into: 1 and 2 are
+ * the pair of links to the node before, 0 and 3 to the one behind (driver facts 8.4). */
+static uint32_t window_chip(const struct trn_chip *chip, uint32_t window)
+{
+	const struct trn_pod *pod = chip->model->pod;
+	const uint32_t plane = pod->dims[0] * pod->dims[1], chips = chip->model->chip_count;
+	const bool before = window == 1 || window == 2;
+
+	if (pod->shape != TRN_POD_TORUS || pod->dims[2] < 2)
+		return UINT32_MAX;
+	return (chip->index + (before ? chips - plane : plane)) % chips;
+}
+
+struct trn_chip *trn_chip_at(struct trn_chip *chip, uint64_t *address)
+{
+	const struct trn_model *model = chip->model;
+	struct trn_pod_place place;
+	uint32_t index = UINT32_MAX;
+	uint64_t axi = *address;
+
+	if (!trn_address_far(*address))
+		return chip;
+	if (trn_peer_split(*address, &place, &axi)) {
+		index = trn_pod_chip(model->pod, &place);
+	} else if (*address >> 50 >= TRN_AXI_PEER0 >> 50 && *address >> 50 < 8) {
+		index = window_chip(chip, (uint32_t)(*address >> 50) & 3);
+		axi = *address % TRN_AXI_PEER_STRIDE;
+	}
+	if (index >= model->chip_count)
+		return NULL;
+	*address = axi;
+	return model->chips[index];
+}
+
+/* What another chip reaches here: memory and semaphores, nothing that configures; MISC RAM
+ * through a window, which only reads. No chip reaches the memory of another one's host. */
+static bool reachable(const struct trn_chip *chip, uint64_t address, bool window, bool write)
+{
+	const uint64_t topsp =
+		address - (address >= TRN_AXI_TOPSP10 ? TRN_AXI_TOPSP10 : TRN_AXI_TOPSP0);
+
+	if (chip->dead || chip->in_reset >> TRN_RESET_TOP & 1 || (window && write))
+		return false;
+	switch (trn_chip_place(chip, address)) {
+	case TRN_PLACE_HBM:
+	case TRN_PLACE_CORE:
+		return true;
+	case TRN_PLACE_OTHER:
+		if (window && address - TRN_AXI_MISC_RAM < TRN_MISC_RAM_SIZE)
+			return true;
+		return address >= TRN_AXI_TOPSP0 && topsp / TRN_AXI_TOPSP_STRIDE < TRN_TOPSPS / 2 &&
+		       topsp % TRN_AXI_TOPSP_STRIDE < TRN_TPB_SYNC_SIZE;
+	default:
+		return false;
+	}
+}
+
+/* The span at any address, want bytes at most. */
+static int span_at(struct trn_chip *chip, uint64_t address, uint64_t want, bool write,
+		   struct span *span)
+{
+	const bool window = !(address & TRN_PEER_MARK);
+	struct trn_chip *at;
+
+	if (chip->dead)
+		return -EFAULT;
+	if (!trn_address_far(address))
+		return span_own(chip, address, want, write, span);
+	at = trn_chip_at(chip, &address);
+	if (!at || !reachable(at, address, window, write))
+		return -EFAULT;
+	if (address - TRN_AXI_MISC_RAM < TRN_MISC_RAM_SIZE)
+		want = trn_min_u64(want, TRN_MISC_RAM_SIZE - (address - TRN_AXI_MISC_RAM));
+	return span_own(at, address, want, write, span);
+}
+
+/* Somebody over there may wait for what was written. */
+static void wrote(struct trn_chip *chip, uint64_t address)
+{
+	if (!trn_address_far(address))
+		return;
+	chip = trn_chip_at(chip, &address);
+	if (chip && chip->launch)
+		trn_launch_kick(chip->launch);
+}
+
 enum trn_place trn_chip_place(const struct trn_chip *chip, uint64_t address)
 {
 	if (address >> 46 == 1)
@@ -311,7 +398,7 @@ enum trn_place trn_chip_place(const struct trn_chip *chip, uint64_t address)
 	return TRN_PLACE_NONE;
 }
 
-int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
+int trn_chip_far_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
 		       uint64_t *ret_bad)
 {
 	for (uint64_t done = 0; done < size;) {
@@ -329,6 +416,23 @@ int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, b
 	return 0;
 }
 
+/* 0, or the first byte is bad: who asks takes no address of another chip. */
+static int own_only(uint64_t address, uint64_t *ret_bad)
+{
+	if (!trn_address_far(address))
+		return 0;
+	*ret_bad = address;
+	return -EFAULT;
+}
+
+int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
+		       uint64_t *ret_bad)
+{
+	const int r = own_only(address, ret_bad);
+
+	return r < 0 ? r : trn_chip_far_check(chip, address, size, write, ret_bad);
+}
+
 /* ---- moving ---- */
 
 /* Words that somebody else may poll appear whole, after everything written before. */
@@ -343,8 +447,9 @@ static void copy_memory(uint8_t *dst, const uint8_t *src, uint64_t size)
 	}
 }
 
-static int span_read(struct trn_chip *chip, const struct span *span, uint8_t *dst, uint64_t size)
+static int span_read(const struct span *span, uint8_t *dst, uint64_t size)
 {
+	struct trn_chip *chip = span->chip;
 	struct trn_core *core;
 
 	if (span->kind == SPAN_MEMORY) {
@@ -360,9 +465,9 @@ static int span_read(struct trn_chip *chip, const struct span *span, uint8_t *ds
 	return 0;
 }
 
-static int span_write(struct trn_chip *chip, const struct span *span, const uint8_t *src,
-		      uint64_t size)
+static int span_write(const struct span *span, const uint8_t *src, uint64_t size)
 {
+	struct trn_chip *chip = span->chip;
 	struct trn_core *core;
 
 	if (span->kind == SPAN_MEMORY) {
@@ -381,23 +486,23 @@ static int span_write(struct trn_chip *chip, const struct span *span, const uint
 }
 
 /* Moves up to size bytes and says how many. */
-static int span_move(struct trn_chip *chip, const struct span *dst, const struct span *src,
-		     uint64_t size, uint64_t *ret_moved)
+static int span_move(const struct span *dst, const struct span *src, uint64_t size,
+		     uint64_t *ret_moved)
 {
 	uint8_t buffer[4096];
 	int r;
 
 	*ret_moved = size;
 	if (src->kind == SPAN_MEMORY)
-		return span_write(chip, dst, src->ptr, size);
+		return span_write(dst, src->ptr, size);
 	if (dst->kind == SPAN_MEMORY) {
 		if (dst->store)
-			trn_store_touch(chip->model, dst->store, dst->store_offset, size);
-		return span_read(chip, src, dst->ptr, size);
+			trn_store_touch(dst->chip->model, dst->store, dst->store_offset, size);
+		return span_read(src, dst->ptr, size);
 	}
 	*ret_moved = size = trn_min_u64(size, sizeof(buffer));
-	r = span_read(chip, src, buffer, size);
-	return r < 0 ? r : span_write(chip, dst, buffer, size);
+	r = span_read(src, buffer, size);
+	return r < 0 ? r : span_write(dst, buffer, size);
 }
 
 /* Piece by piece, after a check of both sides. fixed replaces one side when not NULL. */
@@ -427,7 +532,7 @@ static int copy_spans(struct trn_chip *chip, uint64_t dst, uint64_t src,
 			*ret_bad = dst + done;
 		}
 		if (r == 0)
-			r = span_move(chip, &to, &from, trn_min_u64(to.size, from.size), &moved);
+			r = span_move(&to, &from, trn_min_u64(to.size, from.size), &moved);
 		if (r < 0)
 			return r;
 		done += moved;
@@ -447,24 +552,29 @@ int trn_chip_dma_copy(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_
 	/* The usual case: one stretch of memory on both sides. */
 	if (span_at(chip, src, size, false, &from) == 0 && from.kind == SPAN_MEMORY &&
 	    from.size == size && span_at(chip, dst, size, true, &to) == 0 &&
-	    to.kind == SPAN_MEMORY && to.size == size)
-		return span_write(chip, &to, from.ptr, size);
-	r = trn_chip_dma_check(chip, src, size, false, &bad);
+	    to.kind == SPAN_MEMORY && to.size == size) {
+		(void)span_write(&to, from.ptr, size); /* memory takes it */
+		wrote(chip, dst);
+		return 0;
+	}
+	r = trn_chip_far_check(chip, src, size, false, &bad);
 	if (r == 0)
-		r = trn_chip_dma_check(chip, dst, size, true, &bad);
+		r = trn_chip_far_check(chip, dst, size, true, &bad);
 	if (r == 0)
 		r = copy_spans(chip, dst, src, NULL, NULL, size, &bad);
 	if (r < 0)
 		*ret_bad = bad;
+	else
+		wrote(chip, dst);
 	return r;
 }
 
-int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size,
+int trn_chip_far_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size,
 		      uint64_t *ret_bad)
 {
-	struct span to = { .kind = SPAN_MEMORY, .ptr = dst, .size = size };
+	struct span to = { .kind = SPAN_MEMORY, .chip = chip, .ptr = dst, .size = size };
 	uint64_t bad = 0;
-	int r = trn_chip_dma_check(chip, src, size, false, &bad);
+	int r = trn_chip_far_check(chip, src, size, false, &bad);
 
 	if (r == 0)
 		r = copy_spans(chip, 0, src, &to, NULL, size, &bad);
@@ -473,22 +583,40 @@ int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t s
 	return r;
 }
 
-int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
+int trn_chip_far_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
 		       uint64_t *ret_bad)
 {
 	/* The span is only read from; its pointer serves both directions. */
 	struct span from = { .kind = SPAN_MEMORY, .ptr = (uint8_t *)(uintptr_t)src, .size = size };
 	uint64_t bad = 0;
-	int r = trn_chip_dma_check(chip, dst, size, true, &bad);
+	int r = trn_chip_far_check(chip, dst, size, true, &bad);
 
 	if (r == 0)
 		r = copy_spans(chip, dst, 0, NULL, &from, size, &bad);
 	if (r < 0)
 		*ret_bad = bad;
+	else
+		wrote(chip, dst);
 	return r;
 }
 
-void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write)
+int trn_chip_dma_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size,
+		      uint64_t *ret_bad)
+{
+	const int r = own_only(src, ret_bad);
+
+	return r < 0 ? r : trn_chip_far_read(chip, src, dst, size, ret_bad);
+}
+
+int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
+		       uint64_t *ret_bad)
+{
+	const int r = own_only(dst, ret_bad);
+
+	return r < 0 ? r : trn_chip_far_write(chip, dst, src, size, ret_bad);
+}
+
+void *trn_chip_far_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write)
 {
 	struct span span;
 
@@ -498,4 +626,9 @@ void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bo
 	if (write && span.store)
 		trn_store_touch(chip->model, span.store, span.store_offset, size);
 	return span.ptr;
+}
+
+void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write)
+{
+	return trn_address_far(address) ? NULL : trn_chip_far_memory(chip, address, size, write);
 }

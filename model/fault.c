@@ -15,12 +15,11 @@ enum target_kind {
 	TARGET_ENGINE, /* UDMA engine */
 	TARGET_CORE,
 	TARGET_STACK,
+	TARGET_LINK, /* between chips: number in the pod's graph */
 };
 static const uint32_t target_limit[] = {
-	[TARGET_NONE] = 0,
-	[TARGET_ENGINE] = TRN_DMA_ENGINES,
-	[TARGET_CORE] = TRN_CORES,
-	[TARGET_STACK] = TRN_HBMS,
+	[TARGET_NONE] = 0,         [TARGET_ENGINE] = TRN_DMA_ENGINES, [TARGET_CORE] = TRN_CORES,
+	[TARGET_STACK] = TRN_HBMS, [TARGET_LINK] = TRN_POD_LINKS_MAX,
 };
 
 struct kind {
@@ -29,6 +28,7 @@ struct kind {
 	uint64_t count; /* how often it strikes unless told otherwise; 0: always */
 	uint64_t value;
 	const char *help;
+	bool random; /* each time it is a random number up to the value */
 };
 
 static const struct kind catalogue[] = {
@@ -53,6 +53,11 @@ static const struct kind catalogue[] = {
 	  "the answer carries the sequence of another request" },
 	{ "core.hang", TARGET_CORE, 1, 0, "a core's engines stop inside a launch until reset" },
 	{ "core.error", TARGET_CORE, 1, 0, "a launch ends in an error and the core is faulted" },
+	{ "link.slow", TARGET_LINK, 0, 4, "a link carries 1/VALUE of its rate" },
+	{ "link.flap", TARGET_LINK, 1, 100, "a link is down for VALUE microseconds" },
+	{ "link.down", TARGET_LINK, 1, 0, "a link is lost: what needs it ends in an error" },
+	{ "link.jitter", TARGET_LINK, 0, 10000,
+	  "what passes a link comes up to VALUE nanoseconds later, in order", true },
 };
 
 /* One armed fault. */
@@ -60,7 +65,9 @@ struct trn_fault {
 	struct trn_fault *next;
 	const struct kind *kind;
 	uint32_t target; /* UINT32_MAX: any */
+	uint64_t chip;   /* UINT64_MAX: any */
 	uint64_t after, count, value, seen, fired;
+	struct trn_prng prng;
 };
 
 const char *trn_fault_name(unsigned int index, const char **ret_help)
@@ -75,14 +82,17 @@ bool trn_fault_fires(struct trn_chip *chip, const char *name, uint32_t target, u
 {
 	for (struct trn_fault *fault = chip->model->faults; fault; fault = fault->next) {
 		if ((fault->target != UINT32_MAX && fault->target != target) ||
+		    (fault->chip != UINT64_MAX && fault->chip != chip->index) ||
 		    strcmp(fault->kind->name, name) != 0)
 			continue;
 		if (fault->seen++ < fault->after ||
 		    (fault->count != 0 && fault->fired >= fault->count))
 			continue;
 		fault->fired++;
-		*ret_value = fault->value;
-		trn_model_event(chip, TRN_EV_FAULT, fault->kind->name, 0, fault->value, target, 0);
+		*ret_value = fault->kind->random && fault->value < UINT64_MAX ?
+				     trn_prng_below(&fault->prng, fault->value + 1) :
+				     fault->value;
+		trn_model_event(chip, TRN_EV_FAULT, fault->kind->name, 0, *ret_value, target, 0);
 		return true;
 	}
 	return false;
@@ -107,10 +117,8 @@ static const char *parse_option(const char **text, struct trn_fault *fault, uint
 		const char *name;
 		uint64_t *value;
 	} options[] = {
-		{ "after", &fault->after },
-		{ "count", &fault->count },
-		{ "value", &fault->value },
-		{ "seed", ret_seed },
+		{ "after", &fault->after }, { "count", &fault->count }, { "value", &fault->value },
+		{ "seed", ret_seed },       { "chip", &fault->chip },
 	};
 	char word[24];
 	size_t i = 0;
@@ -121,7 +129,7 @@ static const char *parse_option(const char **text, struct trn_fault *fault, uint
 	while (i < TRN_ARRAY_LEN(options) && strcmp(options[i].name, word) != 0)
 		i++;
 	if (i == TRN_ARRAY_LEN(options))
-		return "options are after, count, value and seed";
+		return "options are after, count, value, seed and chip";
 	if (take(text, ",", word, sizeof(word)) < 0 || trn_parse_size(word, options[i].value) < 0)
 		return "an option is NAME=NUMBER";
 	return NULL;
@@ -132,7 +140,6 @@ static const char *parse(const char *text, struct trn_fault *fault)
 {
 	char word[24];
 	uint64_t target = 0, seed = 0;
-	struct trn_prng prng;
 	size_t i = 0;
 
 	if (take(&text, "@,", word, sizeof(word)) < 0)
@@ -143,6 +150,7 @@ static const char *parse(const char *text, struct trn_fault *fault)
 		return "no fault of that name";
 	*fault = (struct trn_fault){ .kind = &catalogue[i],
 				     .target = UINT32_MAX,
+				     .chip = UINT64_MAX,
 				     .count = catalogue[i].count,
 				     .value = catalogue[i].value };
 	if (*text == '@') {
@@ -160,19 +168,24 @@ static const char *parse(const char *text, struct trn_fault *fault)
 		if (why)
 			return why;
 	}
-	if (seed != 0) {
-		/* Somewhere in the first opportunities, the same place each time. */
-		trn_prng_seed(&prng, seed);
-		fault->after = trn_prng_below(&prng, fault->after + 1);
-	}
+	trn_prng_seed(&fault->prng, seed);
+	/* Somewhere in the first opportunities, the same place each time. */
+	if (seed != 0)
+		fault->after = trn_prng_below(&fault->prng, fault->after + 1);
 	return NULL;
 }
 
 int trn_model_fault(struct trn_model *model, const char *spec, const char **ret_why)
 {
 	struct trn_fault parsed, *fault, **last = &model->faults;
+	const struct trn_pod_graph *graph = trn_model_graph(model);
 	const char *why = parse(spec, &parsed);
 
+	if (!why && parsed.chip != UINT64_MAX && parsed.chip >= model->chip_count)
+		why = "no such chip";
+	if (!why && parsed.kind->target == TARGET_LINK && parsed.target != UINT32_MAX &&
+	    (!graph || parsed.target >= graph->links))
+		why = "no such target";
 	if (why) {
 		*ret_why = why;
 		return -EINVAL;

@@ -10,6 +10,8 @@
 #include "base/hash.h"
 
 #define SERVER_VALID 0x8000u
+#define RACK_SHIFT 16 /* 30:16, and a valid bit: driver facts 12 */
+#define RACK_VALID (UINT32_C(1) << 31)
 #define POWER_STEP_PS (500 * 1000000 * TRN_PS_PER_NS) /* a host needs 60 samples a minute */
 #define POWER_FULL 10000u                             /* 1/100 % of power_mw_busy */
 #define HEARTBEAT_SHIFT 12                            /* 19:12, from driver 2.27 on */
@@ -60,6 +62,29 @@ static uint32_t power_share(const struct trn_chip *chip, uint64_t mw)
 	return (uint32_t)trn_min_u64(mw * POWER_FULL / chip->gen->power_mw_busy, POWER_FULL);
 }
 
+/* Ids by place (driver facts 8.4, 9.1): a torus has its map; on a switched pod servers have
+ * numbers, which are its node ids. */
+static void ids(const struct trn_chip *chip, struct trn_misc *misc)
+{
+	const struct trn_model_config *config = &chip->model->config;
+	const struct trn_pod *pod = chip->model->pod;
+	const uint64_t serial = config->serial + chip->index;
+	const bool torus = pod->shape == TRN_POD_TORUS;
+	struct trn_pod_place place;
+
+	trn_pod_place(pod, chip->index, &place);
+	*misc_word(misc, TRN_MR_SERIAL_LO) = trn_lo32(serial);
+	*misc_word(misc, TRN_MR_SERIAL_HI) = trn_hi32(serial);
+	*misc_word(misc, TRN_MR_ROUTING_ID) = config->routing_id;
+	*misc_word(misc, TRN_MR_SERVER_INFO) = SERVER_VALID;
+	if (pod->shape == TRN_POD_CHIP)
+		return;
+	*misc_word(misc, TRN_MR_ROUTING_ID) = trn_pod_routing_of_index(torus, place.position);
+	if (!torus)
+		*misc_word(misc, TRN_MR_SERVER_INFO) = RACK_VALID | place.rack << RACK_SHIFT |
+						       SERVER_VALID | chip->server;
+}
+
 int trn_misc_create(struct trn_chip *chip, struct trn_misc **ret_misc)
 {
 	const struct trn_model_config *config = &chip->model->config;
@@ -73,10 +98,7 @@ int trn_misc_create(struct trn_chip *chip, struct trn_misc **ret_misc)
 		idle_mw += chip->gen->value[TRN_GEN_idle_tensor_mw + part];
 	misc->utilisation = power_share(chip, idle_mw);
 	*misc_word(misc, TRN_MR_API_VERSION) = config->api_version;
-	*misc_word(misc, TRN_MR_ROUTING_ID) = config->routing_id;
-	*misc_word(misc, TRN_MR_SERIAL_LO) = trn_lo32(config->serial);
-	*misc_word(misc, TRN_MR_SERIAL_HI) = trn_hi32(config->serial);
-	*misc_word(misc, TRN_MR_SERVER_INFO) = SERVER_VALID;
+	ids(chip, misc);
 	*ret_misc = misc;
 	return 0;
 }

@@ -6,11 +6,22 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/hash.h"
+#include "model/fabric.h"
 #include "model/parts.h"
 #include "model/slots.h"
 
 #define HBM_MIN (32 * TRN_MIB) /* firmware keeps the first 16 MiB (driver facts 7.8) */
 #define ROUTING_IDS 128u       /* driver facts 9.1 */
+
+static const struct trn_pod alone = {
+	.name = "chip",
+	.gen = "",
+	.shape = TRN_POD_CHIP,
+	.racks = 1,
+	.servers = 1,
+	.server_chips = 1,
+	.dims = { 1, 1, 1 },
+};
 
 static const char *config_fault(const struct trn_model_config *config)
 {
@@ -22,8 +33,10 @@ static const char *config_fault(const struct trn_model_config *config)
 		return "host";
 	if (!config->gen)
 		return "gen";
-	if (config->chips != 1)
-		return "chips";
+	if (config->fabric && !config->pod)
+		return "pod";
+	if (config->pod && trn_pod_chips(config->pod) > TRN_POD_CHIPS_MAX)
+		return "pod";
 	if (config->hbm_bytes != 0 &&
 	    (config->hbm_bytes < HBM_MIN || config->hbm_bytes > TRN_BAR4_SLOT ||
 	     config->hbm_bytes % TRN_STORE_PAGE != 0))
@@ -80,6 +93,7 @@ static int chip_create(struct trn_model *model, uint32_t index, struct trn_chip 
 		return -ENOMEM;
 	chip->model = model;
 	chip->index = index;
+	chip->server = index / model->pod->server_chips;
 	chip->gen = model->config.gen;
 	chip->hbm_bytes = hbm_bytes(&model->config);
 	for (uint32_t i = 0; i < TRN_HBMS; i++)
@@ -101,6 +115,22 @@ static int chip_create(struct trn_model *model, uint32_t index, struct trn_chip 
 	return 0;
 }
 
+static int chips_create(struct trn_model *model)
+{
+	const uint32_t chips = trn_pod_chips(model->pod);
+	int r = 0;
+
+	model->chips = trn_alloc_array(model->alloc, chips, sizeof(*model->chips));
+	if (!model->chips)
+		return -ENOMEM;
+	for (; r == 0 && model->chip_count < chips; model->chip_count++) {
+		r = chip_create(model, model->chip_count, &model->chips[model->chip_count]);
+		if (r < 0)
+			return r;
+	}
+	return chips > 1 ? trn_fabric_create(model, &model->fabric) : 0;
+}
+
 int trn_model_create(const struct trn_model_config *config, struct trn_model **ret_model,
 		     const char **ret_why)
 {
@@ -120,16 +150,12 @@ int trn_model_create(const struct trn_model_config *config, struct trn_model **r
 	model->config = *config;
 	if (model->config.api_version == 0)
 		model->config.api_version = TRN_MBOX_API_NEW;
+	model->pod = config->pod ? config->pod : &alone;
+	if (config->pod && !config->fabric)
+		model->config.fabric = trn_pod_fabric_find(config->pod, NULL);
 	trn_heap_init(&model->calendar, config->alloc);
 	trn_prng_seed(&model->prng, config->seed);
-	model->chips = trn_alloc_array(config->alloc, config->chips, sizeof(*model->chips));
-	if (!model->chips)
-		r = -ENOMEM;
-	for (; r == 0 && model->chip_count < config->chips; model->chip_count++) {
-		r = chip_create(model, model->chip_count, &model->chips[model->chip_count]);
-		if (r < 0)
-			break;
-	}
+	r = chips_create(model);
 	if (r < 0) {
 		trn_model_destroy(model);
 		return r;
@@ -148,6 +174,7 @@ void trn_model_destroy(struct trn_model *model)
 	for (uint32_t i = 0; i < model->chip_count; i++)
 		chip_destroy(model->chips[i]);
 	trn_free(alloc, model->chips);
+	trn_fabric_destroy(model->fabric);
 	trn_fault_destroy(model);
 	trn_heap_fini(&model->calendar);
 	trn_free(alloc, model);
@@ -156,6 +183,16 @@ void trn_model_destroy(struct trn_model *model)
 struct trn_chip *trn_model_chip(struct trn_model *model, uint32_t index)
 {
 	return index < model->chip_count ? model->chips[index] : NULL;
+}
+
+uint32_t trn_model_chips(const struct trn_model *model)
+{
+	return model->chip_count;
+}
+
+const struct trn_pod *trn_model_pod(const struct trn_model *model)
+{
+	return model->pod;
 }
 
 struct trn_core *trn_chip_core(struct trn_chip *chip, uint32_t index)
@@ -231,7 +268,7 @@ uint64_t trn_model_hash(struct trn_model *model)
 	hash = trn_hash_u64(hash, model->lost);
 	for (uint32_t i = 0; i < model->chip_count; i++)
 		hash = chip_hash(model->chips[i], hash);
-	return hash;
+	return model->fabric ? trn_fabric_hash(model->fabric, hash) : hash;
 }
 
 void trn_model_trace(struct trn_model *model, trn_trace_fn *trace)

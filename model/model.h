@@ -15,6 +15,9 @@
 struct trn_model;
 struct trn_chip;
 struct trn_gen;
+struct trn_pod;
+struct trn_pod_fabric;
+struct trn_pod_graph;
 
 #define TRN_PS_PER_NS UINT64_C(1000)
 #define TRN_MODEL_NEVER UINT64_MAX
@@ -74,15 +77,17 @@ struct trn_model_config {
 	const struct trn_alloc *alloc;
 	struct trn_model_host host;
 	const struct trn_gen *gen; /* trn_gen_find() */
-	uint32_t chips;            /* 1 in this version */
+	/* base/pod.h: the chips there are, all of gen; NULL: one. fabric NULL: the pod's first. */
+	const struct trn_pod *pod;
+	const struct trn_pod_fabric *fabric;
 	uint64_t seed;
 	uint64_t hbm_bytes;    /* of each stack; 0: the generation's */
 	uint32_t api_version;  /* of the firmware mailbox; 0: 7 */
 	bool no_extension;     /* as silicon: no launch block, no capability */
 	bool no_bar4;          /* the HBM window is optional: a driver must work without */
 	uint32_t pci_revision; /* 0: silicon */
-	uint32_t routing_id;
-	uint64_t serial;
+	uint32_t routing_id;   /* of a chip alone; in a pod they follow from the place */
+	uint64_t serial;       /* of chip 0; the others count on */
 	/* Instruction streams without data: see docs/timing-only.md. */
 	bool timing_only;
 };
@@ -91,7 +96,28 @@ struct trn_model_config {
 int trn_model_create(const struct trn_model_config *config, struct trn_model **ret_model,
 		     const char **ret_why);
 void trn_model_destroy(struct trn_model *model);
+/* NULL past the end. */
 struct trn_chip *trn_model_chip(struct trn_model *model, uint32_t index);
+uint32_t trn_model_chips(const struct trn_model *model);
+/* The pod, and the links between its chips; the graph is NULL for a chip alone. */
+const struct trn_pod *trn_model_pod(const struct trn_model *model);
+const struct trn_pod_graph *trn_model_graph(const struct trn_model *model);
+
+/* A link as it is now, and what it has done since the model was created. */
+enum trn_link_state {
+	TRN_LINK_UP = 0,
+	TRN_LINK_DEGRADED = 1,
+	TRN_LINK_DOWN = 2,
+};
+struct trn_model_link {
+	enum trn_link_state state;
+	uint64_t mbps; /* 10^6 B/s, as it is now */
+	uint64_t bytes;
+	uint64_t busy_ps;   /* what its bytes take at that rate */
+	uint64_t queued_ps; /* summed over pieces: what others before them cost */
+};
+/* Number as in trn_model_graph(); false past the end. */
+bool trn_model_link(const struct trn_model *model, uint32_t link, struct trn_model_link *ret);
 
 /* Virtual time. run() handles every event up to and including until_ps and
  * leaves now = until_ps; step() jumps to the next event. next() is

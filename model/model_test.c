@@ -37,8 +37,7 @@ START_TEST(every_bad_field_is_named)
 	REFUSED("host", bad.host.reserve = NULL);
 	REFUSED("host", bad.host.unreserve = NULL);
 	REFUSED("gen", bad.gen = trn_gen_find("trn9"));
-	REFUSED("chips", bad.chips = 0);
-	REFUSED("chips", bad.chips = 2);
+	REFUSED("pod", bad.fabric = trn_pod_fabric_at(trn_pod_find("trn2-48xl"), 0));
 	REFUSED("hbm_bytes", bad.hbm_bytes = TRN_MIB);
 	REFUSED("hbm_bytes", bad.hbm_bytes = 65 * TRN_GIB);
 	REFUSED("hbm_bytes", bad.hbm_bytes = 64 * TRN_MIB + 4096);

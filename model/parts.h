@@ -17,8 +17,12 @@ uint64_t trn_store_hash(const struct trn_store *store, uint64_t hash);
 /* 0 when something answers at every byte; moves nothing. */
 int trn_chip_dma_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
 		       uint64_t *ret_bad);
+/* Far addresses as well. */
+int trn_chip_far_check(struct trn_chip *chip, uint64_t address, uint64_t size, bool write,
+		       uint64_t *ret_bad);
 
-/* What kind of thing answers at an address; HOST for host memory that is not mapped too. */
+/* What kind of thing answers at an address of the chip's own; HOST for host memory that is not
+ * mapped too. */
 enum trn_place {
 	TRN_PLACE_NONE,
 	TRN_PLACE_HOST,

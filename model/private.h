@@ -6,6 +6,7 @@
 
 #include "base/ext.h"
 #include "base/heap.h"
+#include "base/pod.h"
 #include "base/prng.h"
 #include "base/regs.h"
 #include "model/gen.h"
@@ -15,6 +16,7 @@
 struct trn_udma;    /* udma.c: one engine, made when first touched */
 struct trn_core;    /* core.c: one NeuronCore */
 struct trn_launch;  /* ext.c: launch block, queues, windows, claims */
+struct trn_fabric;  /* fabric.c: links between the chips */
 struct trn_fault;   /* fault.c: armed faults */
 struct trn_misc;    /* misc.c: MISC RAM, mailbox, reset */
 struct trn_notific; /* notific.c: notification queues */
@@ -50,6 +52,8 @@ struct trn_trace_chip {
 	uint64_t bytes[TRN_HBMS];
 };
 
+#define TRN_RESET_TOP 31
+
 struct trn_chip {
 	struct trn_model *model;
 	uint32_t index;
@@ -57,7 +61,7 @@ struct trn_chip {
 	const struct trn_gen *gen;
 	uint64_t hbm_bytes; /* of each stack */
 	struct trn_store hbm[TRN_HBMS];
-	struct trn_slots *hbm_time[TRN_HBMS]; /* timing_hbm.c: from the first byte on */
+	struct trn_slots *hbm_time[TRN_HBMS];         /* timing_hbm.c: from the first byte on */
 	struct trn_store preproc[TRN_SENGS];          /* program memory the host may load by DMA */
 	struct trn_store topsp_ram[TRN_TOPSP_BLOCKS]; /* the same of the sync processors */
 	struct trn_udma *udma[TRN_DMA_ENGINES];
@@ -69,7 +73,7 @@ struct trn_chip {
 	struct trn_notific *notific;
 	struct trn_plain *plain;
 	/* What the firmware holds in reset, as a reset core map: 7:0 cores, 15:8 their DMA
-	 * engines, 23:16 their TOP_SPs, 31 the top-level engines. */
+	 * engines, 23:16 their TOP_SPs, TRN_RESET_TOP the top-level engines: the device. */
 	uint32_t in_reset;
 	uint64_t not_ready_ps; /* registers read TRN_READ_NOT_READY before: fault "notready" */
 	bool dead;             /* reads all ones: fault "device.lost" */
@@ -90,6 +94,8 @@ struct trn_model {
 	uint64_t lost;
 	struct trn_prng prng;
 	struct trn_fault *faults;
+	const struct trn_pod *pod; /* never NULL */
+	struct trn_fabric *fabric; /* fabric.c: NULL when the pod is one chip */
 	uint32_t chip_count;
 	struct trn_chip **chips;
 };
@@ -108,11 +114,20 @@ struct trn_core *trn_chip_core(struct trn_chip *chip, uint32_t index);
 struct trn_launch *trn_chip_launch(struct trn_chip *chip);
 struct trn_udma *trn_chip_udma(struct trn_chip *chip, uint32_t index);
 
-/* addr.c: device-side (AXI) addresses.
+/* addr.c: device-side (AXI) addresses. What carries bytes takes those of other chips, too:
+ * peer addresses (base/pod.h), and the windows to a neighbour node. They are far, and there memory
+ * and semaphores answer; dma_read() and the like refuse them.
  * copy() moves size bytes between two device addresses with memmove semantics
  * per contiguous piece, across HBM, host, SBUF, PSUM windows; registers (UDMA
  * doorbells, semaphores, launch doorbells) take naturally aligned 4-byte pieces.
  * -EFAULT with *ret_bad the first address that nothing answers; nothing moved then. */
+static inline bool trn_address_far(uint64_t address)
+{
+	return address >> 48 != 0;
+}
+/* Who answers at an address that chip sees: itself, or another one, and then the address becomes
+ * that one's own. NULL: nobody. Says nothing of what may be touched. */
+struct trn_chip *trn_chip_at(struct trn_chip *chip, uint64_t *address);
 int trn_chip_dma_copy(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t size,
 		      uint64_t *ret_bad);
 /* The same between a device address and bytes of the model. */
@@ -122,6 +137,13 @@ int trn_chip_dma_write(struct trn_chip *chip, uint64_t dst, const void *src, uin
 		       uint64_t *ret_bad);
 /* Plain memory (HBM, host) at an address as one host pointer, or NULL. */
 void *trn_chip_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write);
+/* The same three, far addresses as well. Who writes through the pointer kicks the launch block
+ * of the chip. */
+int trn_chip_far_read(struct trn_chip *chip, uint64_t src, void *dst, uint64_t size,
+		      uint64_t *ret_bad);
+int trn_chip_far_write(struct trn_chip *chip, uint64_t dst, const void *src, uint64_t size,
+		       uint64_t *ret_bad);
+void *trn_chip_far_memory(struct trn_chip *chip, uint64_t address, uint64_t size, bool write);
 
 /* timing_hbm.c: takes bytes of the stack behind an address, HBM or not, for somebody who begins
  * at start_ps and would be done after span_ps; when they are through. */

@@ -10,7 +10,8 @@
 #define MAP_CORES 0x000000ffu
 #define MAP_SDMA_SHIFT 8
 #define MAP_TOPSP_SHIFT 16
-#define MAP_TOP 0x80000000u /* ours, inside: the engines that no core owns, and the mailbox */
+/* Ours, inside: the engines that no core owns, and the mailbox. */
+#define MAP_TOP (UINT32_C(1) << TRN_RESET_TOP)
 #define MAP_DEVICE (0x00ffffffu | MAP_TOP)
 #define ENGINES_PER_CORE 16u
 #define FIS_STRIDE 0x20000u

@@ -153,8 +153,9 @@ uint64_t trn_slots_take(struct trn_slots *slots, uint32_t class, uint64_t bytes,
 	const uint64_t owed = slots->debt[class];
 
 	slots->debt[class] = 0;
+	/* It was to go already: as soon as there is room. */
 	if (owed != 0)
-		(void)book(slots, class, owed, start_ps, 0);
+		(void)book(slots, class, owed, slots->first * TRN_SLOT_PS, 0);
 	return book(slots, class, bytes, start_ps, span_ps);
 }
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/hash.h"
+#include "base/pod.h"
 
 static void *host_resolve(void *user, uint32_t server, uint64_t address, uint64_t size, bool write)
 {
@@ -81,7 +82,6 @@ void trn_test_host_init(struct trn_test_host *host, const char *gen)
 			.event = host_event,
 		},
 		.gen = trn_gen_find(gen),
-		.chips = 1,
 		.seed = 1,
 		.serial = UINT64_C(0x0123456789abcdef),
 	};
@@ -93,16 +93,38 @@ void trn_test_host_open(struct trn_test_host *host)
 	int r = trn_model_create(&host->config, &host->model, &why);
 
 	ck_assert_msg(r == 0, "create: %d %s", r, why);
-	host->chip = trn_model_chip(host->model, 0);
-	trn_chip_cfg_write32(host->chip, 0x04, 0x6);
+	for (uint32_t i = 0; i < trn_model_chips(host->model); i++)
+		trn_chip_cfg_write32(trn_model_chip(host->model, i), 0x04, 0x6);
+	trn_test_host_select(host, 0);
+}
+
+void trn_test_host_init_pod(struct trn_test_host *host, const char *pod)
+{
+	const struct trn_pod *row = trn_pod_find(pod);
+
+	ck_assert_ptr_nonnull(row);
+	trn_test_host_init(host, row->gen);
+	host->config.pod = row;
+	host->config.hbm_bytes = 64 * TRN_MIB;
+}
+
+void trn_test_host_select(struct trn_test_host *host, uint32_t chip)
+{
+	host->chip = trn_model_chip(host->model, chip);
+	ck_assert_ptr_nonnull(host->chip);
 }
 
 void trn_test_host_close(struct trn_test_host *host)
 {
-	struct trn_chip_counters counters;
+	uint64_t violations = 0;
 
-	trn_chip_counters(host->chip, &counters);
-	ck_assert_uint_eq(counters.violations, host->kind_count[TRN_EV_VIOLATION]);
+	for (uint32_t i = 0; i < trn_model_chips(host->model); i++) {
+		struct trn_chip_counters counters;
+
+		trn_chip_counters(trn_model_chip(host->model, i), &counters);
+		violations += counters.violations;
+	}
+	ck_assert_uint_eq(violations, host->kind_count[TRN_EV_VIOLATION]);
 	trn_model_destroy(host->model);
 	host->model = NULL;
 	for (unsigned int i = 0; i < host->region_count; i++)

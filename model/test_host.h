@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host for tests of the model: one chip, host memory regions, and a recorder
+/* A host for tests of the model: one chip or a pod, host memory regions, and a recorder
  * of events. The checker is on: closing fails the test when a rule was broken
  * that the test did not expect. */
 #ifndef MODEL_TEST_HOST_H
@@ -25,7 +25,7 @@ struct trn_test_host {
 	struct trn_test_alloc mem;
 	struct trn_model_config config; /* may be changed between init() and open() */
 	struct trn_model *model;
-	struct trn_chip *chip;
+	struct trn_chip *chip; /* the one that helpers talk to */
 	struct trn_test_region regions[TRN_TEST_REGIONS];
 	unsigned int region_count;
 	struct trn_model_event events[TRN_TEST_EVENTS]; /* the first ones */
@@ -42,6 +42,10 @@ struct trn_test_host {
 /* Defaults for a generation by name; then open() creates the model, with bus master on. */
 void trn_test_host_init(struct trn_test_host *host, const char *gen);
 void trn_test_host_open(struct trn_test_host *host);
+/* The same for a pod of base/pod.h by name, with little HBM. Chip 0 is selected. */
+void trn_test_host_init_pod(struct trn_test_host *host, const char *pod);
+/* What host->chip, and with it all helpers, mean from now on. */
+void trn_test_host_select(struct trn_test_host *host, uint32_t chip);
 /* Destroys the model; fails the test on a leak or an unexpected violation. */
 void trn_test_host_close(struct trn_test_host *host);
 /* Zeroed host memory at an address without the host bit; freed by close. */

@@ -57,7 +57,8 @@ static struct trn_slots *slots_of(struct trn_chip *chip, uint32_t index)
 uint64_t trn_hbm_take_ps(struct trn_chip *chip, uint64_t address, uint64_t bytes, uint64_t start_ps,
 			 uint64_t span_ps)
 {
-	for (uint32_t i = 0; i < TRN_HBMS; i++) {
+	chip = trn_chip_at(chip, &address);
+	for (uint32_t i = 0; chip && i < TRN_HBMS; i++) {
 		const uint64_t base = trn_regs_hbm_axi(i);
 		struct trn_slots *slots;
 
