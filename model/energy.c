@@ -3,6 +3,7 @@
  * bytes take, by the generation's table; idle power flows beside. docs/energy.md derives the
  * numbers. Nothing here moves time or data. */
 #include "model/core.h"
+#include "model/fabric.h"
 #include "model/parts.h"
 
 #define FJ_PER_NJ 1000000u
@@ -132,10 +133,14 @@ static void spend_compute(struct trn_chip *chip, const struct trn_inst *inst)
 		      element_fj(chip->gen, inst->engine));
 }
 
+/* Each end of a transfer takes its own; links are the sender's. */
 static void spend_place(struct trn_chip *chip, uint64_t address, uint64_t bytes)
 {
 	const struct trn_gen *gen = chip->gen;
 
+	chip = trn_chip_at(chip, &address);
+	if (!chip)
+		return;
 	switch (trn_chip_place(chip, address)) {
 	case TRN_PLACE_HBM:
 		spend(chip, TRN_ENERGY_HBM, bytes, gen->hbm_fj);
@@ -151,13 +156,23 @@ static void spend_place(struct trn_chip *chip, uint64_t address, uint64_t bytes)
 	}
 }
 
-void trn_energy_move(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t bytes)
+static void spend_links(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t bytes)
 {
-	spend(chip, TRN_ENERGY_DMA, bytes, chip->gen->dma_fj);
-	spend_place(chip, dst, bytes);
-	if (src != TRN_ENERGY_NOWHERE)
-		spend_place(chip, src, bytes);
-	power_sample(chip);
+	struct trn_chip *from = trn_chip_at(chip, &src);
+	const struct trn_chip *to = trn_chip_at(chip, &dst);
+	uint16_t way[TRN_POD_PATH_MAX];
+
+	if (from && to && from != to)
+		spend(from, TRN_ENERGY_LINK,
+		      bytes * trn_pod_route(trn_fabric_graph(chip->model->fabric), from->index,
+					    to->index, way),
+		      chip->gen->link_hop_fj);
+}
+
+/* SBUF is the chip's own, wherever it lies. */
+static uint64_t side_address(const struct trn_side *side)
+{
+	return side->space == TRN_SPACE_DRAM ? side->arg + side->offset : 0;
 }
 
 static void spend_dma(struct trn_chip *chip, const struct trn_inst *inst)
@@ -176,6 +191,18 @@ static void spend_dma(struct trn_chip *chip, const struct trn_inst *inst)
 			spend_view(chip, &side->view, 1);
 	}
 	spend(chip, TRN_ENERGY_DMA, most, chip->gen->dma_fj);
+	spend_links(chip, side_address(&inst->dst), side_address(&inst->src), most);
+}
+
+void trn_energy_move(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t bytes)
+{
+	spend(chip, TRN_ENERGY_DMA, bytes, chip->gen->dma_fj);
+	spend_place(chip, dst, bytes);
+	if (src != TRN_ENERGY_NOWHERE)
+		spend_links(chip, dst, src, bytes);
+	if (src != TRN_ENERGY_NOWHERE)
+		spend_place(chip, src, bytes);
+	power_sample(chip);
 }
 
 void trn_energy_retire(struct trn_core *core, const struct trn_inst *inst)

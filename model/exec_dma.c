@@ -99,8 +99,8 @@ static void nest_resolve(struct nest *nest, int64_t lo, int64_t hi, bool write)
 
 	if (!nest->dram)
 		return;
-	base = trn_chip_memory(nest->chip, nest->address + (uint64_t)lo, (uint64_t)(hi - lo),
-			       write);
+	base = trn_chip_far_memory(nest->chip, nest->address + (uint64_t)lo, (uint64_t)(hi - lo),
+				   write);
 	nest->ptr = base ? base - lo : NULL;
 }
 
@@ -154,8 +154,8 @@ static int nest_access(const struct nest *nest, int64_t at, void *data, size_t s
 	const uint64_t address = nest->address + (uint64_t)(nest->offset + at);
 
 	if (!nest->ptr)
-		return write ? trn_chip_dma_write(nest->chip, address, data, size, ret_bad) :
-			       trn_chip_dma_read(nest->chip, address, data, size, ret_bad);
+		return write ? trn_chip_far_write(nest->chip, address, data, size, ret_bad) :
+			       trn_chip_far_read(nest->chip, address, data, size, ret_bad);
 	if (write)
 		memcpy(nest->ptr + nest->offset + at, data, size);
 	else

@@ -246,6 +246,17 @@ uint64_t trn_piece_ps(struct trn_chip *chip, const struct trn_piece *piece)
 				   flow.start_ps + flow.span_ps);
 }
 
+uint64_t trn_piece_way_ps(struct trn_chip *chip, uint64_t dst, uint64_t src)
+{
+	const struct trn_chip *from = trn_chip_at(chip, &src), *to = trn_chip_at(chip, &dst);
+	const struct trn_fabric *fabric = chip->model->fabric;
+
+	if (!fabric || !from || !to)
+		return 0;
+	return trn_fabric_latency_ps(fabric, chip->index, from->index) +
+	       trn_fabric_latency_ps(fabric, from->index, to->index);
+}
+
 bool trn_model_link(const struct trn_model *model, uint32_t link, struct trn_model_link *ret)
 {
 	const struct trn_fabric *fabric = model->fabric;

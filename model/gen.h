@@ -135,7 +135,8 @@
 	X(psum_fj, "fJ", 0, 1000000, "a byte read or written in PSUM") \
 	X(hbm_fj, "fJ", 0, 1000000, "a byte read or written in HBM") \
 	X(dma_fj, "fJ", 0, 1000000, "a byte through a DMA engine") \
-	X(link_fj, "fJ", 0, 1000000, "a byte to or from the host")
+	X(link_fj, "fJ", 0, 1000000, "a byte to or from the host") \
+	X(link_hop_fj, "fJ", 0, 1000000, "a byte over one link between chips")
 /* clang-format on */
 
 #define TRN_GEN_ENUM(field, unit, least, most, help) TRN_GEN_##field,

@@ -106,7 +106,7 @@ const struct trn_gen trn_gen_trn2 = {
 	TRN_GEN_SET(link_server_mbps, 512000, 'B', "H 2.2: 4 neighbours of 128 GB/s"),
 	TRN_GEN_SET(link_rack_mbps, 0, 'A', "H 2.1: the torus ends at the server"),
 	TRN_GEN_SET(link_cross_mbps, 128000, 'B', "H 2.2: 2 neighbours of 64 GB/s"),
-	TRN_GEN_SET(link_hop_ns, 1500, 'B', "H 2.5: 1 to 2 us a step"),
+	TRN_GEN_SET(link_hop_ns, 460, 'B', "H 2.5: 1 to 2 us a step, less 1.04 of a DMA"),
 	TRN_GEN_SET(efa_mbps, 25000, 'A', "H 2.1: 200 Gbit/s"),
 	TRN_GEN_SET(efa_ns, 15000, 'A', "H 2.2"),
 	TRN_GEN_SET(chips_server, 16, 'A', "H 2.1"),
@@ -135,5 +135,6 @@ const struct trn_gen trn_gen_trn2 = {
 	TRN_GEN_SET(hbm_fj, 30000, 'C', "guess: 3.75 pJ a bit"),
 	TRN_GEN_SET(dma_fj, 3000, 'C', "guess: what such a circuit takes at 5 nm"),
 	TRN_GEN_SET(link_fj, 40000, 'C', "guess: 5 pJ a bit"),
+	TRN_GEN_SET(link_hop_fj, 40000, 'C', "guess: 5 pJ a bit, as to the host"),
 };
 /* clang-format on */

@@ -141,5 +141,6 @@ const struct trn_gen trn_gen_trn4 = {
 	TRN_GEN_SET(hbm_fj, 28000, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(dma_fj, 2500, 'C', "assumed as Trainium3"),
 	TRN_GEN_SET(link_fj, 40000, 'C', "assumed as Trainium3"),
+	TRN_GEN_SET(link_hop_fj, 40000, 'C', "guess: 5 pJ a bit, as to the host"),
 };
 /* clang-format on */

@@ -194,6 +194,14 @@ static void retire_event(void *arg, uint64_t a, uint64_t epoch)
 		engine_drained(engine);
 }
 
+/* Commands of a queue may wait for what a DMA wrote, here or on another chip. */
+static void wrote(struct trn_chip *chip, uint64_t address)
+{
+	chip = trn_chip_at(chip, &address);
+	if (chip && chip->launch)
+		trn_launch_written(chip->launch);
+}
+
 void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
 {
 	const struct trn_inst *inst = &core->dma[slot].inst;
@@ -208,7 +216,7 @@ void trn_seq_dma_done(struct trn_core *core, uint32_t slot)
 	trn_energy_retire(core, inst);
 	inst_signal(core, inst, DMA_ENGINES_INC);
 	if (inst->dst.space == TRN_SPACE_DRAM)
-		trn_launch_written(core->chip->launch);
+		wrote(core->chip, inst->dst.arg + inst->dst.offset);
 	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
 		engine_drained(&core->engine[e]);
 }
@@ -228,7 +236,11 @@ static void dma_event(void *arg, uint64_t slot, uint64_t epoch)
 			   slot);
 		return;
 	}
-	if (inst->info->exec(core, inst, &error) < 0)
+	if (trn_dma_lost(core, (uint32_t)slot)) {
+		(void)trn_dma_refuse(&error, TRN_AP_DST, inst->dst.arg + inst->dst.offset);
+		error.code = TRN_EXT_ERR_LINK;
+		inst_fail(core, inst, &error);
+	} else if (inst->info->exec(core, inst, &error) < 0)
 		inst_fail(core, inst, &error);
 	else
 		trn_seq_dma_done(core, (uint32_t)slot);

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/hash.h"
 #include "base/pod.h"
+#include "model/private.h"
 
 static void *host_resolve(void *user, uint32_t server, uint64_t address, uint64_t size, bool write)
 {
@@ -144,7 +145,7 @@ void trn_test_host_close(struct trn_test_host *host)
 
 void *trn_test_host_map(struct trn_test_host *host, uint64_t iova, uint64_t size)
 {
-	return trn_test_host_map_at(host, 0, iova, size);
+	return trn_test_host_map_at(host, host->chip ? host->chip->server : 0, iova, size);
 }
 
 void *trn_test_host_map_at(struct trn_test_host *host, uint32_t server, uint64_t iova,

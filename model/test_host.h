@@ -50,7 +50,7 @@ void trn_test_host_select(struct trn_test_host *host, uint32_t chip);
 void trn_test_host_close(struct trn_test_host *host);
 /* Zeroed host memory at an address without the host bit; freed by close. */
 void *trn_test_host_map(struct trn_test_host *host, uint64_t iova, uint64_t size);
-/* The same of another server of the pod; map() is server 0's. */
+/* The same of a server of the pod; map() is that of the chip selected, or server 0. */
 void *trn_test_host_map_at(struct trn_test_host *host, uint32_t server, uint64_t iova,
 			   uint64_t size);
 void trn_test_host_unmap(struct trn_test_host *host, uint64_t iova);

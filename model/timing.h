@@ -29,6 +29,8 @@ struct trn_dma_flow {
 	uint64_t end_ps;       /* as things stand */
 	uint64_t left_ps[16];  /* of each engine's work, if it were alone */
 	uint8_t queue, priority;
+	bool far;  /* to or from another chip */
+	bool lost; /* on the way there */
 };
 struct trn_dma_time {
 	uint64_t now_ps;         /* left_ps are of this time */
@@ -81,6 +83,8 @@ uint64_t trn_dma_bytes(const struct trn_inst *inst);
 uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot);
 /* Its end as things stand now. */
 uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot);
+/* It was lost on a link. */
+bool trn_dma_lost(const struct trn_core *core, uint32_t slot);
 /* It does not end before that, nor does what comes behind it in its queue. */
 void trn_dma_hold(struct trn_core *core, uint32_t slot, uint64_t end_ps);
 /* The slot has ended, and what it had left is dropped. */

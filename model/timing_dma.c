@@ -3,6 +3,7 @@
  * DMA engines of a core, and the bandwidth of the HBM stacks. */
 #include <string.h>
 #include "model/core.h"
+#include "model/fabric.h"
 
 /* Who makes the descriptors: enum trn_dge without AUTO. */
 static uint32_t dma_mode(const struct trn_inst *inst)
@@ -321,7 +322,8 @@ static void project(struct trn_dma_time *d, bool classes)
 
 		flow->end_ps =
 			trn_max_u64(trn_max_u64(flow->end_ps, flow->least_ps), last[flow->queue]);
-		last[flow->queue] = flow->end_ps;
+		/* A semaphore comes behind its payload, not with it. */
+		last[flow->queue] = flow->end_ps + flow->far;
 	}
 }
 
@@ -338,7 +340,57 @@ static void project_last(struct trn_dma_time *d, struct trn_dma_flow *flow, uint
 	flow->end_ps = trn_max_u64(trn_max_u64(flow->end_ps, flow->least_ps), front_ps);
 }
 
-/* Bytes of HBM on both sides: not done before its stacks have moved them. */
+/* Where a side lies; SBUF is in the core's window. */
+static uint64_t side_address(const struct trn_core *core, const struct trn_side *side)
+{
+	return side->space == TRN_SPACE_DRAM ? side->arg + side->offset :
+					       trn_regs_tpb_axi(core->index);
+}
+
+/* One way between chips, in pieces; when the last has come, or TRN_MODEL_NEVER. */
+static uint64_t way_ps(struct trn_core *core, uint64_t dst, uint64_t src, uint64_t bytes,
+		       const struct trn_dma_flow *flow, uint64_t span_ps)
+{
+	const uint64_t pieces = trn_max_u64((bytes + TRN_FABRIC_PIECE - 1) / TRN_FABRIC_PIECE, 1);
+	uint64_t end = flow->start_ps;
+
+	for (uint64_t i = 0; i < pieces && end != TRN_MODEL_NEVER; i++) {
+		const struct trn_piece piece = {
+			.dst = dst + i * TRN_FABRIC_PIECE,
+			.src = src + i * TRN_FABRIC_PIECE,
+			.bytes = trn_min_u64(bytes - i * TRN_FABRIC_PIECE, TRN_FABRIC_PIECE),
+			.priority = flow->priority,
+			.start_ps = flow->start_ps + span_ps / pieces * i,
+			.span_ps = span_ps / pieces,
+		};
+
+		end = trn_max_u64(end, trn_piece_ps(core->chip, &piece));
+	}
+	return end;
+}
+
+/* To or from another chip. What is added to comes here first. */
+static uint64_t far_ps(struct trn_core *core, const struct trn_inst *inst,
+		       const struct trn_dma_flow *flow, uint64_t span_ps)
+{
+	const uint64_t dst = side_address(core, &inst->dst), src = side_address(core, &inst->src);
+	const bool adds = inst->head.op == TRN_OP_DMA_ADD && inst->head.flags & TRN_DMA_ACCUMULATE;
+	uint64_t end = way_ps(core, dst, src, trn_dma_bytes(inst), flow, span_ps), back = 0;
+
+	if (adds && trn_address_far(dst))
+		back = way_ps(core, trn_regs_tpb_axi(core->index), dst,
+			      inst->dst.count * inst->dst.esize, flow, span_ps);
+	return back == TRN_MODEL_NEVER ? back :
+	       end == TRN_MODEL_NEVER  ? end :
+					 end + (back - trn_min_u64(back, flow->start_ps + span_ps));
+}
+
+static bool side_far(const struct trn_side *side)
+{
+	return side->space == TRN_SPACE_DRAM && trn_address_far(side->arg + side->offset);
+}
+
+/* Bytes of HBM on both sides, and of links: not done before those have moved them. */
 static uint64_t memory_ps(struct trn_core *core, const struct trn_inst *inst,
 			  const struct trn_dma_flow *flow)
 {
@@ -346,6 +398,8 @@ static uint64_t memory_ps(struct trn_core *core, const struct trn_inst *inst,
 
 	for (uint32_t e = 0; e < TRN_ISA_DMA_ENGINES; e++)
 		span = trn_max_u64(span, flow->left_ps[e]);
+	if (flow->far)
+		return far_ps(core, inst, flow, span);
 	for (uint32_t s = 0; s < 2; s++) {
 		const struct trn_side *side = s == 0 ? &inst->dst : &inst->src;
 
@@ -355,6 +409,14 @@ static uint64_t memory_ps(struct trn_core *core, const struct trn_inst *inst,
 							       flow->start_ps, span));
 	}
 	return end;
+}
+
+/* The one before the last may end then: it is of the same queue. */
+static uint64_t front_ps(const struct trn_dma_time *d)
+{
+	const struct trn_dma_flow *front = d->count > 1 ? &d->flow[d->order[d->count - 2]] : NULL;
+
+	return front ? front->end_ps + front->far : 0;
 }
 
 uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
@@ -370,17 +432,21 @@ uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
 	*flow = (struct trn_dma_flow){ 0 };
 	flow->start_ps = now + by_mode_ps(gen, TRN_GEN_dma_trigger_software_ns, inst);
 	flow->end_ps = flow->start_ps;
+	flow->queue = inst->engine;
+	flow->priority = inst->mode;
+	flow->far = side_far(&inst->dst) || side_far(&inst->src);
 	if (inst->head.flags & TRN_DMA_GPSIMD) {
 		flow->least_ps = flow->start_ps + gpsimd_ps(gen, trn_dma_bytes(inst));
 	} else {
 		flow_work(gen, inst, trn_dma_bytes(inst), flow);
 		flow->least_ps = memory_ps(core, inst, flow);
+		flow->lost = flow->least_ps == TRN_MODEL_NEVER;
+		if (flow->lost)
+			flow->least_ps = flow->start_ps + TRN_FABRIC_LOST_PS;
 	}
-	flow->queue = inst->engine;
-	flow->priority = inst->mode;
 	d->order[d->count++] = (uint8_t)slot;
 	if (one_queue(d))
-		project_last(d, flow, d->count > 1 ? d->flow[d->order[d->count - 2]].end_ps : 0);
+		project_last(d, flow, front_ps(d));
 	else
 		project(d, classes);
 	return trn_dma_end_ps(core, slot);
@@ -389,6 +455,11 @@ uint64_t trn_dma_begin_ps(struct trn_core *core, uint32_t slot)
 uint64_t trn_dma_end_ps(const struct trn_core *core, uint32_t slot)
 {
 	return core->dma_time.flow[slot].end_ps + core->chip->gen->dma_done_ns * TRN_PS_PER_NS;
+}
+
+bool trn_dma_lost(const struct trn_core *core, uint32_t slot)
+{
+	return core->dma_time.flow[slot].lost;
 }
 
 void trn_dma_hold(struct trn_core *core, uint32_t slot, uint64_t end_ps)

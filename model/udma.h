@@ -48,6 +48,7 @@ struct udma_packet {
 	struct udma_packet *next, *prev;
 	uint64_t bytes;
 	uint32_t queue, tx_count, rx_count;
+	bool lost; /* on a link: never arrives */
 	uint32_t room, count;
 	struct udma_piece pieces[];
 };

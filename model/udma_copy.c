@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "model/fabric.h"
 
 #define PACKET_BYTES_MASK 0xfffffu
 #define PACKET_DESCS_MASK 0xffu
@@ -60,6 +61,7 @@ static struct udma_packet *packet_new(struct trn_udma *udma, uint32_t room)
 		packet->room = room;
 	}
 	packet->count = 0;
+	packet->lost = false;
 	packet->prev = NULL;
 	packet->next = udma->packets;
 	if (packet->next)
@@ -151,6 +153,12 @@ static void packet_visible(void *arg, uint64_t a, uint64_t b)
 		return;
 	}
 	pair->in_flight--;
+	if (packet->lost) {
+		(void)packet_error(udma, UDMA_M2S, TRN_M2S_ERR_DATA_RD_RESP, packet->queue,
+				   "link-lost", packet->pieces[0].dst);
+		packet_end(udma, packet);
+		return;
+	}
 	for (uint32_t i = 0; i < packet->count; i++) {
 		const struct udma_piece *piece = &packet->pieces[i];
 
@@ -269,12 +277,12 @@ static enum outcome check_addresses(struct trn_udma *udma, uint32_t q, const str
 	uint64_t bad = 0;
 
 	for (uint32_t i = 0; i < batch->tx_count; i++) {
-		if (trn_chip_dma_check(udma->chip, batch->tx[i].address, desc_bytes(&batch->tx[i]),
+		if (trn_chip_far_check(udma->chip, batch->tx[i].address, desc_bytes(&batch->tx[i]),
 				       false, &bad) < 0)
 			return unmapped(udma, UDMA_M2S, TRN_M2S_ERR_DATA_RD_RESP, q, bad);
 	}
 	for (uint32_t i = 0; i < batch->rx_count; i++) {
-		if (trn_chip_dma_check(udma->chip, batch->rx[i].address, desc_bytes(&batch->rx[i]),
+		if (trn_chip_far_check(udma->chip, batch->rx[i].address, desc_bytes(&batch->rx[i]),
 				       true, &bad) < 0)
 			return unmapped(udma, UDMA_S2M, TRN_S2M_ERR_DATA_WR_RESP, q, bad);
 	}
@@ -311,24 +319,41 @@ static void cut_pieces(struct udma_packet *packet, const struct batch *batch)
 
 /* ---- time ---- */
 
-static uint64_t transfer_ps(struct trn_udma *udma, const struct batch *batch)
+/* When a packet that starts now has moved its bytes, or TRN_MODEL_NEVER; and how long it takes
+ * the data path. */
+static uint64_t transfer_end(struct trn_udma *udma, const struct batch *batch, uint64_t *ret_busy)
 {
-	const struct trn_gen *gen = udma->chip->gen;
-	bool store = trn_chip_place(udma->chip, batch->tx[0].address) == TRN_PLACE_CORE;
+	struct trn_chip *chip = udma->chip;
+	const struct trn_gen *gen = chip->gen;
+	const uint64_t dst = batch->rx[0].address, src = batch->tx[0].address;
+	bool store = trn_chip_place(chip, src) == TRN_PLACE_CORE;
 	uint64_t mbps = store ? gen->dma_store_mbps : gen->dma_load_mbps;
 	uint64_t ps =
 		trn_max_u64(batch->tx_bytes * 1000000 / mbps, gen->udma_packet_ns * TRN_PS_PER_NS);
-	const uint64_t now = udma->chip->model->now_ps;
-	uint64_t factor = 1;
+	const uint64_t now = chip->model->now_ps;
+	uint64_t factor = 1, end;
 
-	if (udma->chip->model->faults &&
-	    trn_fault_fires(udma->chip, "dma.slow", udma->index, &factor))
+	if (chip->model->faults && trn_fault_fires(chip, "dma.slow", udma->index, &factor))
 		ps *= trn_min_u64(factor, SLOW_MAX);
-	return trn_max_u64(trn_hbm_take_ps(udma->chip, batch->tx[0].address, batch->tx_bytes, now,
-					   ps),
-			   trn_hbm_take_ps(udma->chip, batch->rx[0].address, batch->tx_bytes, now,
-					   ps)) -
-	       now;
+	end = trn_piece_ps(chip, &(struct trn_piece){ .dst = dst,
+						      .src = src,
+						      .bytes = batch->tx_bytes,
+						      .start_ps = now,
+						      .span_ps = ps });
+	*ret_busy = end == TRN_MODEL_NEVER ? ps : end - now - trn_piece_way_ps(chip, dst, src);
+	return end;
+}
+
+/* The same for bytes that go to another chip: behind each other, whatever they are. */
+static uint64_t arrive_at(struct trn_udma *udma, uint64_t dst, uint64_t src, uint64_t at_ps)
+{
+	struct trn_fabric *fabric = udma->chip->model->fabric;
+	const struct trn_chip *from = trn_chip_at(udma->chip, &src);
+	const struct trn_chip *to = trn_chip_at(udma->chip, &dst);
+
+	return fabric && from && to && from != to ?
+		       trn_fabric_order_ps(fabric, from->index, to->index, 0, at_ps) :
+		       at_ps;
 }
 
 /* When the bytes of a packet that ends at end_ps are visible; keeps the pair's order. */
@@ -337,7 +362,9 @@ static uint64_t visible_at(struct trn_udma *udma, uint32_t q, const struct batch
 {
 	const struct trn_gen *gen = udma->chip->gen;
 	struct udma_pair *pair = &udma->pair[q];
-	bool barrier = dmb, strong = dmb, hbm = false;
+	const uint64_t dst = batch->rx[0].address;
+	const bool far = trn_address_far(dst);
+	bool barrier = dmb, strong = dmb, hbm = far;
 	uint64_t at;
 
 	for (uint32_t i = 0; i < batch->tx_count; i++)
@@ -349,8 +376,11 @@ static uint64_t visible_at(struct trn_udma *udma, uint32_t q, const struct batch
 	at = end_ps + (hbm ? gen->udma_write_hbm_ns : gen->udma_write_host_ns) * TRN_PS_PER_NS;
 	at = trn_max_u64(at, strong ? pair->visible_ps : pair->floor_ps);
 	/* Writes on one path stay in order. */
-	at = trn_max_u64(at, pair->path_ps[hbm]);
-	pair->path_ps[hbm] = at;
+	if (!far)
+		at = trn_max_u64(at, pair->path_ps[hbm]);
+	at = arrive_at(udma, dst, batch->tx[0].address, at);
+	if (!far)
+		pair->path_ps[hbm] = at;
 	pair->visible_ps = trn_max_u64(pair->visible_ps, at);
 	if (barrier)
 		pair->floor_ps = pair->visible_ps;
@@ -388,7 +418,7 @@ static enum outcome launch_packet(struct trn_udma *udma, uint32_t q, const struc
 	struct udma_pair *pair = &udma->pair[q];
 	bool dmb = has_dmb(udma, q, batch);
 	struct udma_packet *packet;
-	uint64_t at;
+	uint64_t at, end;
 
 	if (dmb && pair->visible_ps > model->now_ps) {
 		/* Not before everything written so far can be read. */
@@ -406,8 +436,10 @@ static enum outcome launch_packet(struct trn_udma *udma, uint32_t q, const struc
 	packet->queue = q;
 	packet->tx_count = batch->tx_count;
 	packet->rx_count = batch->rx_count;
-	*ret_ps = transfer_ps(udma, batch);
-	at = visible_at(udma, q, batch, model->now_ps + *ret_ps, dmb);
+	end = transfer_end(udma, batch, ret_ps);
+	packet->lost = end == TRN_MODEL_NEVER;
+	at = packet->lost ? model->now_ps + TRN_FABRIC_LOST_PS :
+			    visible_at(udma, q, batch, end, dmb);
 	if (trn_model_after(model, at - model->now_ps, packet_visible, udma,
 			    (uint64_t)(uintptr_t)packet, pair->epoch) < 0) {
 		packet_end(udma, packet);

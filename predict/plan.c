@@ -59,7 +59,10 @@ double trn_plan_links(const struct trn_plan *plan, double tokens)
 {
 	double bytes = tokens * plan->config->hidden * 2.0;
 	double rate = (double)plan->gen->link_server_mbps * 1e6;
-	double hop = (double)plan->gen->link_hop_ns * 1e-9;
+	/* A step is a DMA to a neighbour: its fixed cost, and the way. */
+	double hop = (double)(plan->gen->dma_trigger_hardware_ns + plan->gen->dma_done_ns +
+			      plan->gen->link_hop_ns) *
+		     1e-9;
 	double chips = (double)plan->width / CHIP_CORES, steps = 0.0, doubling, halving;
 
 	for (uint32_t n = plan->width / CHIP_CORES; n > 1; n /= 2)
