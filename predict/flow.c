@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks of flows in time: whenever one begins or ends, bandwidth is divided anew. */
+#include "predict/flow.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "predict/flow_parts.h"
+
+#define NONE UINT32_MAX
+/* What is left of a flow when rounding is all that is left. */
+#define REST 1e-12
+
+int trn_flows_create(struct trn_flows **ret_flows)
+{
+	struct trn_flows *flows = trn_alloc_zero(&trn_alloc_libc, sizeof(*flows));
+
+	if (!flows)
+		return -ENOMEM;
+	*ret_flows = flows;
+	return 0;
+}
+
+struct trn_flows *trn_flows_destroy(struct trn_flows *flows)
+{
+	if (!flows)
+		return NULL;
+	trn_free(&trn_alloc_libc, flows->link);
+	trn_free(&trn_alloc_libc, flows->flow);
+	trn_free(&trn_alloc_libc, flows->task);
+	trn_free(&trn_alloc_libc, flows->hop);
+	trn_free(&trn_alloc_libc, flows->edge);
+	trn_free(&trn_alloc_libc, flows);
+	return NULL;
+}
+
+/* Room for @more behind *list's @count; doubles. False: no memory, or too many for a number. */
+static bool room_for(struct trn_flows *flows, void **list, uint32_t *room, uint32_t count,
+		     uint32_t more, size_t size)
+{
+	uint64_t want = *room ? *room : 64;
+	void *grown;
+
+	while (want < (uint64_t)count + more)
+		want *= 2;
+	if (want == *room)
+		return true;
+	grown = want < NONE / 2 ? trn_alloc_grow(&trn_alloc_libc, *list, count, want, size) : NULL;
+	if (!grown) {
+		flows->error = -ENOMEM;
+		return false;
+	}
+	*list = grown;
+	*room = (uint32_t)want;
+	return true;
+}
+
+#define ROOM(flows, what, more)                                                                 \
+	room_for(flows, (void **)&(flows)->what, &(flows)->what##_room, (flows)->what##s, more, \
+		 sizeof(*(flows)->what))
+
+uint32_t trn_flows_link(struct trn_flows *flows, double bytes_per_s, double count)
+{
+	if (!ROOM(flows, link, 1))
+		return 0;
+	flows->link[flows->links] =
+		(struct trn_flows_link){ .capacity = bytes_per_s, .count = count };
+	return flows->links++;
+}
+
+uint32_t trn_flows_task(struct trn_flows *flows, double delay_s, uint32_t repeat)
+{
+	if (!ROOM(flows, task, 1))
+		return 0;
+	flows->task[flows->tasks] = (struct trn_flows_task){
+		.delay = delay_s, .repeat = repeat, .edge = NONE, .flow = NONE, .done = NAN
+	};
+	return flows->tasks++;
+}
+
+void trn_flows_after(struct trn_flows *flows, uint32_t task, uint32_t before)
+{
+	if (!ROOM(flows, edge, 1))
+		return;
+	if (task >= flows->tasks || before >= flows->tasks) {
+		flows->error = -EINVAL;
+		return;
+	}
+	flows->edge[flows->edges] = (struct trn_flows_edge){ task, flows->task[before].edge };
+	flows->task[before].edge = flows->edges++;
+	flows->task[task].waits++;
+}
+
+void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
+		   const struct trn_flow_hop *hops, uint32_t hop_count)
+{
+	struct trn_flows_flow *f;
+
+	if (!ROOM(flows, flow, 1) || !ROOM(flows, hop, hop_count))
+		return;
+	if (flow->task >= flows->tasks || !(flow->bytes >= 0.0) || !(flow->latency_s >= 0.0))
+		flows->error = -EINVAL;
+	for (uint32_t i = 0; i < hop_count; i++)
+		if (hops[i].link >= flows->links || !(hops[i].weight > 0.0))
+			flows->error = -EINVAL;
+	if (flows->error < 0)
+		return;
+	f = &flows->flow[flows->flows];
+	*f = (struct trn_flows_flow){ .is = *flow,
+				      .hop = flows->hops,
+				      .hops = hop_count,
+				      .next = flows->task[flow->task].flow };
+	if (f->is.count <= 0.0)
+		f->is.count = 1.0;
+	if (hop_count > 0)
+		memcpy(&flows->hop[flows->hops], hops, hop_count * sizeof(*hops));
+	flows->hops += hop_count;
+	flows->task[flow->task].flow = flows->flows++;
+}
+
+/* ---- the run ---- */
+
+/* What is under way. */
+struct run {
+	struct trn_flows *f;
+	struct trn_predict_why *why;
+	double now;
+	uint32_t *active, actives;   /* flows that bring bytes */
+	uint32_t *pending, pendings; /* a heap of things to come, by time: tasks, arrivals */
+	double *when;                /* of those: tasks first, then flows */
+	uint32_t begun, done;        /* tasks, repetitions of one counted once */
+	bool changed;
+	/* for the division */
+	struct trn_share share;
+	uint32_t *first, *of_link, *link_of;
+	struct trn_flow_hop *hops;
+	double *limit, *capacity, *rate;
+	void *room;
+	uint64_t rooms;
+};
+
+static bool earlier(const struct run *run, uint32_t a, uint32_t b)
+{
+	double at = run->when[a], bt = run->when[b];
+
+	return at < bt || (at == bt && a < b);
+}
+
+static void pending_push(struct run *run, uint32_t item, double when)
+{
+	uint32_t i = run->pendings++;
+
+	run->when[item] = when;
+	for (; i > 0 && earlier(run, item, run->pending[(i - 1) / 2]); i = (i - 1) / 2)
+		run->pending[i] = run->pending[(i - 1) / 2];
+	run->pending[i] = item;
+}
+
+static uint32_t pending_pop(struct run *run)
+{
+	uint32_t top = run->pending[0], last = run->pending[--run->pendings], i = 0;
+
+	for (uint32_t k = 1; k < run->pendings; k = 2 * i + 1) {
+		if (k + 1 < run->pendings && earlier(run, run->pending[k + 1], run->pending[k]))
+			k++;
+		if (!earlier(run, run->pending[k], last))
+			break;
+		run->pending[i] = run->pending[k];
+		i = k;
+	}
+	run->pending[i] = last;
+	return top;
+}
+
+static void task_wait(struct run *run, uint32_t task)
+{
+	pending_push(run, task, run->now + run->f->task[task].delay);
+}
+
+static void task_done(struct run *run, uint32_t task)
+{
+	struct trn_flows_task *t = &run->f->task[task];
+
+	t->done = run->now;
+	run->done++;
+	for (uint32_t e = t->edge; e != NONE; e = run->f->edge[e].next)
+		if (--run->f->task[run->f->edge[e].task].waits == 0)
+			task_wait(run, run->f->edge[e].task);
+}
+
+/* Bytes of a flow have been brought, @times over. */
+static void account(struct run *run, const struct trn_flows_flow *flow, double times)
+{
+	double bytes = flow->is.bytes * times;
+
+	run->f->bytes += bytes * flow->is.count;
+	for (uint32_t h = flow->hop; h < flow->hop + flow->hops; h++)
+		run->f->link[run->f->hop[h].link].bytes += bytes * run->f->hop[h].weight;
+}
+
+/* Nothing but this task was there while it ran, and nothing comes: the next time is like this. */
+static void task_skip(struct run *run, struct trn_flows_task *t)
+{
+	if (run->actives > 0 || run->pendings > 0 || run->begun != t->mark || t->repeat < 2)
+		return;
+	for (uint32_t i = t->flow; i != NONE; i = run->f->flow[i].next)
+		account(run, &run->f->flow[i], t->repeat - 1.0);
+	run->now += (t->repeat - 1.0) * (run->now - t->ready);
+	t->repeat = 1;
+}
+
+static void task_round_done(struct run *run, uint32_t task)
+{
+	struct trn_flows_task *t = &run->f->task[task];
+
+	task_skip(run, t);
+	if (t->repeat > 1) {
+		t->repeat--;
+		task_wait(run, task);
+	} else {
+		task_done(run, task);
+	}
+}
+
+static void task_begin(struct run *run, uint32_t task)
+{
+	struct trn_flows_task *t = &run->f->task[task];
+	bool alone = run->actives == 0 && run->pendings == 0;
+
+	/* A mark that never fits: others were there. */
+	t->mark = alone ? ++run->begun : (run->begun++, NONE);
+	t->ready = run->now - t->delay;
+	t->open = 0;
+	for (uint32_t i = t->flow; i != NONE; i = run->f->flow[i].next) {
+		run->f->flow[i].left = run->f->flow[i].is.bytes;
+		run->active[run->actives++] = i;
+		t->open++;
+	}
+	run->changed = true;
+	if (t->open == 0)
+		task_round_done(run, task);
+}
+
+static void flow_arrive(struct run *run, uint32_t flow)
+{
+	uint32_t task = run->f->flow[flow].is.task;
+
+	if (--run->f->task[task].open == 0)
+		task_round_done(run, task);
+}
+
+/* ---- dividing ---- */
+
+/* Only links that an active flow crosses take part, numbered as they are met. */
+static int divide(struct run *run)
+{
+	struct trn_flows *f = run->f;
+	uint32_t links = 0, hops = 0;
+
+	for (uint32_t i = 0; i < run->actives; i++) {
+		const struct trn_flows_flow *flow = &f->flow[run->active[i]];
+
+		run->first[i] = hops;
+		run->limit[i] = flow->is.limit;
+		for (uint32_t h = flow->hop; h < flow->hop + flow->hops; h++) {
+			uint32_t link = f->hop[h].link;
+
+			if (run->of_link[link] == NONE) {
+				if (!(f->link[link].capacity > 0.0))
+					return trn_predict_fail(run->why, -EHOSTUNREACH,
+								"a flow crosses a link that has no "
+								"bandwidth");
+				run->link_of[links] = link;
+				run->capacity[links] = f->link[link].capacity;
+				run->of_link[link] = links++;
+			}
+			run->hops[hops++] =
+				(struct trn_flow_hop){ run->of_link[link], f->hop[h].weight };
+		}
+	}
+	run->first[run->actives] = hops;
+	for (uint32_t l = 0; l < links; l++)
+		run->of_link[run->link_of[l]] = NONE;
+	run->share.flows = run->actives;
+	run->share.links = links;
+	trn_share_divide(&run->share, run->room);
+	return 0;
+}
+
+/* ---- steps in time ---- */
+
+static double next_drain(const struct run *run)
+{
+	double least = HUGE_VAL;
+
+	for (uint32_t i = 0; i < run->actives; i++) {
+		double after = run->f->flow[run->active[i]].left / run->rate[i];
+
+		least = after < least ? after : least;
+	}
+	return least;
+}
+
+/* Brings bytes for so long; what is empty then arrives a latency later. */
+static void drain(struct run *run, double seconds)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < run->actives; i++) {
+		uint32_t flow = run->active[i];
+		struct trn_flows_flow *f = &run->f->flow[flow];
+		double gone = run->rate[i] * seconds;
+
+		f->left -= gone < f->left ? gone : f->left;
+		if (f->left > f->is.bytes * REST && run->rate[i] < HUGE_VAL) {
+			run->rate[kept] = run->rate[i];
+			run->active[kept++] = flow;
+			continue;
+		}
+		account(run, f, 1.0);
+		pending_push(run, run->f->tasks + flow, run->now + f->is.latency_s);
+		run->changed = true;
+	}
+	run->actives = kept;
+}
+
+/* All that happens at one moment; times that differ by rounding are one. */
+static void happen(struct run *run)
+{
+	double until = run->when[run->pending[0]];
+
+	run->now = until > run->now ? until : run->now;
+	until += run->now * REST;
+	while (run->pendings > 0 && run->when[run->pending[0]] <= until) {
+		uint32_t item = pending_pop(run);
+
+		if (item < run->f->tasks)
+			task_begin(run, item);
+		else
+			flow_arrive(run, item - run->f->tasks);
+	}
+}
+
+static int loop(struct run *run)
+{
+	while (run->actives > 0 || run->pendings > 0) {
+		double after, event;
+		int r = run->changed ? divide(run) : 0;
+
+		if (r < 0)
+			return r;
+		run->changed = false;
+		after = next_drain(run);
+		event = run->pendings > 0 ? run->when[run->pending[0]] - run->now : HUGE_VAL;
+		event = event > 0.0 ? event : 0.0;
+		run->now += fmin(after, event);
+		drain(run, fmin(after, event));
+		if (event <= after)
+			happen(run);
+	}
+	return 0;
+}
+
+static void *array(struct run *run, uint64_t count, size_t size)
+{
+	void *p = trn_alloc_array(&trn_alloc_libc, count + 1, size);
+
+	if (!p)
+		run->f->error = -ENOMEM;
+	return p;
+}
+
+static void run_open(struct run *run)
+{
+	struct trn_flows *f = run->f;
+
+	run->active = array(run, f->flows, sizeof(*run->active));
+	run->pending = array(run, (uint64_t)f->tasks + f->flows, sizeof(*run->pending));
+	run->when = array(run, (uint64_t)f->tasks + f->flows, sizeof(*run->when));
+	run->first = array(run, f->flows, sizeof(*run->first));
+	run->limit = array(run, f->flows, sizeof(*run->limit));
+	run->rate = array(run, f->flows, sizeof(*run->rate));
+	run->of_link = array(run, f->links, sizeof(*run->of_link));
+	run->link_of = array(run, f->links, sizeof(*run->link_of));
+	run->capacity = array(run, f->links, sizeof(*run->capacity));
+	run->hops = array(run, f->hops, sizeof(*run->hops));
+	run->room = array(run, trn_share_room(f->flows, f->links, f->hops), 1);
+	for (uint32_t l = 0; run->of_link && l < f->links; l++)
+		run->of_link[l] = NONE;
+	run->share = (struct trn_share){ .first = run->first,
+					 .hops = run->hops,
+					 .limit = run->limit,
+					 .capacity = run->capacity,
+					 .rate = run->rate };
+}
+
+static void run_close(struct run *run)
+{
+	void *all[] = { run->active,   run->pending, run->when,    run->first,
+			run->limit,    run->rate,    run->of_link, run->link_of,
+			run->capacity, run->hops,    run->room };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		trn_free(&trn_alloc_libc, all[i]);
+}
+
+int trn_flows_run(struct trn_flows *flows, double *ret_seconds, struct trn_predict_why *why)
+{
+	struct run run = { .f = flows, .why = why };
+	int r = flows->error;
+
+	if (r == 0) {
+		run_open(&run);
+		r = flows->error;
+	}
+	if (r < 0)
+		trn_predict_fail(why, r, "flows: %s",
+				 r == -ENOMEM ? "no memory" : "a number that is none");
+	for (uint32_t i = 0; r == 0 && i < flows->tasks; i++)
+		if (flows->task[i].waits == 0)
+			task_wait(&run, i);
+	if (r == 0)
+		r = loop(&run);
+	if (r == 0 && run.done != flows->tasks)
+		r = trn_predict_fail(why, -EDEADLK, "%u of %u tasks wait for each other",
+				     flows->tasks - run.done, flows->tasks);
+	run_close(&run);
+	if (r < 0)
+		return r;
+	flows->seconds = run.now;
+	*ret_seconds = run.now;
+	return 0;
+}
+
+/* ---- what came of it ---- */
+
+uint32_t trn_flows_links(const struct trn_flows *flows)
+{
+	return flows->links;
+}
+
+uint32_t trn_flows_flows(const struct trn_flows *flows)
+{
+	return flows->flows;
+}
+
+double trn_flows_link_bytes(const struct trn_flows *flows, uint32_t link)
+{
+	return flows->link[link].bytes;
+}
+
+double trn_flows_link_count(const struct trn_flows *flows, uint32_t link)
+{
+	return flows->link[link].count;
+}
+
+double trn_flows_link_used(const struct trn_flows *flows, uint32_t link)
+{
+	const struct trn_flows_link *l = &flows->link[link];
+
+	return flows->seconds > 0.0 ? l->bytes / (l->capacity * flows->seconds) : 0.0;
+}
+
+double trn_flows_done_s(const struct trn_flows *flows, uint32_t task)
+{
+	return flows->task[task].done;
+}
+
+double trn_flows_bytes(const struct trn_flows *flows)
+{
+	return flows->bytes;
+}
