@@ -60,12 +60,12 @@ static bool room_for(struct trn_flows *flows, void **list, uint32_t *room, uint3
 	room_for(flows, (void **)&(flows)->what, &(flows)->what##_room, (flows)->what##s, more, \
 		 sizeof(*(flows)->what))
 
-uint32_t trn_flows_link(struct trn_flows *flows, double bytes_per_s, double count)
+uint32_t trn_flows_link(struct trn_flows *flows, double bytes_per_s, double count, uint32_t tag)
 {
 	if (!ROOM(flows, link, 1))
 		return 0;
 	flows->link[flows->links] =
-		(struct trn_flows_link){ .capacity = bytes_per_s, .count = count };
+		(struct trn_flows_link){ .capacity = bytes_per_s, .count = count, .tag = tag };
 	return flows->links++;
 }
 
@@ -117,6 +117,38 @@ void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
 		memcpy(&flows->hop[flows->hops], hops, hop_count * sizeof(*hops));
 	flows->hops += hop_count;
 	flows->task[flow->task].flow = flows->flows++;
+}
+
+uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, double times,
+			  uint32_t *links)
+{
+	uint32_t first = flows->tasks;
+
+	if (part->error < 0)
+		flows->error = part->error;
+	for (uint32_t i = 0; i < part->links; i++) {
+		const struct trn_flows_link *l = &part->link[i];
+
+		if (links[i] == NONE)
+			links[i] = trn_flows_link(flows, l->capacity, l->count * times, l->tag);
+	}
+	for (uint32_t i = 0; i < part->tasks; i++)
+		(void)trn_flows_task(flows, part->task[i].delay, part->task[i].repeat);
+	for (uint32_t i = 0; i < part->tasks; i++)
+		for (uint32_t e = part->task[i].edge; e != NONE; e = part->edge[e].next)
+			trn_flows_after(flows, first + part->edge[e].task, first + i);
+	for (uint32_t i = 0; i < part->flows && flows->error == 0; i++) {
+		const struct trn_flows_flow *from = &part->flow[i];
+		struct trn_flow flow = from->is;
+
+		flow.task += first;
+		flow.count *= times;
+		trn_flows_add(flows, &flow, &part->hop[from->hop], from->hops);
+		for (uint32_t h = flows->hops - from->hops; flows->error == 0 && h < flows->hops;
+		     h++)
+			flows->hop[h].link = links[flows->hop[h].link];
+	}
+	return first;
 }
 
 /* ---- the run ---- */
@@ -443,6 +475,16 @@ uint32_t trn_flows_links(const struct trn_flows *flows)
 uint32_t trn_flows_flows(const struct trn_flows *flows)
 {
 	return flows->flows;
+}
+
+uint32_t trn_flows_link_tag(const struct trn_flows *flows, uint32_t link)
+{
+	return flows->link[link].tag;
+}
+
+double trn_flows_link_capacity(const struct trn_flows *flows, uint32_t link)
+{
+	return flows->link[link].capacity;
 }
 
 double trn_flows_link_bytes(const struct trn_flows *flows, uint32_t link)

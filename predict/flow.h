@@ -32,13 +32,19 @@ struct trn_flows *trn_flows_destroy(struct trn_flows *flows);
 
 /* They hand numbers out from 0 on. What goes wrong in them (memory, a number that is none) stays
  * with @flows and is what trn_flows_run() and trn_flows_fold() answer. */
-uint32_t trn_flows_link(struct trn_flows *flows, double bytes_per_s, double count);
+/* @tag is handed back by trn_flows_link_tag(); links of different tags are not alike. */
+uint32_t trn_flows_link(struct trn_flows *flows, double bytes_per_s, double count, uint32_t tag);
 /* Begins @delay_s after all that it comes after are done; is run @repeat times in succession,
  * with the delay each time. */
 uint32_t trn_flows_task(struct trn_flows *flows, double delay_s, uint32_t repeat);
 void trn_flows_after(struct trn_flows *flows, uint32_t task, uint32_t before);
 void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
 		   const struct trn_flow_hop *hops, uint32_t hop_count);
+
+/* The tasks and flows of @part once more, for @times as many alike; its first task's number. Its
+ * link i is @links[i] here; UINT32_MAX there becomes the number of a new link. */
+uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, double times,
+			  uint32_t *links);
 
 /* The same with alike links and flows in one: the partition is equitable, so every flow gets what
  * it had. Links and flows are numbered anew, tasks are not; @ret_links, of as many places as
@@ -52,6 +58,8 @@ int trn_flows_run(struct trn_flows *flows, double *ret_seconds, struct trn_predi
 
 uint32_t trn_flows_links(const struct trn_flows *flows);
 uint32_t trn_flows_flows(const struct trn_flows *flows);
+uint32_t trn_flows_link_tag(const struct trn_flows *flows, uint32_t link);
+double trn_flows_link_capacity(const struct trn_flows *flows, uint32_t link);
 /* After the run: bytes that one link of this number carried, and its share of what it could. */
 double trn_flows_link_bytes(const struct trn_flows *flows, uint32_t link);
 double trn_flows_link_count(const struct trn_flows *flows, uint32_t link);

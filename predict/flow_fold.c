@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alike links and flows in one. Colours are refined until flows of one colour cross links of the same
- * colours, and links of one colour carry flows of the same colours, equally weighted: an equitable
- * partition. What is max-min fair is unique, so it is the same within a colour. */
+/* Alike links and flows in one. Colours are refined until flows of one colour cross links of the
+ * same colours, and links of one colour carry flows of the same colours, equally weighted: an
+ * equitable partition. What is max-min fair is unique, so it is the same within a colour. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static void first_colours(struct fold *c)
 	}
 	c->flow_colours = number(c->key, f->flows, c->flow);
 	for (uint32_t i = 0; i < f->links; i++)
-		c->key[i] = (struct key){ mix(1, bits(f->link[i].capacity)), i };
+		c->key[i] = (struct key){ mix(f->link[i].tag, bits(f->link[i].capacity)), i };
 	c->link_colours = number(c->key, f->links, c->link);
 }
 
@@ -131,7 +131,7 @@ static void fold_links(struct fold *c, struct trn_flows *to)
 		if (c->one[c->link[i]] == NONE)
 			c->one[c->link[i]] = i;
 	for (uint32_t i = 0; i < c->link_colours; i++)
-		(void)trn_flows_link(to, f->link[c->one[i]].capacity, 0.0);
+		(void)trn_flows_link(to, f->link[c->one[i]].capacity, 0.0, f->link[c->one[i]].tag);
 	for (uint32_t i = 0; i < f->links && to->error == 0; i++)
 		to->link[c->link[i]].count += f->link[i].count;
 }

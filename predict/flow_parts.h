@@ -8,6 +8,7 @@
 struct trn_flows_link {
 	double capacity, count;
 	double bytes; /* carried */
+	uint32_t tag;
 };
 
 struct trn_flows_flow {

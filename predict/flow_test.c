@@ -41,7 +41,7 @@ static void add(struct trn_flows *flows, uint32_t task, double bytes, double lat
 START_TEST(what_one_cannot_use_another_gets)
 {
 	struct trn_flows *flows = make();
-	uint32_t wide = trn_flows_link(flows, 90, 1), thin = trn_flows_link(flows, 30, 1);
+	uint32_t wide = trn_flows_link(flows, 90, 1, 0), thin = trn_flows_link(flows, 30, 1, 0);
 	uint32_t task = trn_flows_task(flows, 0, 1), second = trn_flows_task(flows, 0, 1);
 
 	add(flows, task, 60, 0, wide, wide);
@@ -59,7 +59,7 @@ END_TEST
 START_TEST(tasks_wait_and_repeat)
 {
 	struct trn_flows *flows = make();
-	uint32_t link = trn_flows_link(flows, 10, 1);
+	uint32_t link = trn_flows_link(flows, 10, 1, 0);
 	uint32_t a = trn_flows_task(flows, 1, 3), b = trn_flows_task(flows, 2, 1);
 	uint32_t side = trn_flows_task(flows, 0, 1);
 	double alone;
@@ -83,7 +83,8 @@ START_TEST(skipping_changes_nothing)
 
 	for (int with = 0; with < 2; with++) {
 		struct trn_flows *flows = make();
-		uint32_t link = trn_flows_link(flows, 7, 1), other = trn_flows_link(flows, 1, 1);
+		uint32_t link = trn_flows_link(flows, 7, 1, 0),
+			 other = trn_flows_link(flows, 1, 1, 0);
 		uint32_t task = trn_flows_task(flows, 0.25, 1000);
 
 		add(flows, task, 3, 0.125, link, link);
@@ -105,7 +106,7 @@ END_TEST
 START_TEST(a_source_has_a_limit)
 {
 	struct trn_flows *flows = make();
-	uint32_t link = trn_flows_link(flows, 100, 1), task = trn_flows_task(flows, 0, 1);
+	uint32_t link = trn_flows_link(flows, 100, 1, 0), task = trn_flows_task(flows, 0, 1);
 	struct trn_flow slow = { .task = task, .bytes = 10, .limit = 10 };
 	struct trn_flow fast = { .task = task, .bytes = 90, .count = 1 };
 	struct trn_flow none = { .task = task, .bytes = 1e12 };
@@ -132,7 +133,7 @@ START_TEST(what_makes_no_sense_is_refused)
 	trn_flows_destroy(flows);
 	flows = make();
 	a = trn_flows_task(flows, 0, 1);
-	b = trn_flows_link(flows, 0, 1);
+	b = trn_flows_link(flows, 0, 1, 0);
 	add(flows, a, 1, 0, b, b);
 	ck_assert_int_eq(trn_flows_run(flows, &seconds, &why), -EHOSTUNREACH);
 	trn_flows_destroy(flows);
@@ -265,7 +266,7 @@ START_TEST(a_ring_folds_to_one_flow)
 	double seconds;
 
 	for (uint32_t i = 0; i < 2 * n; i++)
-		ck_assert_uint_eq(trn_flows_link(flows, 100e9, 1), i);
+		ck_assert_uint_eq(trn_flows_link(flows, 100e9, 1, 0), i);
 	for (uint32_t i = 0; i < n; i++)
 		add(flows, task, 1e9 / n, 2e-6, i, n + (i + 1) % n);
 	ck_assert_int_eq(trn_flows_fold(flows, &folded, where, &why), 0);
@@ -294,7 +295,7 @@ static struct trn_flows *draw_flows(struct trn_prng *prng)
 	uint32_t tasks = 1 + (uint32_t)trn_prng_below(prng, 6);
 
 	for (uint32_t l = 0; l < links; l++)
-		(void)trn_flows_link(flows, 1.0 + (double)trn_prng_below(prng, 2), 1);
+		(void)trn_flows_link(flows, 1.0 + (double)trn_prng_below(prng, 2), 1, 0);
 	for (uint32_t t = 0; t < tasks; t++) {
 		(void)trn_flows_task(flows, (double)trn_prng_below(prng, 3),
 				     1 + (uint32_t)trn_prng_below(prng, 4));

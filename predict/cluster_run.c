@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A collective of a whole cluster: phases inside pods and between them, chunk after chunk. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "model/gen.h"
+#include "predict/cluster_parts.h"
+
+#define NONE TRN_CLUSTER_NONE
+#define CHUNKS_MAX 64u
+#define LEAST_CHUNK 65536.0 /* bytes of a chip, below which chunks are not tried */
+
+/* Pods that are alike, and where their tasks are in the run. */
+struct kind_of_pod {
+	struct trn_pod_phases phases;
+	double times;
+	uint32_t *links; /* of the run, by link of the phases */
+	uint32_t first;  /* task of the present chunk */
+};
+
+struct run {
+	const struct trn_cluster *c;
+	struct trn_cluster_call call; /* no AUTO any more */
+	struct trn_predict_why *why;
+	struct trn_flows *flows;
+	struct kind_of_pod *pods;
+	uint32_t kinds;
+	struct trn_net net;
+	uint32_t *net_links;
+};
+
+static void run_close(struct run *run)
+{
+	for (uint32_t i = 0; i < run->kinds; i++) {
+		trn_flows_destroy(run->pods[i].phases.flows);
+		trn_free(&trn_alloc_libc, run->pods[i].links);
+	}
+	trn_free(&trn_alloc_libc, run->pods);
+	trn_free(&trn_alloc_libc, run->net_links);
+	trn_cluster_net_close(&run->net);
+	trn_flows_destroy(run->flows);
+}
+
+static uint32_t *links_none(uint32_t count)
+{
+	uint32_t *links = trn_alloc_array(&trn_alloc_libc, count + 1, sizeof(*links));
+
+	for (uint32_t i = 0; links && i < count; i++)
+		links[i] = NONE;
+	return links;
+}
+
+/* A pod that does not have the algorithm takes the one that all have. */
+static int pod_open(struct run *run, uint32_t pod, uint32_t chips, double bytes, double times)
+{
+	struct kind_of_pod *k = &run->pods[run->kinds];
+	int r = trn_cluster_pod_phases(run->c, chips, pod, run->call.kind, run->call.inner,
+				       run->call.stride, bytes, &k->phases, run->why);
+
+	if (r == -ENOTSUP && run->c->part > 0 && chips == run->c->part)
+		r = trn_cluster_pod_phases(run->c, chips, pod, run->call.kind,
+					   TRN_CLUSTER_INNER_MESH, run->call.stride, bytes,
+					   &k->phases, run->why);
+	if (r < 0)
+		return r;
+	run->kinds++;
+	k->times = times;
+	k->links = links_none(trn_flows_links(k->phases.flows));
+	return k->links ? 0 : trn_predict_fail(run->why, -ENOMEM, "no memory");
+}
+
+static int pods_open(struct run *run, double bytes)
+{
+	const struct trn_cluster *c = run->c;
+	uint32_t full = c->full > 0 && !c->apart ? 1 : c->full;
+	int r = 0;
+
+	run->pods = trn_alloc_array(&trn_alloc_libc, full + 1, sizeof(*run->pods));
+	if (!run->pods)
+		return trn_predict_fail(run->why, -ENOMEM, "no memory");
+	for (uint32_t i = 0; r == 0 && i < full; i++)
+		r = pod_open(run, i, c->pod_chips, bytes, c->apart ? 1.0 : c->full);
+	if (r == 0 && c->part > 0)
+		r = pod_open(run, c->full, c->part, bytes, 1.0);
+	return r;
+}
+
+static int run_open(struct run *run)
+{
+	double bytes = (double)run->call.bytes / run->call.chunks;
+	int r = trn_flows_create(&run->flows);
+
+	if (r < 0)
+		return trn_predict_fail(run->why, r, "no memory");
+	r = pods_open(run, bytes);
+	if (r < 0 || trn_cluster_pods(run->c) == 1)
+		return r;
+	r = trn_cluster_net_phase(run->c, run->call.kind, run->call.outer, run->call.stride, bytes,
+				  &run->net, run->why);
+	if (r < 0)
+		return r;
+	run->net_links = links_none(trn_flows_links(run->net.flows));
+	return run->net_links ? 0 : trn_predict_fail(run->why, -ENOMEM, "no memory");
+}
+
+/* ---- chunks ---- */
+
+/* Each phase of a chunk waits for the one before, and for the same phase of the chunk before. */
+static void after(struct run *run, uint32_t task, uint32_t before)
+{
+	if (before != NONE)
+		trn_flows_after(run->flows, task, before);
+}
+
+struct chunk {
+	uint32_t in, net, out; /* ends of the phases; NONE: none yet */
+};
+
+static void chunk_add(struct run *run, struct chunk *last)
+{
+	struct chunk now = { trn_flows_task(run->flows, 0, 1), NONE, NONE };
+	uint32_t between;
+
+	for (uint32_t i = 0; i < run->kinds; i++) {
+		struct kind_of_pod *k = &run->pods[i];
+
+		k->first = trn_flows_append(run->flows, k->phases.flows, k->times, k->links);
+		after(run, k->first + k->phases.in.begin, last->in);
+		after(run, now.in, k->first + k->phases.in.end);
+	}
+	between = now.in;
+	if (run->net.flows) {
+		uint32_t first = trn_flows_append(run->flows, run->net.flows, 1.0, run->net_links);
+
+		after(run, first + run->net.phase.begin, now.in);
+		after(run, first + run->net.phase.begin, last->net);
+		now.net = between = first + run->net.phase.end;
+	}
+	if (run->pods[0].phases.out.begin != NONE) {
+		now.out = trn_flows_task(run->flows, 0, 1);
+		for (uint32_t i = 0; i < run->kinds; i++) {
+			const struct kind_of_pod *k = &run->pods[i];
+
+			after(run, k->first + k->phases.out.begin, between);
+			after(run, k->first + k->phases.out.begin, last->out);
+			after(run, now.out, k->first + k->phases.out.end);
+		}
+	}
+	*last = now;
+}
+
+/* ---- what came of it ---- */
+
+/* One more link of a class, or @count alike. */
+static void class_add(struct trn_cluster_result *ret, uint32_t cls, double capacity, double count,
+		      double bytes)
+{
+	double could = capacity * ret->seconds;
+
+	ret->bound_s = fmax(ret->bound_s, bytes / capacity);
+	if (cls >= TRN_CLUSTER_CLASSES || count <= 0.0)
+		return;
+	ret->cls[cls].links += count;
+	ret->cls[cls].bytes += bytes * count;
+	ret->cls[cls].could += could * count;
+	ret->cls[cls].most = fmax(ret->cls[cls].most, could > 0.0 ? bytes / could : 0.0);
+}
+
+/* Rounds between pods were folded one by one, so the sums of their links are kept beside them. */
+static void classes(const struct run *run, struct trn_cluster_result *ret)
+{
+	const struct trn_flows *f = run->flows, *net = run->c->apart ? NULL : run->net.all;
+
+	for (uint32_t l = 0; l < trn_flows_links(f); l++) {
+		uint32_t cls = trn_flows_link_tag(f, l);
+
+		if (!net || (cls != TRN_CLUSTER_NIC && cls != TRN_CLUSTER_UPLINK))
+			class_add(ret, cls, trn_flows_link_capacity(f, l),
+				  trn_flows_link_count(f, l), trn_flows_link_bytes(f, l));
+	}
+	for (uint32_t l = 0; net && l < trn_flows_links(net); l++)
+		class_add(ret, trn_flows_link_tag(net, l), trn_flows_link_capacity(net, l),
+			  trn_flows_link_count(net, l), run->net.carried[l] * run->call.chunks);
+	for (uint32_t i = 0; i < TRN_CLUSTER_CLASSES; i++)
+		if (ret->cls[i].could > 0.0)
+			ret->cls[i].mean = ret->cls[i].bytes / ret->cls[i].could;
+}
+
+static double idle_watts(const struct trn_gen *gen)
+{
+	double mw = 0.0;
+
+	for (uint32_t f = TRN_GEN_idle_tensor_mw; f <= TRN_GEN_idle_link_mw; f++)
+		mw += (double)gen->value[f];
+	return mw * 1e-3;
+}
+
+/* A byte that is sent is read there, moved, written here. */
+static void energy(const struct run *run, struct trn_cluster_result *ret)
+{
+	const struct trn_cluster_params *p = &run->c->params;
+	const struct trn_gen *gen = run->c->gen;
+	double full = (double)gen->power_mw_busy * 1e-3 * run->c->chips * ret->seconds;
+
+	ret->joules_idle = idle_watts(gen) * run->c->chips * ret->seconds;
+	ret->joules_memory =
+		ret->delivered * (2.0 * (double)gen->hbm_fj + (double)gen->dma_fj) * 1e-15;
+	for (uint32_t i = TRN_CLUSTER_SERVER; i <= TRN_CLUSTER_CROSS; i++)
+		ret->joules_links += ret->cls[i].bytes * (double)p->link_fj * 1e-15;
+	/* Both ends of a network byte are in its class. */
+	ret->joules_network = (ret->cls[TRN_CLUSTER_NIC].bytes / 2.0 * (double)p->nic_fj +
+			       run->net.switched * run->call.chunks * (double)p->switch_fj) *
+			      1e-15;
+	ret->joules_site = full * ((double)p->site_percent - 100.0) / 100.0;
+}
+
+static void result_fill(const struct run *run, double seconds, struct trn_cluster_result *ret)
+{
+	double n = (double)run->c->chips / run->call.stride;
+	double factor = run->call.kind == TRN_CLUSTER_ALL_REDUCE ? 2.0 : 1.0;
+
+	*ret = (struct trn_cluster_result){ .seconds = seconds,
+					    .inner = run->call.inner,
+					    .outer = run->call.outer,
+					    .chunks = run->call.chunks,
+					    .flows = trn_flows_flows(run->flows),
+					    .links = trn_flows_links(run->flows),
+					    .delivered = trn_flows_bytes(run->flows) };
+	ret->algbw = seconds > 0.0 ? (double)run->call.bytes / seconds : 0.0;
+	ret->busbw = ret->algbw * factor * (n - 1.0) / n;
+	classes(run, ret);
+	energy(run, ret);
+}
+
+static int run_once(const struct trn_cluster *c, const struct trn_cluster_call *call,
+		    struct trn_cluster_result *ret_result, struct trn_predict_why *why)
+{
+	struct run run = { .c = c, .call = *call, .why = why };
+	struct chunk last = { NONE, NONE, NONE };
+	double seconds = 0.0;
+	int r = run_open(&run);
+
+	for (uint32_t i = 0; r == 0 && i < call->chunks; i++)
+		chunk_add(&run, &last);
+	if (r == 0)
+		r = trn_flows_run(run.flows, &seconds, why);
+	if (r == 0)
+		result_fill(&run, seconds, ret_result);
+	run_close(&run);
+	return r;
+}
+
+/* ---- choices ---- */
+
+/* Runs @call and keeps it when it is the fastest so far; what a pod has not is left out. */
+static int try_call(const struct trn_cluster *c, const struct trn_cluster_call *call,
+		    struct trn_cluster_call *best, struct trn_cluster_result *best_result,
+		    struct trn_predict_why *why)
+{
+	struct trn_cluster_result result;
+	int r = run_once(c, call, &result, why);
+
+	if (r == -ENOTSUP)
+		return 0;
+	if (r == 0 && !(best_result->seconds <= result.seconds)) {
+		*best = *call;
+		*best_result = result;
+	}
+	return r;
+}
+
+/* The algorithm inside a pod is the one that is best in a pod alone. */
+static int inner_choose(const struct trn_cluster *c, struct trn_cluster_call *call,
+			struct trn_predict_why *why)
+{
+	struct trn_cluster alone = *c;
+	struct trn_cluster_call one = *call, best = *call;
+	struct trn_cluster_result result = { .seconds = NAN };
+	int r = 0;
+
+	if (call->inner != TRN_CLUSTER_INNER_AUTO)
+		return 0;
+	alone.part = c->full > 0 ? 0 : c->part;
+	alone.full = c->full > 0;
+	alone.chips = c->full > 0 ? c->pod_chips : c->part;
+	one.chunks = 1;
+	for (uint32_t i = TRN_CLUSTER_INNER_RING; r == 0 && i < TRN_CLUSTER_INNERS; i++) {
+		one.inner = (enum trn_cluster_inner)i;
+		r = try_call(&alone, &one, &best, &result, why);
+	}
+	if (r == 0 && isnan(result.seconds))
+		r = trn_predict_fail(why, -ENOTSUP, "no algorithm for %u chips of %s", alone.chips,
+				     c->pod->name);
+	call->inner = best.inner;
+	return r;
+}
+
+static int call_check(const struct trn_cluster *c, struct trn_cluster_call *call,
+		      struct trn_predict_why *why)
+{
+	if (call->bytes < 1 || call->bytes > TRN_CLUSTER_BYTES)
+		return trn_predict_fail(why, -EINVAL, "bytes must be 1 to %llu",
+					(unsigned long long)TRN_CLUSTER_BYTES);
+	if (call->chunks > CHUNKS_MAX)
+		return trn_predict_fail(why, -EINVAL, "chunks must be 1 to %u", CHUNKS_MAX);
+	if (call->stride == 0)
+		call->stride = 1;
+	if (call->kind == TRN_CLUSTER_ALL_TO_ALL && call->stride != 1)
+		return trn_predict_fail(why, -ENOTSUP, "an all-to-all of groups");
+	if (c->chips % call->stride != 0 || (c->full > 0 && c->pod_chips % call->stride != 0) ||
+	    c->part % call->stride != 0)
+		return trn_predict_fail(why, -EINVAL, "%u chips are no groups of every %u-th",
+					c->chips, call->stride);
+	return 0;
+}
+
+/* First the algorithms with one chunk, then how many chunks. */
+static int outer_choose(const struct trn_cluster *c, const struct trn_cluster_call *call,
+			struct trn_cluster_call *best, struct trn_cluster_result *result,
+			struct trn_predict_why *why)
+{
+	struct trn_cluster_call one = *call;
+	bool fixed = call->outer != TRN_CLUSTER_OUTER_AUTO || trn_cluster_pods(c) == 1 ||
+		     call->kind == TRN_CLUSTER_ALL_TO_ALL;
+	int r = 0;
+
+	one.chunks = call->chunks ? call->chunks : 1;
+	if (fixed) {
+		if (call->kind == TRN_CLUSTER_ALL_TO_ALL)
+			one.outer = TRN_CLUSTER_OUTER_MESH;
+		else if (one.outer == TRN_CLUSTER_OUTER_AUTO)
+			one.outer = TRN_CLUSTER_OUTER_RING;
+		return try_call(c, &one, best, result, why);
+	}
+	for (uint32_t i = TRN_CLUSTER_OUTER_RING; r == 0 && i < TRN_CLUSTER_OUTERS; i++) {
+		one.outer = (enum trn_cluster_outer)i;
+		r = try_call(c, &one, best, result, why);
+	}
+	return r;
+}
+
+int trn_cluster_run(const struct trn_cluster *cluster, const struct trn_cluster_call *call,
+		    struct trn_cluster_result *ret_result, struct trn_predict_why *why)
+{
+	struct trn_cluster_call asked = *call, best = *call;
+	struct trn_cluster_result result = { .seconds = NAN };
+	int r = call_check(cluster, &asked, why);
+
+	if (r == 0)
+		r = inner_choose(cluster, &asked, why);
+	if (r == 0)
+		r = outer_choose(cluster, &asked, &best, &result, why);
+	/* The last failure that was no way of doing it. */
+	if (r == 0 && isnan(result.seconds))
+		r = -ENOTSUP;
+	for (uint32_t n = 2; r == 0 && asked.chunks == 0 && n <= CHUNKS_MAX; n *= 2) {
+		struct trn_cluster_call more = best;
+
+		if (trn_cluster_pods(cluster) == 1 || (double)call->bytes / n < LEAST_CHUNK)
+			break;
+		more.chunks = n;
+		r = try_call(cluster, &more, &best, &result, why);
+		if (best.chunks != n)
+			break;
+	}
+	if (r == 0)
+		*ret_result = result;
+	return r;
+}
