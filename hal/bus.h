@@ -8,10 +8,12 @@
 #include <stdint.h>
 #include <trn/types.h>
 #include "base/log.h"
+#include "base/pod.h"
 #include "base/trace.h"
 #include "base/uri.h"
 
 struct trn_bus;
+struct trn_hal_pods;
 
 #define TRN_BUS_SIMULATED 0x1u /* the device is the model: waits are short */
 #define TRN_BUS_INLINE 0x2u    /* the device moves only inside progress() */
@@ -28,6 +30,13 @@ struct trn_bus_info {
 	/* Of each stack, where the bus knows it: a model with less than its generation. 0: ask the
 	 * extension, else the driver's table. */
 	uint64_t hbm_bytes;
+	/* Where it stands, where the bus knows: rows of base/pod.h, else NULL. */
+	const struct trn_pod *pod;
+	const struct trn_pod_fabric *fabric;
+	uint64_t pod_id; /* as struct trn_hal_info */
+	uint32_t pod_index;
+	uint64_t link_mbps[TRN_LINK_CLASSES]; /* the generation's */
+	uint32_t link_hop_ns;
 };
 
 /*
@@ -76,10 +85,13 @@ struct trn_bus_open {
 	const struct trn_alloc *alloc;
 	struct trn_log *log;
 	const struct trn_uri *uri;
-	char *ret_why; /* why it failed, for the error record */
+	struct trn_hal_pods *pods; /* as struct trn_hal_open */
+	char *ret_why;             /* why it failed, for the error record */
 	size_t why_size;
 };
 
+/* Devices that the URI names. */
+int trn_bus_mock_count(const struct trn_bus_open *open, uint32_t *ret_count);
 int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus);
 
 #endif /* HAL_BUS_H */

@@ -339,8 +339,10 @@ int trn_record_wrap_bus(const struct trn_uri_hook *hook, struct trn_bus *inner,
 	rec->rings = trn_alloc_array(inner->alloc,
 				     (size_t)TRN_DMA_ENGINES * DIRECTIONS * TRN_DMA_QUEUES,
 				     sizeof(*rec->rings));
-	r = rec->rings ? trn_record_open(hook, inner->alloc, &rec->record) :
-			 trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
+	r = rec->rings ?
+		    trn_record_open(hook, inner->info.pod_id ? inner->info.pod_index : UINT32_MAX,
+				    inner->alloc, &rec->record) :
+		    trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
 	if (r < 0) {
 		trn_free(inner->alloc, rec->rings);
 		trn_free(inner->alloc, rec);

@@ -350,6 +350,8 @@ struct backend {
 	const char *help;
 	/* One of three: a bus under the user-space driver, a device of its own, why not yet. */
 	int (*open_bus)(const struct trn_bus_open *open, struct trn_bus **ret_bus);
+	/* Of a bus with several devices behind a URI; NULL: one. */
+	int (*count_bus)(const struct trn_bus_open *open, uint32_t *ret_count);
 	int (*open_dev)(const struct trn_hal_open *open, const struct trn_uri *uri,
 			struct trn_hal_dev **ret_dev);
 	const char *later;
@@ -357,8 +359,9 @@ struct backend {
 
 static const struct backend backends[] = {
 	{ .scheme = "mock",
-	  .help = "mock:trn2 or mock:trn3 - the device model in this process",
-	  .open_bus = trn_bus_mock_open },
+	  .help = "mock:POD[/INDEX] - the device model in this process, mock:trn3 for example",
+	  .open_bus = trn_bus_mock_open,
+	  .count_bus = trn_bus_mock_count },
 	{ .scheme = "null",
 	  .help = "null: - memory and copies in host memory, no device: the backend to copy",
 	  .open_dev = trn_null_open },
@@ -407,14 +410,14 @@ static int find_backend(const struct trn_uri *uri, const struct backend **ret_ba
 			continue;
 		if (backends[i].later)
 			return trn_hal_fail(NULL, -ENOTSUP,
-					    "%s: %s; mock:trn2, mock:trn3 and null: "
+					    "%s: %s; mock:POD (mock:trn3) and null: "
 					    "exist",
 					    uri->scheme, backends[i].later);
 		*ret_backend = &backends[i];
 		return 0;
 	}
 	return trn_hal_fail(NULL, -EINVAL,
-			    "unknown scheme '%.32s'; mock:trn2, mock:trn3 and null: "
+			    "unknown scheme '%.32s'; mock:POD (mock:trn3) and null: "
 			    "exist",
 			    uri->scheme);
 }
@@ -443,6 +446,7 @@ static int open_over_bus(const struct trn_hal_open *open, const struct trn_uri *
 	const struct trn_bus_open bus_open = { .alloc = open->alloc,
 					       .log = open->log,
 					       .uri = uri,
+					       .pods = open->pods,
 					       .ret_why = why,
 					       .why_size = sizeof(why) };
 	struct trn_bus *bus = NULL;
@@ -487,8 +491,28 @@ static int open_device(const struct trn_hal_open *open, const struct trn_uri *ur
 	return 0;
 }
 
-static int open_parsed(const struct trn_hal_open *open, const struct trn_uri *uri,
-		       struct trn_hal_dev **ret_dev)
+static int count_devices(const struct trn_hal_open *open, const struct trn_uri *uri,
+			 const struct backend *backend, uint32_t *ret_count)
+{
+	char why[TRN_HAL_WHY_MAX] = "";
+	const struct trn_bus_open bus_open = { .alloc = open->alloc,
+					       .log = open->log,
+					       .uri = uri,
+					       .pods = open->pods,
+					       .ret_why = why,
+					       .why_size = sizeof(why) };
+	int r = 0;
+
+	if (backend->count_bus)
+		r = backend->count_bus(&bus_open, ret_count);
+	else
+		*ret_count = 1;
+	return r < 0 ? trn_hal_fail(NULL, r, "%s", why) : 0;
+}
+
+/* What of a URI is wanted: a device, or with ret_dev NULL how many there are. */
+static int use_parsed(const struct trn_hal_open *open, const struct trn_uri *uri,
+		      struct trn_hal_dev **ret_dev, uint32_t *ret_count)
 {
 	const struct backend *backend = NULL;
 	const struct hook *hook = NULL;
@@ -500,12 +524,14 @@ static int open_parsed(const struct trn_hal_open *open, const struct trn_uri *ur
 		r = find_hook(uri->hooks[i].name, &hook);
 	if (r < 0)
 		return r;
+	if (!ret_dev)
+		return count_devices(open, uri, backend, ret_count);
 	if (backend->open_bus)
 		return open_over_bus(open, uri, backend, ret_dev);
 	return open_device(open, uri, backend, ret_dev);
 }
 
-int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
+static int use(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev, uint32_t *ret_count)
 {
 	struct trn_uri *uri;
 	const char *why = "";
@@ -522,12 +548,22 @@ int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
 		if (r < 0)
 			r = trn_hal_fail(NULL, r, "bad URI, at byte %zu: %s", at, why);
 		else
-			r = open_parsed(open, uri, ret_dev);
+			r = use_parsed(open, uri, ret_dev, ret_count);
 		trn_free(open->alloc, uri);
 	}
 	if (r < 0 && open->ret_fault)
 		trn_hal_fault_last(open->ret_fault);
 	return r;
+}
+
+int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
+{
+	return use(open, ret_dev, NULL);
+}
+
+int trn_hal_count(const struct trn_hal_open *open, uint32_t *ret_count)
+{
+	return use(open, NULL, ret_count);
 }
 
 void trn_hal_close(struct trn_hal_dev *dev)

@@ -23,6 +23,8 @@ struct trn_hal_dev;
 #define TRN_HAL_CAP_INLINE 0x08u    /* waiting steps the device on this thread */
 #define TRN_HAL_CAP_FAULTS 0x10u    /* control("fault") works */
 #define TRN_HAL_CAP_SIMULATED 0x20u /* the device is the model */
+#define TRN_HAL_CAP_PEER 0x40u    /* copies and programs take addresses of other chips of the pod */
+#define TRN_HAL_CAP_COLLECT 0x80u /* TRN_CMD_COLLECT */
 
 struct trn_hal_info {
 	char uri[128];    /* the device's own URI */
@@ -40,6 +42,15 @@ struct trn_hal_info {
 	uint64_t serial;
 	uint32_t firmware_api;
 	int numa_node;
+	/* Where it stands: rows of base/pod.h, "" where the door does not know. */
+	char pod[32], fabric[16];
+	uint64_t pod_id; /* same number: same pod, peer addresses work between them; 0: alone */
+	uint32_t pod_index, pod_chips;
+	uint32_t rack, server, position; /* server: in its rack; same rack and server: one host */
+	uint64_t link_mbps[3];           /* the generation's: server, rack, cross */
+	uint32_t link_hop_ns;
+	uint32_t node_id, nodes; /* of the UltraServer's election; UINT32_MAX: none was held */
+	uint64_t pod_serial;
 };
 
 /* Device or pinned host memory as the device reaches it. */
@@ -188,11 +199,18 @@ struct trn_hal_fault {
 	uint32_t engine, queue; /* UDMA, or UINT32_MAX */
 };
 
+/* Pods that are open: devices opened with the same registry from URIs that differ in hooks and
+ * INDEX only are chips of one pod. Outlives its devices. Any thread. */
+struct trn_hal_pods;
+int trn_hal_pods_create(const struct trn_alloc *alloc, struct trn_hal_pods **ret_pods);
+void trn_hal_pods_destroy(struct trn_hal_pods *pods); /* may be NULL */
+
 struct trn_hal_open {
 	const struct trn_alloc *alloc; /* kept */
 	struct trn_log *log;           /* kept */
 	const char *uri;
 	uint64_t deadline_ns;
+	struct trn_hal_pods *pods;       /* NULL: a pod of its own */
 	struct trn_hal_fault *ret_fault; /* filled when open fails; may be NULL */
 };
 
@@ -206,6 +224,8 @@ void trn_hal_last_fault(struct trn_hal_dev *dev, struct trn_hal_fault *ret_fault
  * -ETIMEDOUT it never became ready. One list of backends and hooks, read top to bottom. */
 int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev);
 void trn_hal_close(struct trn_hal_dev *dev);
+/* How many devices the URI names, without opening any: of a pod without INDEX all of them. */
+int trn_hal_count(const struct trn_hal_open *open, uint32_t *ret_count);
 
 /* Devices that are there without being asked for (hardware); mocks are never listed.
  * Calls fn once each; returns the count or a negative error. */

@@ -315,7 +315,7 @@ int trn_record_wrap_dev(const struct trn_uri_hook *hook, struct trn_hal_dev *inn
 
 	if (!rec)
 		return trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
-	r = trn_record_open(hook, inner->alloc, &rec->record);
+	r = trn_record_open(hook, UINT32_MAX, inner->alloc, &rec->record);
 	if (r < 0) {
 		trn_free(inner->alloc, rec);
 		return r;

@@ -11,16 +11,32 @@
 #include "hal/bus_mock.h"
 #include "model/gen.h"
 
+#define MOCK_SPEC 256 /* of a fault, with what is added */
+
 struct verb {
 	const char *name;
 	/* Lock held. Text into buf, which holds any answer. */
 	int (*run)(struct mock *mock, const char *arg, char *buf, size_t size);
 };
 
+int trn_mock_fault(struct mock *mock, const char *spec, const char **ret_why)
+{
+	char own[MOCK_SPEC];
+
+	/* Links have numbers of the pod; a spec that names a chip means it. */
+	if (mock->pod->chip_count == 1 || strncmp(spec, "link.", 5) == 0 || strstr(spec, ",chip="))
+		return trn_model_fault(mock->pod->model, spec, ret_why);
+	if (snprintf(own, sizeof(own), "%s,chip=%" PRIu32, spec, mock->index) >= (int)sizeof(own)) {
+		*ret_why = "too long";
+		return -EINVAL;
+	}
+	return trn_model_fault(mock->pod->model, own, ret_why);
+}
+
 static int verb_fault(struct mock *mock, const char *arg, char *buf, size_t size)
 {
 	const char *why = NULL;
-	int r = trn_model_fault(mock->model, arg ? arg : "", &why);
+	int r = trn_mock_fault(mock, arg ? arg : "", &why);
 
 	if (r < 0)
 		snprintf(buf, size, "{\"error\":\"%s\"}", why ? why : "refused");
@@ -31,12 +47,15 @@ static int verb_fault(struct mock *mock, const char *arg, char *buf, size_t size
 
 static int verb_violations(struct mock *mock, const char *arg, char *buf, size_t size)
 {
+	const struct mock_chip *chip = &mock->pod->chips[mock->index];
+	const uint64_t count = chip->totals[TRN_EV_VIOLATION];
+
 	(void)arg;
 	snprintf(buf, size,
 		 "{\"violations\":%" PRIu64 ",\"last\":\"%s\",\"address\":\"0x%" PRIx64
 		 "\",\"time_ps\":%" PRIu64 "}",
-		 mock->violations, mock->violations ? mock->last_violation.rule : "",
-		 mock->last_violation.address, mock->last_violation.time_ps);
+		 count, count ? chip->last_violation.rule : "", chip->last_violation.address,
+		 chip->last_violation.time_ps);
 	return 0;
 }
 
@@ -56,22 +75,22 @@ static int verb_counters(struct mock *mock, const char *arg, char *buf, size_t s
 		 c.dma_bytes, c.dma_packets, c.dma_errors, c.instructions, c.launches,
 		 c.matmul_macs, c.doorbells, c.resets, c.mailbox_requests, c.violations,
 		 c.busy_ps[0], c.busy_ps[1], c.busy_ps[2], c.busy_ps[3], c.busy_ps[4],
-		 mock->event_totals[TRN_EV_UNKNOWN_REG], trn_model_lost_events(mock->model),
-		 trn_mock_gemm_kernels(mock->gemm));
+		 mock->pod->chips[mock->index].totals[TRN_EV_UNKNOWN_REG],
+		 trn_model_lost_events(mock->pod->model), trn_mock_gemm_kernels(mock->pod->gemm));
 	return 0;
 }
 
 static int verb_hash(struct mock *mock, const char *arg, char *buf, size_t size)
 {
 	(void)arg;
-	snprintf(buf, size, "{\"hash\":\"0x%016" PRIx64 "\"}", trn_model_hash(mock->model));
+	snprintf(buf, size, "{\"hash\":\"0x%016" PRIx64 "\"}", trn_model_hash(mock->pod->model));
 	return 0;
 }
 
 static int verb_time(struct mock *mock, const char *arg, char *buf, size_t size)
 {
 	(void)arg;
-	snprintf(buf, size, "{\"time_ps\":%" PRIu64 "}", trn_model_now(mock->model));
+	snprintf(buf, size, "{\"time_ps\":%" PRIu64 "}", trn_model_now(mock->pod->model));
 	return 0;
 }
 
@@ -81,15 +100,15 @@ static int verb_step(struct mock *mock, const char *arg, char *buf, size_t size)
 	uint64_t limit = 1;
 	uint64_t done = 0;
 
-	if (mock->threaded)
+	if (mock->pod->threaded)
 		return -ENOTSUP;
 	if (arg && trn_parse_size(arg, &limit) < 0)
 		return -EINVAL;
-	while (done < limit && trn_model_next(mock->model) != TRN_MODEL_NEVER &&
-	       trn_model_step(mock->model))
+	while (done < limit && trn_model_next(mock->pod->model) != TRN_MODEL_NEVER &&
+	       trn_model_step(mock->pod->model))
 		done++;
 	snprintf(buf, size, "{\"steps\":%" PRIu64 ",\"time_ps\":%" PRIu64 "}", done,
-		 trn_model_now(mock->model));
+		 trn_model_now(mock->pod->model));
 	return 0;
 }
 
@@ -112,7 +131,7 @@ static int constant_json(const struct trn_gen *gen, uint64_t index, char *buf, s
 /* What the device is made of; with a number, the constant of that index. */
 static int verb_generation(struct mock *mock, const char *arg, char *buf, size_t size)
 {
-	const struct trn_gen *gen = mock->gen;
+	const struct trn_gen *gen = mock->pod->gen;
 	const char *name, *comma = "";
 	uint64_t index = 0;
 	uint32_t bit;
@@ -164,14 +183,15 @@ static int verb_energy(struct mock *mock, const char *arg, char *buf, size_t siz
 	if (arg)
 		return trn_parse_size(arg, &index) < 0 ?
 			       -EINVAL :
-			       energy_term_json(mock->gen, index, buf, size);
+			       energy_term_json(mock->pod->gen, index, buf, size);
 	trn_chip_counters(mock->chip, &c);
 	used = trn_text_add(buf, size, 0,
 			    "{\"time_ps\":%" PRIu64 ",\"full_load_mw\":%" PRIu64
 			    ",\"power_mw_busy\":%" PRIu64 ",\"peak_f8_tflops\":%" PRIu64
 			    ",\"parts\":[",
-			    trn_model_now(mock->model), trn_energy_full_load_mw(mock->gen),
-			    mock->gen->power_mw_busy, mock->gen->peak_f8_tflops);
+			    trn_model_now(mock->pod->model),
+			    trn_energy_full_load_mw(mock->pod->gen), mock->pod->gen->power_mw_busy,
+			    mock->pod->gen->peak_f8_tflops);
 	for (uint32_t p = 0; p < TRN_ENERGY_PARTS; p++)
 		used = trn_text_add(buf, size, used,
 				    "%s{\"part\":\"%s\",\"idle_nj\":%" PRIu64
@@ -182,12 +202,32 @@ static int verb_energy(struct mock *mock, const char *arg, char *buf, size_t siz
 	return 0;
 }
 
+/* A directed link of the pod, as it is now. */
+static int verb_link(struct mock *mock, const char *arg, char *buf, size_t size)
+{
+	static const char *const states[] = {
+		[TRN_LINK_UP] = "up", [TRN_LINK_DEGRADED] = "degraded", [TRN_LINK_DOWN] = "down"
+	};
+	struct trn_model_link link;
+	uint64_t index = 0;
+
+	if (!arg || trn_parse_size(arg, &index) < 0 || index > UINT32_MAX ||
+	    !trn_model_link(mock->pod->model, (uint32_t)index, &link))
+		return -EINVAL;
+	snprintf(buf, size,
+		 "{\"link\":%" PRIu64 ",\"state\":\"%s\",\"level\":%d,\"mbps\":%" PRIu64
+		 ",\"bytes\":%" PRIu64 ",\"busy_ps\":%" PRIu64 ",\"queued_ps\":%" PRIu64 "}",
+		 index, states[link.state], (int)link.state, link.mbps, link.bytes, link.busy_ps,
+		 link.queued_ps);
+	return 0;
+}
+
 static const struct verb verbs[] = {
 	{ "fault", verb_fault },       { "violations", verb_violations },
 	{ "counters", verb_counters }, { "stats", verb_counters },
 	{ "hash", verb_hash },         { "time", verb_time },
 	{ "step", verb_step },         { "generation", verb_generation },
-	{ "energy", verb_energy },
+	{ "energy", verb_energy },     { "link", verb_link },
 };
 
 int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char *ret_text,
@@ -199,7 +239,7 @@ int trn_mock_control(struct mock *mock, const char *verb, const char *arg, char 
 	for (size_t i = 0; i < TRN_ARRAY_LEN(verbs); i++) {
 		if (strcmp(verbs[i].name, verb) != 0)
 			continue;
-		trn_mock_lock(mock);
+		trn_mock_lock(mock->pod);
 		r = verbs[i].run(mock, arg, buf, sizeof(buf));
 		trn_mock_unlock_log(mock);
 		break;

@@ -147,7 +147,7 @@ static struct kernel *kernel_find(struct trn_mock_gemm *gemm, const struct shape
 
 void trn_mock_gemm_run(void *user, const struct trn_gemm *tile)
 {
-	struct mock *mock = user;
+	struct mock_pod *pod = user;
 	const struct kernel *kernel = NULL;
 
 	if (!tile->pairs && tile->lda <= UINT32_MAX && tile->ldb <= UINT32_MAX &&
@@ -160,7 +160,7 @@ void trn_mock_gemm_run(void *user, const struct trn_gemm *tile)
 					     (uint32_t)tile->ldc,
 					     tile->accumulate };
 
-		kernel = kernel_find(mock->gemm, &shape);
+		kernel = kernel_find(pod->gemm, &shape);
 	}
 	if (kernel && kernel->run)
 		kernel->run(tile->b, tile->a, tile->c);

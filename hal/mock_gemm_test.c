@@ -9,7 +9,7 @@
 #include "hal/bus_mock.h"
 
 static struct trn_test_alloc mem;
-static struct mock mock;
+static struct mock_pod mock;
 static struct trn_prng prng;
 
 static void setup(void)

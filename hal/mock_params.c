@@ -2,6 +2,8 @@
 /* The mock's URI: which pods exist, which parameters, what each may be. Hostile
  * text; every refusal names what it refused. */
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +11,6 @@
 #include "base/text.h"
 #include "hal/bus_mock.h"
 #include "model/gen.h"
-
-/* Pods of the design that later versions open. */
-static const char *const later_pods[] = {
-	"trn2-48xl", "trn2-ultraserver", "trn3-gen1", "trn3-ultraserver", "trn4-ultraserver",
-};
 
 struct param {
 	const char *key;
@@ -39,54 +36,79 @@ static const struct param params_known[] = {
 	{ "timing-only", AT(timing_only), 0, 1, "0 or 1", false },
 };
 
-/* "mock:trn2 mock:trn3 ...": what there is, for messages. */
+/* "trn2 trn3 ...": what there is, for messages. */
 static const char *pods_text(char *buf, size_t size)
 {
-	const struct trn_gen *gen;
+	const struct trn_pod *pod;
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (unsigned int i = 0; (gen = trn_gen_at(i)); i++)
-		used = trn_text_add(buf, size, used, "%smock:%s", i ? " " : "", gen->name);
+	for (unsigned int i = 0; (pod = trn_pod_at(i)); i++)
+		used = trn_text_add(buf, size, used, "%s%s", i ? " " : "", pod->name);
 	return buf;
+}
+
+/* text is what follows the slash. */
+static int take_index(const char *text, struct mock_params *params, char *why, size_t why_size)
+{
+	const uint32_t chips = trn_pod_chips(params->pod);
+	const size_t digits = strspn(text, "0123456789");
+	const bool number = digits > 0 && text[digits] == '\0';
+	/* Nine digits hold any index there is, and fit. */
+	const unsigned long index = number && digits < 10 ? strtoul(text, NULL, 10) : ULONG_MAX;
+
+	if (index < chips) {
+		params->index = (uint32_t)index;
+		return 0;
+	}
+	if (chips == 1)
+		snprintf(why, why_size, "mock:%s has one device, /0: '%.32s' is no index of it",
+			 params->pod->name, text);
+	else
+		snprintf(why, why_size,
+			 "mock:%s has devices /0 to /%" PRIu32 ": '%.32s' is no index of it",
+			 params->pod->name, chips - 1, text);
+	return number ? -ENODEV : -EINVAL;
 }
 
 static int take_pod(const char *path, struct mock_params *params, char *why, size_t why_size)
 {
 	char name[32];
-	char pods[96];
+	char pods[128];
 	const char *slash = strchr(path, '/');
 	size_t length = slash ? (size_t)(slash - path) : strlen(path);
 
 	if (length == 0 || length >= sizeof(name)) {
-		snprintf(why, why_size, "mock: needs a pod; %s exist",
-			 pods_text(pods, sizeof(pods)));
+		snprintf(why, why_size, "mock: needs a pod: %s", pods_text(pods, sizeof(pods)));
 		return -EINVAL;
 	}
 	memcpy(name, path, length);
 	name[length] = '\0';
-	for (size_t i = 0; i < TRN_ARRAY_LEN(later_pods); i++) {
-		if (strcmp(later_pods[i], name) != 0)
-			continue;
-		snprintf(why, why_size, "mock:%s comes in a later version; %s exist", name,
-			 pods_text(pods, sizeof(pods)));
-		return -ENOTSUP;
-	}
-	params->gen = trn_gen_find(name);
-	if (!params->gen) {
-		snprintf(why, why_size, "no pod '%s'; %s exist", name,
+	params->pod = trn_pod_find(name);
+	if (!params->pod) {
+		snprintf(why, why_size, "no pod '%s'; there are %s", name,
 			 pods_text(pods, sizeof(pods)));
 		return -ENODEV;
 	}
-	if (slash && strcmp(slash, "/0") != 0) {
-		bool number = slash[1] != '\0' &&
-			      strspn(slash + 1, "0123456789") == strlen(slash + 1);
+	params->gen = trn_gen_find(params->pod->gen);
+	params->fabric = trn_pod_fabric_find(params->pod, NULL);
+	params->index = trn_pod_chips(params->pod) == 1 ? 0 : UINT32_MAX;
+	return slash ? take_index(slash + 1, params, why, why_size) : 0;
+}
 
-		snprintf(why, why_size, "mock:%s has one device: '%.32s' is no index of it", name,
-			 slash + 1);
-		return number ? -ENODEV : -EINVAL;
-	}
-	return 0;
+static int take_fabric(const char *value, struct mock_params *params, char *why, size_t why_size)
+{
+	const struct trn_pod_fabric *fabric;
+	char names[96] = "";
+	size_t used = 0;
+
+	params->fabric = trn_pod_fabric_find(params->pod, value);
+	if (params->fabric)
+		return 0;
+	for (unsigned int i = 0; (fabric = trn_pod_fabric_at(params->pod, i)); i++)
+		used = trn_text_add(names, sizeof(names), used, " %s", fabric->name);
+	snprintf(why, why_size, "fabric=%.16s: mock:%s has%s", value, params->pod->name, names);
+	return -EINVAL;
 }
 
 static int take_number(const struct trn_uri_param *from, const struct param *param,
@@ -145,13 +167,15 @@ static int take_param(const struct trn_uri_param *from, struct mock_params *para
 		params->profile = from->value;
 		return 0;
 	}
+	if (strcmp(from->key, "fabric") == 0)
+		return take_fabric(from->value, params, why, why_size);
 	for (size_t i = 0; i < TRN_ARRAY_LEN(params_known); i++) {
 		if (strcmp(params_known[i].key, from->key) == 0)
 			return take_number(from, &params_known[i], params, why, why_size);
 	}
 	snprintf(why, why_size,
-		 "unknown parameter '%.32s'; seed threads hbm profile fault api extension "
-		 "bar4 revision routing serial timing-only exist",
+		 "unknown parameter '%.32s'; seed threads hbm profile fault fabric api "
+		 "extension bar4 revision routing serial timing-only exist",
 		 from->key);
 	return -EINVAL;
 }

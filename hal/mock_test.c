@@ -101,7 +101,7 @@ START_TEST(dma_addresses_come_round)
 	ck_assert_int_eq(bus->ops->dma_map(bus, pages, MOCK_PAGE, &iova), 0);
 	ck_assert_uint_gt(iova, last); /* not the one just given back */
 	/* Near the end of the space. */
-	mock->iova_next = TRN_AXI_HOST - 2 * MOCK_PAGE;
+	mock->pod->maps[0].iova_next = TRN_AXI_HOST - 2 * MOCK_PAGE;
 	ck_assert_int_eq(bus->ops->dma_map(bus, pages, 2 * MOCK_PAGE, &last), 0);
 	ck_assert_uint_eq(last, TRN_AXI_HOST - 2 * MOCK_PAGE);
 	for (int i = 0; i < 100; i++) {
@@ -114,9 +114,10 @@ START_TEST(dma_addresses_come_round)
 		if (i % 2)
 			ck_assert_int_eq(bus->ops->dma_unmap(bus, again, 4 * MOCK_PAGE), 0);
 	}
-	for (size_t i = 1; i < mock->map_count; i++)
-		ck_assert_uint_ge(mock->maps[i].iova,
-				  mock->maps[i - 1].iova + mock->maps[i - 1].size);
+	for (size_t i = 1; i < mock->pod->maps[0].count; i++)
+		ck_assert_uint_ge(mock->pod->maps[0].map[i].iova,
+				  mock->pod->maps[0].map[i - 1].iova +
+					  mock->pod->maps[0].map[i - 1].size);
 }
 END_TEST
 

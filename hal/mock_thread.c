@@ -15,82 +15,82 @@
 #define TICK_NS UINT64_C(1000000) /* idle: firmware timers follow wall time */
 #define TICK_PS (TICK_NS * TRN_PS_PER_NS)
 
-void trn_mock_locks_init(struct mock *mock)
+void trn_mock_locks_init(struct mock_pod *pod)
 {
 	pthread_condattr_t attr;
 
 	/* None of these can fail on a system that has CLOCK_MONOTONIC. */
-	pthread_mutex_init(&mock->lock, NULL);
+	pthread_mutex_init(&pod->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&mock->work, &attr);
+	pthread_cond_init(&pod->work, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
 /* Nothing is pending: one tick of virtual time for one of wall time. Lock held. */
-static void sleep_one_tick(struct mock *mock)
+static void sleep_one_tick(struct mock_pod *pod)
 {
 	uint64_t until = trn_clock_ns() + TICK_NS;
 	const struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
 				     .tv_nsec = (long)(until % 1000000000u) };
 
-	if (pthread_cond_timedwait(&mock->work, &mock->lock, &ts) == ETIMEDOUT)
-		trn_model_run(mock->model, trn_model_now(mock->model) + TICK_PS);
+	if (pthread_cond_timedwait(&pod->work, &pod->lock, &ts) == ETIMEDOUT)
+		trn_model_run(pod->model, trn_model_now(pod->model) + TICK_PS);
 }
 
 static void *model_thread(void *arg)
 {
-	struct mock *mock = arg;
+	struct mock_pod *pod = arg;
 
-	pthread_mutex_lock(&mock->lock);
-	while (!mock->stop) {
+	pthread_mutex_lock(&pod->lock);
+	while (!pod->stop) {
 		unsigned int steps = 0;
 
-		if (trn_model_next(mock->model) == TRN_MODEL_NEVER)
-			sleep_one_tick(mock);
-		while (steps++ < STEPS_AT_ONCE && !mock->stop &&
-		       atomic_load_explicit(&mock->waiting, memory_order_relaxed) == 0 &&
-		       trn_model_next(mock->model) != TRN_MODEL_NEVER)
-			trn_model_step(mock->model);
-		trn_mock_unlock_log(mock);
+		if (trn_model_next(pod->model) == TRN_MODEL_NEVER)
+			sleep_one_tick(pod);
+		while (steps++ < STEPS_AT_ONCE && !pod->stop &&
+		       atomic_load_explicit(&pod->waiting, memory_order_relaxed) == 0 &&
+		       trn_model_next(pod->model) != TRN_MODEL_NEVER)
+			trn_model_step(pod->model);
+		trn_mock_unlock(pod);
 		/* The mutex is not fair: callers that wait for it go first. */
-		while (atomic_load_explicit(&mock->waiting, memory_order_relaxed) > 0)
+		while (atomic_load_explicit(&pod->waiting, memory_order_relaxed) > 0)
 			sched_yield();
-		pthread_mutex_lock(&mock->lock);
+		pthread_mutex_lock(&pod->lock);
 	}
-	trn_mock_unlock_log(mock);
+	trn_mock_unlock(pod);
 	return NULL;
 }
 
-int trn_mock_start(struct mock *mock, char *why, size_t why_size)
+int trn_mock_start(struct mock_pod *pod, char *why, size_t why_size)
 {
 	sigset_t all;
 	sigset_t old;
 	int r;
 
-	if (!mock->threaded)
+	if (!pod->threaded)
 		return 0;
 	/* The process's signals are for its own threads: this one takes none. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&mock->thread, NULL, model_thread, mock);
+	r = pthread_create(&pod->thread, NULL, model_thread, pod);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r != 0) {
 		snprintf(why, why_size, "no thread for the model: error %d", r);
 		return -r;
 	}
-	mock->started = true;
+	pod->started = true;
 	return 0;
 }
 
-void trn_mock_stop(struct mock *mock)
+void trn_mock_stop(struct mock_pod *pod)
 {
-	if (!mock->started)
+	if (!pod->started)
 		return;
-	trn_mock_lock(mock);
-	mock->stop = true;
-	pthread_cond_signal(&mock->work);
-	trn_mock_unlock(mock);
-	pthread_join(mock->thread, NULL);
-	mock->started = false;
+	trn_mock_lock(pod);
+	pod->stop = true;
+	pthread_cond_signal(&pod->work);
+	trn_mock_unlock(pod);
+	pthread_join(pod->thread, NULL);
+	pod->started = false;
 }

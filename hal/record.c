@@ -24,10 +24,11 @@ struct trn_record {
 	bool failed;
 };
 
-int trn_record_open(const struct trn_uri_hook *hook, const struct trn_alloc *alloc,
+int trn_record_open(const struct trn_uri_hook *hook, uint32_t index, const struct trn_alloc *alloc,
 		    struct trn_record **ret_record)
 {
 	struct trn_record *record;
+	char path[TRN_URI_TEXT_MAX + 16];
 	FILE *file;
 
 	if (hook->count != 1 || strcmp(hook->params[0].key, "file") != 0 ||
@@ -36,13 +37,17 @@ int trn_record_open(const struct trn_uri_hook *hook, const struct trn_alloc *all
 	record = trn_alloc_zero(alloc, sizeof(*record));
 	if (!record)
 		return trn_hal_fail(NULL, -ENOMEM, "no memory for a record");
-	file = fopen(hook->params[0].value, "we"); /* e: closed in children */
+	/* A value of a URI is shorter than the URI. */
+	if (index == UINT32_MAX)
+		(void)snprintf(path, sizeof(path), "%s", hook->params[0].value);
+	else
+		(void)snprintf(path, sizeof(path), "%s.%" PRIu32, hook->params[0].value, index);
+	file = fopen(path, "we"); /* e: closed in children */
 	if (!file) {
 		int r = -errno;
 
 		trn_free(alloc, record);
-		return trn_hal_fail(NULL, r, "record: '%.96s' cannot be written",
-				    hook->params[0].value);
+		return trn_hal_fail(NULL, r, "record: '%.96s' cannot be written", path);
 	}
 	record->alloc = alloc;
 	record->file = file;

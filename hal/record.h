@@ -9,8 +9,10 @@
 
 struct trn_record;
 
-/* Opens the file that the hook names. -EINVAL for other parameters, -errno of the file. */
-int trn_record_open(const struct trn_uri_hook *hook, const struct trn_alloc *alloc,
+/* Opens the file that the hook names; of one device of several, with its INDEX behind the name, so
+ * that a pod may be recorded. index: UINT32_MAX: alone. -EINVAL for other parameters, -errno of the
+ * file. */
+int trn_record_open(const struct trn_uri_hook *hook, uint32_t index, const struct trn_alloc *alloc,
 		    struct trn_record **ret_record);
 /* One line: lock, number, text. Any thread; between begin and end no other thread's line. */
 void trn_record_begin(struct trn_record *record);

@@ -239,7 +239,7 @@ START_TEST(a_full_disk_is_a_warning)
 
 	if (access("/dev/full", W_OK) != 0)
 		return;
-	ck_assert_int_eq(trn_record_open(&hook, &mem.alloc, &record), 0);
+	ck_assert_int_eq(trn_record_open(&hook, UINT32_MAX, &mem.alloc, &record), 0);
 	trn_record_begin(record);
 	for (int i = 0; i < 10000; i++)
 		trn_record_line(record, "line %d", i);

@@ -32,23 +32,23 @@ static void spend(struct trn_chip *chip, enum trn_energy_part part, uint64_t eve
 /* A trace gets the power since the last sample, at most once a microsecond. */
 static void power_sample(struct trn_chip *chip)
 {
-	const struct trn_model_host *host = &chip->model->host;
 	const uint64_t now = chip->model->now_ps;
 	uint64_t total;
 
-	if (!host->trace || now - chip->power_ps < POWER_SAMPLE_PS)
+	if (!chip->listener || now - chip->power_ps < POWER_SAMPLE_PS)
 		return;
 	total = trn_energy_total_nj(chip);
-	host->trace(host->user, &(struct trn_trace_item){
-					.kind = TRN_TRACE_POWER,
-					.name = "power",
-					.begin_ps = chip->power_ps,
-					.end_ps = now,
-					.chip = chip->index,
-					/* nanojoules a microsecond are milliwatts */
-					.value = (total - chip->power_nj) * TRN_PS_PER_NS /
-						 ((now - chip->power_ps) / TRN_PS_PER_NS),
-				});
+	chip->listener(chip->model->host.user,
+		       &(struct trn_trace_item){
+			       .kind = TRN_TRACE_POWER,
+			       .name = "power",
+			       .begin_ps = chip->power_ps,
+			       .end_ps = now,
+			       .chip = chip->index,
+			       /* nanojoules a microsecond are milliwatts */
+			       .value = (total - chip->power_nj) * TRN_PS_PER_NS /
+					((now - chip->power_ps) / TRN_PS_PER_NS),
+		       });
 	chip->power_ps = now;
 	chip->power_nj = total;
 }

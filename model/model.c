@@ -95,6 +95,7 @@ static int chip_create(struct trn_model *model, uint32_t index, struct trn_chip 
 	chip->index = index;
 	chip->server = index / model->pod->server_chips;
 	chip->gen = model->config.gen;
+	chip->listener = model->host.trace;
 	chip->hbm_bytes = hbm_bytes(&model->config);
 	for (uint32_t i = 0; i < TRN_HBMS; i++)
 		chip->hbm[i].size = chip->hbm_bytes;
@@ -271,11 +272,15 @@ uint64_t trn_model_hash(struct trn_model *model)
 	return model->fabric ? trn_fabric_hash(model->fabric, hash) : hash;
 }
 
+void trn_chip_trace(struct trn_chip *chip, trn_trace_fn *trace)
+{
+	trn_trace_end(chip);
+	chip->listener = trace;
+	trn_trace_begin(chip);
+}
+
 void trn_model_trace(struct trn_model *model, trn_trace_fn *trace)
 {
 	for (uint32_t c = 0; c < model->chip_count; c++)
-		trn_trace_end(model->chips[c]);
-	model->host.trace = trace;
-	for (uint32_t c = 0; c < model->chip_count; c++)
-		trn_trace_begin(model->chips[c]);
+		trn_chip_trace(model->chips[c], trace);
 }

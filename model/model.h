@@ -133,6 +133,8 @@ uint64_t trn_model_lost_events(const struct trn_model *model);
 /* Gives the items of base/trace.h to struct trn_model_host.user from now on; NULL ends it, after
  * the last samples. */
 void trn_model_trace(struct trn_model *model, trn_trace_fn *trace);
+/* The same of one chip. */
+void trn_chip_trace(struct trn_chip *chip, trn_trace_fn *trace);
 
 /* PCI configuration space, 256 bytes; registers outside read 0. */
 uint32_t trn_chip_cfg_read32(struct trn_chip *chip, uint32_t offset);

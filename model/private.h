@@ -83,6 +83,7 @@ struct trn_chip {
 	uint32_t energy_rest[TRN_ENERGY_PARTS]; /* femtojoules below a nanojoule */
 	uint64_t power_ps, power_nj; /* when a trace last got a sample, and what it was */
 	struct trn_trace_chip trace;
+	trn_trace_fn *listener; /* NULL: nobody */
 };
 
 struct trn_model {

@@ -10,7 +10,7 @@
 
 static bool listened(const struct trn_chip *chip)
 {
-	return chip->model->host.trace != NULL;
+	return chip->listener != NULL;
 }
 
 static uint64_t now_of(const struct trn_core *core)
@@ -20,10 +20,8 @@ static uint64_t now_of(const struct trn_core *core)
 
 static void emit(const struct trn_chip *chip, struct trn_trace_item item)
 {
-	const struct trn_model_host *host = &chip->model->host;
-
 	item.chip = chip->index;
-	host->trace(host->user, &item);
+	chip->listener(chip->model->host.user, &item);
 }
 
 /* The open span ends when its time is up, or when the engine goes on before. */

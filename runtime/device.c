@@ -195,7 +195,8 @@ TRN_API int trn_device_list(struct trn_context *context, trn_device_fn fn, void 
 /* ---- open ---- */
 
 struct first {
-	char uri[TRN_URI_TEXT_MAX];
+	char *uri;
+	size_t size;
 };
 
 static int first_one(void *user, const char *uri, const char *product)
@@ -203,13 +204,14 @@ static int first_one(void *user, const char *uri, const char *product)
 	struct first *first = user;
 
 	(void)product;
-	trn_text_copy(first->uri, sizeof(first->uri), uri);
+	trn_text_copy(first->uri, first->size, uri);
 	return 1;
 }
 
-/* The URI to open when the caller gave none; ret holds a discovered one. */
-static int default_uri(struct trn_context *context, struct first *ret, const char **ret_uri)
+int trn_device_default_uri(struct trn_context *context, char *buf, size_t size,
+			   const char **ret_uri)
 {
+	struct first first = { .uri = buf, .size = size };
 	const char *env = getenv("TRN_DEVICE");
 	int r;
 
@@ -217,14 +219,14 @@ static int default_uri(struct trn_context *context, struct first *ret, const cha
 		*ret_uri = env;
 		return 0;
 	}
-	r = trn_device_list(context, first_one, ret);
+	r = trn_device_list(context, first_one, &first);
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return trn_fail(context, NULL, -ENODEV, "trn_device_open",
 				"no URI given, TRN_DEVICE not set and no hardware found; without "
 				"hardware open a mock: \"mock:trn2\" or \"mock:trn3\"");
-	*ret_uri = ret->uri;
+	*ret_uri = buf;
 	return 0;
 }
 
@@ -323,6 +325,7 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 		.alloc = &context->alloc,
 		.uri = uri,
 		.deadline_ns = deadline_ns,
+		.pods = context->pods,
 		.ret_fault = fault,
 	};
 	int r;
@@ -355,7 +358,7 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 {
 	struct trn_hal_fault fault = { 0 };
 	struct trn_device *device;
-	struct first first;
+	char found[TRN_URI_TEXT_MAX];
 	unsigned int round = 0;
 	int r = 0;
 
@@ -364,7 +367,7 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 	if (!ret_device)
 		return trn_fail(context, NULL, -EINVAL, __func__, "ret_device is NULL");
 	if (!uri)
-		r = default_uri(context, &first, &uri);
+		r = trn_device_default_uri(context, found, sizeof(found), &uri);
 	if (r < 0)
 		return r;
 	while (!trn_lock_try(&context->open_lock)) {
@@ -414,7 +417,8 @@ static const struct {
 } caps_map[] = {
 	{ TRN_HAL_CAP_COMPUTE, TRN_CAP_COMPUTE },     { TRN_HAL_CAP_MAP_HBM, TRN_CAP_MAP_HBM },
 	{ TRN_HAL_CAP_TIMESTAMP, TRN_CAP_TIMESTAMP }, { TRN_HAL_CAP_INLINE, TRN_CAP_INLINE },
-	{ TRN_HAL_CAP_SIMULATED, TRN_CAP_SIMULATED },
+	{ TRN_HAL_CAP_SIMULATED, TRN_CAP_SIMULATED }, { TRN_HAL_CAP_PEER, TRN_CAP_PEER },
+	{ TRN_HAL_CAP_COLLECT, TRN_CAP_COLLECT },
 };
 
 TRN_API int trn_device_info(struct trn_device *device, struct trn_device_info *ret_info)

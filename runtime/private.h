@@ -31,6 +31,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -132,6 +133,7 @@ struct trn_context {
 	struct trn_object *graves, **graves_end; /* oldest first */
 	uint32_t grave_count;
 	struct trn_trace *trace; /* lock */
+	struct trn_hal_pods *pods;
 };
 
 /* The newest device with an id below the given one, with a reference; NULL at the end. Walking
@@ -204,6 +206,10 @@ void trn_device_leave(struct trn_device *device);
 void trn_device_flush_log(struct trn_device *device);
 /* The log level of the context has changed. */
 void trn_device_set_log_level(struct trn_device *device, enum trn_log_level level);
+
+/* The URI to open when the caller gave none: from the environment, or a discovered one, in buf. */
+int trn_device_default_uri(struct trn_context *context, char *buf, size_t size,
+			   const char **ret_uri);
 
 static inline bool trn_device_has(const struct trn_device *device, uint32_t cap)
 {

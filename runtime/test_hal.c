@@ -42,6 +42,7 @@ static char last_why[TRN_HAL_WHY_MAX];
 void trn_test_hal_init(void)
 {
 	trn_test_hal = (struct trn_test_hal){
+		.devices = 1,
 		.info = {
 			.uri = "test:0", .backend = "test", .product = "Test", .arch = "trn3",
 			.pci_vendor = 0x1d0f, .pci_device = 0x7564, .pci_revision = 1,
@@ -520,6 +521,30 @@ int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)
 	trn_test_hal.live_devices++;
 	*ret_dev = &test->hal;
 	return 0;
+}
+
+/* As many as the test says; hal/ would ask the door. */
+int trn_hal_count(const struct trn_hal_open *open, uint32_t *ret_count)
+{
+	if (strncmp(open->uri, "test:", 5) != 0) {
+		(void)snprintf(open->ret_fault->why, sizeof(open->ret_fault->why),
+			       "scripted count failure");
+		return -EINVAL;
+	}
+	*ret_count = trn_test_hal.devices;
+	return 0;
+}
+
+int trn_hal_pods_create(const struct trn_alloc *alloc, struct trn_hal_pods **ret_pods)
+{
+	(void)alloc;
+	*ret_pods = NULL;
+	return 0;
+}
+
+void trn_hal_pods_destroy(struct trn_hal_pods *pods)
+{
+	(void)pods;
 }
 
 void trn_hal_close(struct trn_hal_dev *dev)

@@ -34,6 +34,7 @@ enum trn_test_op {
 /* One for the whole process: what the next device is, and what happens to it. */
 struct trn_test_hal {
 	struct trn_hal_info info;
+	uint32_t devices;        /* what a URI stands for */
 	const char *discover[4]; /* URIs that hardware discovery names */
 	int fail[TRN_TEST_OPS];  /* answer of the op once `after` calls have passed */
 	uint32_t after[TRN_TEST_OPS];

@@ -11,7 +11,9 @@
 #define CFG_COMMAND 0x04u
 #define CFG_COMMAND_MEMORY 0x2u
 #define CFG_COMMAND_MASTER 0x4u
-#define ROUTING_IDS 128u /* the largest platform's */
+#define ELECTION_SUCCESS 3u  /* in 7:0; 23:16 node id, 31:24 nodes */
+#define SERVER_VALID 0x8000u /* 14:0 server */
+#define ROUTING_IDS 128u     /* the largest platform's */
 #define API_MAX 255u
 #define BAR0_NEEDED (TRN_BAR0_TOPSP8 + 8 * TRN_BAR0_TOPSP_STRIDE) /* last block used */
 
@@ -127,6 +129,38 @@ static int firmware(struct trn_direct *d, uint64_t deadline_ns)
 	return 0;
 }
 
+/* What an election left (driver facts 8.4): a torus keeps its result in registers, on a switched
+ * pod the number of the server is the node's. A chip alone has no neighbours to elect with. */
+static int election(struct trn_direct *d, uint64_t deadline_ns)
+{
+	const struct trn_pod *pod = d->bus->info.pod;
+	uint32_t status = 0, low = 0, high = 0, server = 0;
+	int r;
+
+	d->node_id = UINT32_MAX;
+	d->nodes = UINT32_MAX;
+	if (d->bus->info.pod_id == 0)
+		return 0;
+	r = misc_read(d, TRN_MR_ELECTION_STATUS, deadline_ns, &status);
+	if (r == 0)
+		r = misc_read(d, TRN_MR_POD_SERIAL_HI, deadline_ns, &high);
+	if (r == 0)
+		r = misc_read(d, TRN_MR_POD_SERIAL_LO, deadline_ns, &low);
+	if (r == 0)
+		r = misc_read(d, TRN_MR_SERVER_INFO, deadline_ns, &server);
+	if (r < 0)
+		return r;
+	if ((status & 0xff) == ELECTION_SUCCESS) {
+		d->node_id = status >> 16 & 0xff;
+		d->nodes = status >> 24;
+		d->pod_serial = trn_u64(low, high);
+	} else if (pod->shape != TRN_POD_TORUS && server & SERVER_VALID) {
+		d->node_id = server & (SERVER_VALID - 1);
+		d->nodes = pod->servers;
+	}
+	return 0;
+}
+
 /* Writes to a device that has gone vanish without a sign: READY means that it still answers. */
 static int answers(struct trn_direct *d, uint64_t deadline_ns)
 {
@@ -224,6 +258,7 @@ static const struct state {
 	{ "BARs", 1000 * MS, bars },
 	{ "routing id", 600000 * MS, routing },
 	{ "firmware", 30000 * MS, firmware },
+	{ "election", 1000 * MS, election },
 	{ "reset", 480000 * MS, reset },
 	{ "extension", 1000 * MS, extension },
 	{ "memory", 1000 * MS, memory },

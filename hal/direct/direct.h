@@ -83,6 +83,8 @@ struct trn_direct {
 	/* As bring-up found it. */
 	uint32_t routing_id, firmware_api;
 	uint64_t serial;
+	uint32_t node_id, nodes; /* election; UINT32_MAX: none */
+	uint64_t pod_serial;
 	uint64_t hbm_bytes; /* of each stack */
 	uint32_t sbuf_partition_bytes;
 	uint32_t cores;

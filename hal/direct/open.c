@@ -8,6 +8,25 @@
 #include "base/bits.h"
 #include "hal/direct/direct.h"
 
+/* What enumeration knows of the place, and what the registers say of the election. */
+static void info_place(const struct trn_direct *d, struct trn_hal_info *info)
+{
+	const struct trn_bus_info *bus = &d->bus->info;
+	struct trn_pod_place place;
+
+	trn_pod_place(bus->pod, bus->pod_index, &place);
+	info->pod_id = bus->pod_id;
+	info->pod_index = bus->pod_index;
+	info->pod_chips = trn_pod_chips(bus->pod);
+	info->rack = place.rack;
+	info->server = place.server;
+	info->position = place.position;
+	memcpy(info->link_mbps, bus->link_mbps, sizeof(info->link_mbps));
+	info->link_hop_ns = bus->link_hop_ns;
+	snprintf(info->pod, sizeof(info->pod), "%s", bus->pod->name);
+	snprintf(info->fabric, sizeof(info->fabric), "%s", bus->fabric->name);
+}
+
 static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 {
 	const struct trn_direct *d = trn_direct_of(dev);
@@ -26,6 +45,10 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		.serial = d->serial,
 		.firmware_api = d->firmware_api,
 		.numa_node = bus->numa_node,
+		.pod_chips = 1,
+		.node_id = d->node_id,
+		.nodes = d->nodes,
+		.pod_serial = d->pod_serial,
 	};
 	const struct {
 		bool has;
@@ -38,8 +61,12 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		{ bus->flags & TRN_BUS_INLINE, TRN_HAL_CAP_INLINE },
 		{ bus->flags & TRN_BUS_FAULTS, TRN_HAL_CAP_FAULTS },
 		{ bus->flags & TRN_BUS_SIMULATED, TRN_HAL_CAP_SIMULATED },
+		{ d->ext_caps & TRN_EXT_CAP_COLLECT && bus->pod_id != 0, TRN_HAL_CAP_PEER },
+		{ d->ext_caps & TRN_EXT_CAP_COLLECT, TRN_HAL_CAP_COLLECT },
 	};
 
+	if (bus->pod)
+		info_place(d, &info);
 	for (size_t i = 0; i < TRN_ARRAY_LEN(caps); i++)
 		info.caps |= caps[i].has ? caps[i].cap : 0;
 	info.queues = info.caps & TRN_HAL_CAP_COMPUTE ? d->ext_queues : DIRECT_COPY_QUEUES;

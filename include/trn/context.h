@@ -105,7 +105,8 @@ TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_err
  * trn_context_progress() - let every device of the context advance once
  * @context: a context
  *
- * On an inline mock this runs one event of the model; elsewhere it does nothing. Waits
+ * On an inline mock this lets the model go on a little, once for each pod; elsewhere it does
+ * nothing. Waits
  * call it by themselves.
  *
  * Context: any thread.

@@ -16,6 +16,8 @@ struct trn_device;
 #define TRN_CAP_TIMESTAMP UINT64_C(0x04) /* device time in queues */
 #define TRN_CAP_SIMULATED UINT64_C(0x08) /* no silicon: the model answers */
 #define TRN_CAP_INLINE UINT64_C(0x10)    /* advances only inside waits of this process */
+#define TRN_CAP_PEER UINT64_C(0x20)      /* reaches memory of other chips: trn_buffer_peer() */
+#define TRN_CAP_COLLECT UINT64_C(0x40)   /* runs collectives by itself */
 
 /** struct trn_device_info - what the device said about itself; set size before the call */
 struct trn_device_info {
@@ -74,19 +76,21 @@ TRN_API int trn_device_list(struct trn_context *context, trn_device_fn fn, void 
 /**
  * trn_device_open() - open a device and bring it up
  * @context: a context
- * @uri: for example "mock:trn3"; NULL takes TRN_DEVICE from the environment, else the first
- *       device that trn_device_list() names
+ * @uri: for example "mock:trn3", or "mock:trn3-ultraserver/5" for one of a pod; NULL takes
+ *       TRN_DEVICE from the environment, else the first device that trn_device_list() names
  * @deadline_ns: CLOCK_MONOTONIC time by which the device must be ready
  * @ret_device: set on success; the caller holds one reference
  *
- * A URI that is open in this context gives the same device, with one more reference.
+ * A URI that is open in this context gives the same device, with one more reference. One that
+ * stands for several devices is refused: trn_pod_open() opens them all.
  *
  * With neither a URI, TRN_DEVICE nor hardware the call answers -ENODEV and the error record
  * names the mock URIs; a mock is never opened silently.
  *
  * Context: any thread. Blocks until @deadline_ns.
- * Return:  0, -EINVAL bad URI, -ENODEV none such, -ENOTSUP a door this version does not have,
- *          -ETIMEDOUT it did not become ready, -TRN_EDEVLOST, -TRN_EFIRMWARE, -ENOMEM.
+ * Return:  0, -EINVAL bad URI, -ENODEV none such, -EBUSY the chip is open by another
+ *          URI, -ENOTSUP a door this version does not have, -ETIMEDOUT it did not become ready,
+ *          -TRN_EDEVLOST, -TRN_EFIRMWARE, -ENOMEM.
  * Since:   0.1
  */
 TRN_API TRN_MUST_CHECK int trn_device_open(struct trn_context *context, const char *uri,

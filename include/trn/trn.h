@@ -14,6 +14,7 @@
 #include <trn/queue.h>
 #include <trn/tile.h>
 #include <trn/timeline.h>
+#include <trn/topology.h>
 #include <trn/types.h>
 
 #endif /* TRN_TRN_H */
