@@ -118,7 +118,13 @@ static void strike(struct trn_fabric *fabric, uint32_t src, uint32_t number, uin
 /* Bytes on their way: they come in span_ps from start_ps on. */
 struct flow {
 	uint64_t bytes, start_ps, span_ps;
+	uint64_t way_ps; /* and so much later where they go */
 };
+
+static uint64_t flow_end(const struct flow *flow)
+{
+	return flow->start_ps + flow->span_ps + flow->way_ps;
+}
 
 /* One link of the way: how they leave it. False: they do not. */
 static bool pass(struct trn_fabric *fabric, uint32_t number, uint32_t class, struct flow *flow)
@@ -197,64 +203,63 @@ static bool travel(struct trn_fabric *fabric, uint32_t src, uint32_t dst, uint32
 		if (!pass(fabric, way[i], class_of(fabric, priority), flow))
 			return false;
 	}
-	flow->start_ps += trn_fabric_latency_ps(fabric, src, dst) + jitter_ps;
+	flow->way_ps += trn_fabric_latency_ps(fabric, src, dst) + jitter_ps;
 	return true;
 }
 
 uint64_t trn_fabric_take_ps(struct trn_fabric *fabric, uint32_t src, uint32_t dst, uint64_t bytes,
 			    uint32_t priority, uint64_t start_ps, uint64_t span_ps)
 {
-	struct flow flow = { bytes, start_ps, span_ps };
+	struct flow flow = { bytes, start_ps, span_ps, 0 };
 
 	return travel(fabric, src, dst, priority, &flow) ?
-		       trn_fabric_order_ps(fabric, src, dst, priority,
-					   flow.start_ps + flow.span_ps) :
+		       trn_fabric_order_ps(fabric, src, dst, priority, flow_end(&flow)) :
 		       TRN_MODEL_NEVER;
 }
 
 /* The stack at one end, if it is one: who waits for it, comes later. */
 static void stack(struct trn_chip *chip, uint64_t address, struct flow *flow)
 {
-	const uint64_t end =
-		trn_hbm_take_ps(chip, address, flow->bytes, flow->start_ps, flow->span_ps);
+	const uint64_t start = flow->start_ps + flow->way_ps;
+	const uint64_t end = trn_hbm_take_ps(chip, address, flow->bytes, start, flow->span_ps);
 
-	flow->start_ps = end - flow->span_ps;
+	flow->start_ps += end - start - flow->span_ps;
 }
 
-uint64_t trn_piece_ps(struct trn_chip *chip, const struct trn_piece *piece)
+uint64_t trn_piece_go(struct trn_chip *chip, const struct trn_piece *piece, uint64_t *ret_free_ps)
 {
 	struct trn_fabric *fabric = chip->model->fabric;
 	uint64_t dst = piece->dst, src = piece->src;
 	struct trn_chip *from = trn_chip_at(chip, &src), *to = trn_chip_at(chip, &dst);
-	struct flow flow = { piece->bytes, piece->start_ps, piece->span_ps };
+	struct flow flow = { piece->bytes, piece->start_ps, piece->span_ps, 0 };
 
+	*ret_free_ps = flow_end(&flow);
 	if (!from || !to)
-		return flow.start_ps + flow.span_ps; /* who moves the bytes says what is wrong */
-	if (from == chip && to == chip)
-		return trn_max_u64(
+		return flow_end(&flow); /* who moves the bytes says what is wrong */
+	if (from == chip && to == chip) {
+		*ret_free_ps = trn_max_u64(
 			trn_hbm_take_ps(chip, dst, flow.bytes, flow.start_ps, flow.span_ps),
 			trn_hbm_take_ps(chip, src, flow.bytes, flow.start_ps, flow.span_ps));
+		return *ret_free_ps;
+	}
 	if (from != chip)
-		flow.start_ps += trn_fabric_latency_ps(fabric, chip->index, from->index);
+		flow.way_ps = trn_fabric_latency_ps(fabric, chip->index, from->index);
 	stack(from, src, &flow);
 	if (from != to && !travel(fabric, from->index, to->index, piece->priority, &flow))
 		return TRN_MODEL_NEVER;
 	stack(to, dst, &flow);
+	*ret_free_ps = flow.start_ps + flow.span_ps;
 	if (from == to)
-		return flow.start_ps + flow.span_ps;
+		return flow_end(&flow);
 	return trn_fabric_order_ps(fabric, from->index, to->index, piece->priority,
-				   flow.start_ps + flow.span_ps);
+				   flow_end(&flow));
 }
 
-uint64_t trn_piece_way_ps(struct trn_chip *chip, uint64_t dst, uint64_t src)
+uint64_t trn_piece_ps(struct trn_chip *chip, const struct trn_piece *piece)
 {
-	const struct trn_chip *from = trn_chip_at(chip, &src), *to = trn_chip_at(chip, &dst);
-	const struct trn_fabric *fabric = chip->model->fabric;
+	uint64_t free_ps;
 
-	if (!fabric || !from || !to)
-		return 0;
-	return trn_fabric_latency_ps(fabric, chip->index, from->index) +
-	       trn_fabric_latency_ps(fabric, from->index, to->index);
+	return trn_piece_go(chip, piece, &free_ps);
 }
 
 bool trn_model_link(const struct trn_model *model, uint32_t link, struct trn_model_link *ret)

@@ -40,7 +40,7 @@ struct trn_piece {
 /* When all of them are there: engine, HBM at both ends, links; a far source is asked first, which
  * takes the way there. TRN_MODEL_NEVER: the way is broken. */
 uint64_t trn_piece_ps(struct trn_chip *chip, const struct trn_piece *piece);
-/* How much of that is the way, during which an engine may go on. */
-uint64_t trn_piece_way_ps(struct trn_chip *chip, uint64_t dst, uint64_t src);
+/* The same; and when the engine that sent it may go on: the way takes longer than that. */
+uint64_t trn_piece_go(struct trn_chip *chip, const struct trn_piece *piece, uint64_t *ret_free_ps);
 
 #endif /* MODEL_FABRIC_H */

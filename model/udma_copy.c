@@ -335,12 +335,14 @@ static uint64_t transfer_end(struct trn_udma *udma, const struct batch *batch, u
 
 	if (chip->model->faults && trn_fault_fires(chip, "dma.slow", udma->index, &factor))
 		ps *= trn_min_u64(factor, SLOW_MAX);
-	end = trn_piece_ps(chip, &(struct trn_piece){ .dst = dst,
-						      .src = src,
-						      .bytes = batch->tx_bytes,
-						      .start_ps = now,
-						      .span_ps = ps });
-	*ret_busy = end == TRN_MODEL_NEVER ? ps : end - now - trn_piece_way_ps(chip, dst, src);
+	end = trn_piece_go(chip,
+			   &(struct trn_piece){ .dst = dst,
+						.src = src,
+						.bytes = batch->tx_bytes,
+						.start_ps = now,
+						.span_ps = ps },
+			   ret_busy);
+	*ret_busy -= now;
 	return end;
 }
 
