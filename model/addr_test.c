@@ -2,9 +2,11 @@
 /* Who answers at a device address, and moving bytes between any two. */
 #include "base/test_main.h"
 #include "base/bits.h"
+#include "base/pod.h"
 #include "model/parts.h"
 #include "model/test_host.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define HOST_IOVA UINT64_C(0x10000000)
@@ -193,6 +195,114 @@ START_TEST(hash_follows_contents_not_history)
 }
 END_TEST
 
+/* ---- other chips ---- */
+
+static struct trn_test_host pod;
+
+static uint64_t peer(uint32_t chip, uint64_t axi)
+{
+	struct trn_pod_place place;
+
+	trn_pod_place(pod.config.pod, chip, &place);
+	return trn_peer_address(&place, axi);
+}
+
+START_TEST(peers_reach_memory_and_semaphores_only)
+{
+	const struct {
+		uint64_t axi;
+		bool ok;
+	} places[] = {
+		{ TRN_AXI_HBM0, true },
+		{ TRN_AXI_HBM3 + 64 * TRN_MIB - 4, true },
+		{ TRN_AXI_HBM3 + 64 * TRN_MIB, false },
+		{ trn_regs_tpb_axi(0), true },
+		{ trn_regs_tpb_axi(7) + TRN_TPB_PSUM, true },
+		{ trn_regs_tpb_axi(4) + TRN_TPB_EVENTS, true },
+		{ trn_regs_tpb_axi(4) + TRN_TPB_SEM_INC, true },
+		{ trn_regs_tpb_axi(4) + TRN_TPB_SEM_INC + 2, false },
+		{ TRN_AXI_TOPSP0 + TRN_TOPSP_SEM_INC, true },
+		{ TRN_AXI_TOPSP10 + 7 * TRN_AXI_TOPSP_STRIDE + TRN_TOPSP_SEM_SET, true },
+		{ TRN_AXI_TOPSP0 + 8 * TRN_AXI_TOPSP_STRIDE, false }, /* has no semaphores */
+		{ TRN_AXI_TOPSP0 + TRN_TPB_SYNC_SIZE, false },        /* program memory */
+		{ TRN_AXI_MISC_RAM + TRN_MR_SERIAL_LO, false },
+		{ TRN_AXI_IO_APB0, false },
+		{ trn_regs_udma_axi(3), false },
+		{ trn_regs_udma_axi(128), false },
+		{ 0x001200000000, false }, /* PREPROC */
+		{ TRN_AXI_HOST | HOST_IOVA, false },
+		{ TRN_AXI_PEER0, false },
+		{ 0x001000000000 + 0x0c000000, false },
+	};
+	uint64_t bad = 0;
+	uint32_t word = 0;
+
+	trn_test_host_init_pod(&pod, "trn3-ultraserver");
+	trn_test_host_open(&pod);
+	(void)trn_test_host_map(&pod, HOST_IOVA, 4096);
+	for (size_t i = 0; i < TRN_ARRAY_LEN(places); i++) {
+		static const uint32_t chips[] = { 0, 3, 143 };
+
+		for (size_t c = 0; c < TRN_ARRAY_LEN(chips); c++) {
+			const uint64_t at = peer(chips[c], places[i].axi);
+			const int should = places[i].ok ? 0 : -EFAULT;
+
+			ck_assert_msg(trn_chip_far_read(pod.chip, at, &word, 4, &bad) == should,
+				      "read of 0x%llx", (unsigned long long)at);
+			ck_assert_msg(trn_chip_far_write(pod.chip, at, &word, 4, &bad) == should,
+				      "write of 0x%llx", (unsigned long long)at);
+			ck_assert_uint_eq(should == 0 ? at : bad, at);
+			/* Who is not made for peers refuses them all. */
+			ck_assert_int_eq(trn_chip_dma_read(pod.chip, at, &word, 4, &bad), -EFAULT);
+			ck_assert_int_eq(trn_chip_dma_write(pod.chip, at, &word, 4, &bad), -EFAULT);
+			ck_assert_int_eq(trn_chip_dma_check(pod.chip, at, 4, false, &bad), -EFAULT);
+			ck_assert_ptr_null(trn_chip_memory(pod.chip, at, 4, false));
+		}
+	}
+	trn_test_host_close(&pod);
+}
+END_TEST
+
+START_TEST(peers_that_are_not_there_answer_nothing)
+{
+	struct trn_pod_place place = { .rack = 1, .server = 17, .position = 4 };
+	uint64_t bad = 0;
+	uint32_t word = 0;
+
+	trn_test_host_init_pod(&pod, "trn3-ultraserver");
+	trn_test_host_open(&pod);
+	ck_assert_int_eq(trn_chip_far_read(pod.chip, trn_peer_address(&place, 0), &word, 4, &bad),
+			 -EFAULT);
+	place.position = 3;
+	ck_assert_int_eq(trn_chip_far_read(pod.chip, trn_peer_address(&place, 0), &word, 4, &bad),
+			 0);
+	place.server = 18;
+	ck_assert_int_eq(trn_chip_far_read(pod.chip, trn_peer_address(&place, 0), &word, 4, &bad),
+			 -EFAULT);
+	/* A range does not run on into the next chip, nor past the last address. */
+	ck_assert_int_eq(trn_chip_far_check(pod.chip, peer(0, TRN_PEER_AXI_MASK - 3), 8, false,
+					    &bad),
+			 -EFAULT);
+	ck_assert_int_eq(trn_chip_far_check(pod.chip, UINT64_MAX - 3, 8, false, &bad), -EFAULT);
+	/* Bits between the map and the place. */
+	for (unsigned int bit = 48; bit < 53; bit++)
+		ck_assert_int_eq(trn_chip_far_read(pod.chip, peer(1, UINT64_C(1) << bit), &word, 4,
+						   &bad),
+				 -EFAULT);
+	for (unsigned int bit = 48; bit < 63; bit++)
+		ck_assert_int_eq(trn_chip_far_read(pod.chip, UINT64_C(1) << bit, &word, 4, &bad),
+				 -EFAULT);
+	trn_test_host_close(&pod);
+	/* A chip alone is its only peer. */
+	place = (struct trn_pod_place){ 0 };
+	ck_assert_int_eq(trn_chip_far_read(host.chip, trn_peer_address(&place, 64), &word, 4, &bad),
+			 0);
+	place.position = 1;
+	ck_assert_int_eq(trn_chip_far_read(host.chip, trn_peer_address(&place, 64), &word, 4, &bad),
+			 -EFAULT);
+}
+END_TEST
+
 static Suite *addr_suite(void)
 {
 	Suite *suite = suite_create("addr");
@@ -208,6 +318,8 @@ static Suite *addr_suite(void)
 	tcase_add_test(tc, registers_answer_at_their_device_address);
 	tcase_add_test(tc, memory_gives_a_pointer_to_plain_memory_only);
 	tcase_add_test(tc, hash_follows_contents_not_history);
+	tcase_add_test(tc, peers_reach_memory_and_semaphores_only);
+	tcase_add_test(tc, peers_that_are_not_there_answer_nothing);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

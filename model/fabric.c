@@ -95,6 +95,14 @@ static bool node_lost(const struct trn_fabric *fabric, uint32_t node)
 	return node < fabric->graph.chips && fabric->model->chips[node]->dead;
 }
 
+static bool link_lost(const struct trn_fabric *fabric, uint32_t number)
+{
+	const struct trn_pod_link *ends = &fabric->graph.link[number];
+
+	return fabric->link[number].down_ps == TRN_MODEL_NEVER || node_lost(fabric, ends->from) ||
+	       node_lost(fabric, ends->to);
+}
+
 /* What strikes when a piece comes to a link; *jitter_ps is how much later it arrives. */
 static void strike(struct trn_fabric *fabric, uint32_t src, uint32_t number, uint64_t start_ps,
 		   uint64_t *jitter_ps)
@@ -130,12 +138,10 @@ static uint64_t flow_end(const struct flow *flow)
 static bool pass(struct trn_fabric *fabric, uint32_t number, uint32_t class, struct flow *flow)
 {
 	const uint64_t rate = trn_max_u64(trn_pod_link_mbps(&fabric->graph, number), 1);
-	const struct trn_pod_link *ends = &fabric->graph.link[number];
 	struct link *link = &fabric->link[number];
 	uint64_t least_ps, end;
 
-	if (link->down_ps == TRN_MODEL_NEVER || node_lost(fabric, ends->from) ||
-	    node_lost(fabric, ends->to))
+	if (link_lost(fabric, number))
 		return false;
 	flow->start_ps = trn_max_u64(flow->start_ps, link->down_ps);
 	if (!link->slots)
@@ -217,6 +223,19 @@ uint64_t trn_fabric_take_ps(struct trn_fabric *fabric, uint32_t src, uint32_t ds
 		       TRN_MODEL_NEVER;
 }
 
+/* For a request, which takes no bandwidth. */
+static bool way_open(const struct trn_fabric *fabric, uint32_t src, uint32_t dst)
+{
+	uint16_t way[TRN_POD_PATH_MAX];
+	const uint32_t count = trn_pod_route(&fabric->graph, src, dst, way);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (link_lost(fabric, way[i]))
+			return false;
+	}
+	return true;
+}
+
 /* The stack at one end, if it is one: who waits for it, comes later. */
 static void stack(struct trn_chip *chip, uint64_t address, struct flow *flow)
 {
@@ -242,8 +261,11 @@ uint64_t trn_piece_go(struct trn_chip *chip, const struct trn_piece *piece, uint
 			trn_hbm_take_ps(chip, src, flow.bytes, flow.start_ps, flow.span_ps));
 		return *ret_free_ps;
 	}
-	if (from != chip)
+	if (from != chip) {
+		if (!way_open(fabric, chip->index, from->index))
+			return TRN_MODEL_NEVER;
 		flow.way_ps = trn_fabric_latency_ps(fabric, chip->index, from->index);
+	}
 	stack(from, src, &flow);
 	if (from != to && !travel(fabric, from->index, to->index, piece->priority, &flow))
 		return TRN_MODEL_NEVER;
@@ -266,16 +288,13 @@ bool trn_model_link(const struct trn_model *model, uint32_t link, struct trn_mod
 {
 	const struct trn_fabric *fabric = model->fabric;
 	const struct link *at = fabric ? &fabric->link[link < TRN_POD_LINKS_MAX ? link : 0] : NULL;
-	bool lost;
 
 	if (!fabric || link >= fabric->graph.links)
 		return false;
-	lost = node_lost(fabric, fabric->graph.link[link].from) ||
-	       node_lost(fabric, fabric->graph.link[link].to);
 	*ret = (struct trn_model_link){
-		.state = lost || model->now_ps < at->down_ps ? TRN_LINK_DOWN :
-			 at->factor > 1                      ? TRN_LINK_DEGRADED :
-							       TRN_LINK_UP,
+		.state = link_lost(fabric, link) || model->now_ps < at->down_ps ? TRN_LINK_DOWN :
+			 at->factor > 1 ? TRN_LINK_DEGRADED :
+					  TRN_LINK_UP,
 		.mbps = trn_pod_link_mbps(&fabric->graph, link) / at->factor,
 		.bytes = at->bytes,
 		.busy_ps = at->busy_ps,

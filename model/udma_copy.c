@@ -439,9 +439,11 @@ static enum outcome launch_packet(struct trn_udma *udma, uint32_t q, const struc
 	packet->tx_count = batch->tx_count;
 	packet->rx_count = batch->rx_count;
 	end = transfer_end(udma, batch, ret_ps);
+	/* What comes behind a barrier waits for the end of a lost packet, too. */
 	packet->lost = end == TRN_MODEL_NEVER;
-	at = packet->lost ? model->now_ps + TRN_FABRIC_LOST_PS :
-			    visible_at(udma, q, batch, end, dmb);
+	if (packet->lost)
+		end = model->now_ps + TRN_FABRIC_LOST_PS;
+	at = visible_at(udma, q, batch, end, dmb);
 	if (trn_model_after(model, at - model->now_ps, packet_visible, udma,
 			    (uint64_t)(uintptr_t)packet, pair->epoch) < 0) {
 		packet_end(udma, packet);
