@@ -327,9 +327,17 @@ void trn_launch_kick(struct trn_launch *launch)
 		trn_queue_recheck(&launch->queue[q]);
 }
 
+/* Chips of a server have one host: queues of any of them may wait for a word of its memory. */
 void trn_launch_written(struct trn_launch *launch)
 {
-	trn_launch_kick(launch);
+	const struct trn_model *model = launch->chip->model;
+	const uint32_t chips = model->pod->server_chips;
+	const uint32_t first = launch->chip->server * chips;
+
+	for (uint32_t c = first; c < first + chips; c++) {
+		if (model->chips[c]->launch)
+			trn_launch_kick(model->chips[c]->launch);
+	}
 }
 
 /* The cores themselves are reset by trn_core_reset(). */

@@ -113,12 +113,25 @@ static int range_check(struct trn_batch *batch, const struct trn_buffer *buffer,
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
 		return refuse(batch, -EINVAL, operation, "a buffer is NULL or was given back");
 	if (buffer->device != batch->queue->device)
-		return refuse(batch, -EINVAL, operation, "a buffer of another device");
+		return refuse(batch, -EINVAL, operation,
+			      "a buffer of another device; in a pod there is trn_buffer_peer()");
 	if (bytes == 0)
 		return refuse(batch, -EINVAL, operation, "length is 0");
 	if (!trn_range_ok(offset, bytes, buffer->bytes))
 		return refuse(batch, -EINVAL, operation, "the range is not inside the buffer");
 	return 0;
+}
+
+/* The same for what only copies and programs can do elsewhere. */
+static int own_range_check(struct trn_batch *batch, const struct trn_buffer *buffer,
+			   uint64_t offset, uint64_t bytes, const char *operation)
+{
+	int r = range_check(batch, buffer, offset, bytes, operation);
+
+	if (r == 0 && buffer->peer)
+		r = refuse(batch, -ENOTSUP, operation,
+			   "the memory is another chip's: only copies and programs reach it");
+	return r;
 }
 
 TRN_API int trn_batch_nop(struct trn_batch *batch)
@@ -167,7 +180,7 @@ TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
-	r = range_check(batch, dst, offset, bytes, __func__);
+	r = own_range_check(batch, dst, offset, bytes, __func__);
 	if (r == 0)
 		r = room_check(batch, __func__);
 	if (r < 0)
@@ -178,14 +191,47 @@ TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint
 	return 0;
 }
 
+/* A timeline is a word in a host's memory: chips of that server reach it. */
+static int reach_check(struct trn_batch *batch, const struct trn_timeline *timeline,
+		       const char *operation)
+{
+	struct trn_device *device = batch->queue->device;
+	const struct trn_hal_info *here = &device->info;
+	const struct trn_hal_info *there = &timeline->device->info;
+
+	if (timeline->device == device)
+		return 0;
+	if (!trn_device_same_pod(timeline->device, device))
+		return refuse(batch, -ENOTSUP, operation,
+			      "a timeline of another device, which is in no pod with this one");
+	if (!trn_device_same_host(timeline->device, device))
+		return trn_fail(batch->object.context, device, -ENOTSUP, operation,
+				"command %u: the timeline is in the host memory of rack %u server "
+				"%u, which a chip of rack %u server %u does not reach",
+				batch->count, there->rack, there->server, here->rack, here->server);
+	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
+		return refuse(
+			batch, -ENOTSUP, operation,
+			"a copy queue (no TRN_CAP_COMPUTE) knows timelines of its own device");
+	return 0;
+}
+
 static int sync_check(struct trn_batch *batch, const struct trn_timeline *timeline,
 		      const char *operation)
 {
+	int r;
+
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
 		return refuse(batch, -EINVAL, operation, "the timeline is NULL or was given back");
+	r = reach_check(batch, timeline, operation);
+	return r < 0 ? r : room_check(batch, operation);
+}
+
+/* From now on signals of the host are told to other devices, too. */
+static void share(struct trn_timeline *timeline, const struct trn_batch *batch)
+{
 	if (timeline->device != batch->queue->device)
-		return refuse(batch, -EINVAL, operation, "a timeline of another device");
-	return room_check(batch, operation);
+		atomic_store_explicit(&timeline->shared, true, memory_order_release);
 }
 
 TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
@@ -195,11 +241,13 @@ TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timelin
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
 	r = sync_check(batch, timeline, __func__);
-	if (r == 0)
-		hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_WAIT,
-							 .a = { timeline->address, value } }),
-		     &timeline->object);
-	return r;
+	if (r < 0)
+		return r;
+	share(timeline, batch);
+	hold(append(batch,
+		    (struct trn_ext_cmd){ .op = TRN_CMD_WAIT, .a = { timeline->address, value } }),
+	     &timeline->object);
+	return 0;
 }
 
 TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
@@ -209,11 +257,13 @@ TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timel
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
 	r = sync_check(batch, timeline, __func__);
-	if (r == 0)
-		hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_SIGNAL,
-							 .a = { timeline->address, value } }),
-		     &timeline->object);
-	return r;
+	if (r < 0)
+		return r;
+	share(timeline, batch);
+	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_SIGNAL,
+						 .a = { timeline->address, value } }),
+	     &timeline->object);
+	return 0;
 }
 
 TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset)
@@ -226,7 +276,7 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
 	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_TIMESTAMP))
 		return refuse(batch, -ENOTSUP, __func__,
 			      "the device has no time (TRN_CAP_TIMESTAMP)");
-	r = range_check(batch, dst, offset, sizeof(uint64_t), __func__);
+	r = own_range_check(batch, dst, offset, sizeof(uint64_t), __func__);
 	if (r == 0)
 		r = room_check(batch, __func__);
 	if (r < 0)
@@ -268,7 +318,9 @@ static int arg_take(struct trn_batch *batch, const struct trn_program *program, 
 	if (!TRN_HANDLE_OK(arg->buffer, TRN_OBJECT_BUFFER))
 		return arg_refuse(batch, program, index, "the buffer was given back");
 	if (arg->buffer->device != batch->queue->device)
-		return arg_refuse(batch, program, index, "a buffer of another device");
+		return arg_refuse(
+			batch, program, index,
+			"a buffer of another device; in a pod there is trn_buffer_peer()");
 	if (arg->offset >= arg->buffer->bytes)
 		return arg_refuse(batch, program, index, "offset is not inside the buffer");
 	bytes = arg->bytes ? arg->bytes : arg->buffer->bytes - arg->offset;

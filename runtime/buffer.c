@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/pod.h"
 
 /* A copy through a mapping looks at the clock this often. */
 #define MAPPED_CHUNK_BYTES (UINT64_C(16) << 20)
@@ -138,11 +139,69 @@ TRN_API int trn_buffer_slice(struct trn_buffer *buffer, uint64_t offset, uint64_
 		return trn_fail(context, buffer->device, -ENOMEM, __func__,
 				"no memory for the object");
 	slice->root = buffer->root ? buffer->root : buffer;
+	slice->peer = buffer->peer;
 	trn_object_ref(&slice->root->object);
 	slice->offset = buffer->offset + offset;
 	slice->address = buffer->address + offset;
 	slice->bytes = bytes;
 	*ret_buffer = slice;
+	return 0;
+}
+
+/* 0 when device may have the buffer as a peer's. */
+static int peer_check(const struct trn_buffer *root, struct trn_device *device)
+{
+	struct trn_device *owner = root->device;
+	struct trn_context *context = device->object.context;
+
+	if (root->mem.kind != TRN_HAL_MEM_HBM)
+		return trn_fail(context, device, -ENOTSUP, "trn_buffer_peer",
+				"host memory is no chip's: chips of its server reach it by a USER "
+				"buffer of their own");
+	if (owner == device)
+		return 0;
+	if (!trn_device_same_pod(owner, device))
+		return trn_fail(context, device, -EXDEV, "trn_buffer_peer",
+				"%.60s and %.60s are not of one pod that is open in this context",
+				owner->uri, device->uri);
+	if (!trn_device_has(device, TRN_HAL_CAP_PEER))
+		return trn_fail(context, device, -ENOTSUP, "trn_buffer_peer",
+				"the device reaches no other chips (TRN_CAP_PEER)");
+	return 0;
+}
+
+TRN_API int trn_buffer_peer(struct trn_buffer *buffer, struct trn_device *device,
+			    struct trn_buffer **ret_buffer)
+{
+	struct trn_pod_place place;
+	struct trn_buffer *peer, *root;
+	int r;
+
+	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER) || !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
+		return -EINVAL;
+	if (!ret_buffer)
+		return trn_fail(device->object.context, device, -EINVAL, __func__,
+				"ret_buffer is NULL");
+	root = buffer->root ? buffer->root : buffer;
+	r = peer_check(root, device);
+	if (r < 0)
+		return r;
+	peer = buffer_alloc(device);
+	if (!peer)
+		return trn_fail(device->object.context, device, -ENOMEM, __func__,
+				"no memory for the object");
+	place = (struct trn_pod_place){ .rack = root->device->info.rack,
+					.server = root->device->info.server,
+					.position = root->device->info.position };
+	peer->root = root;
+	trn_object_ref(&root->object);
+	peer->peer = root->device != device;
+	peer->offset = buffer->offset;
+	peer->bytes = buffer->bytes;
+	peer->address = root->address + buffer->offset;
+	if (peer->peer)
+		peer->address = trn_peer_address(&place, peer->address);
+	*ret_buffer = peer;
 	return 0;
 }
 
@@ -189,8 +248,8 @@ TRN_API int trn_buffer_map(struct trn_buffer *buffer, void **ret_ptr)
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
 		return -EINVAL;
-	device = buffer->device;
 	root = buffer->root ? buffer->root : buffer;
+	device = root->device; /* of a peer: the owner */
 	if (!ret_ptr)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"ret_ptr is NULL");
@@ -301,6 +360,12 @@ int trn_device_transfer(struct trn_device *device, const struct trn_transfer *t,
 	return 0;
 }
 
+/* A peer's bytes go through the device they belong to. */
+static struct trn_device *owner_of(const struct trn_buffer *buffer)
+{
+	return buffer->root ? buffer->root->device : buffer->device;
+}
+
 /* Fills what both directions share; the host pointer may be NULL only for nothing. */
 static int transfer_prepare(struct trn_buffer *buffer, uint64_t offset, uint64_t bytes,
 			    const void *host, const char *operation, struct trn_transfer *ret)
@@ -336,7 +401,7 @@ TRN_API int trn_buffer_write(struct trn_buffer *buffer, uint64_t offset, const v
 		return r;
 	t.src = src;
 	t.deadline_ns = deadline_ns;
-	return trn_device_transfer(buffer->device, &t, __func__);
+	return trn_device_transfer(owner_of(buffer), &t, __func__);
 }
 
 TRN_API int trn_buffer_read(struct trn_buffer *buffer, uint64_t offset, void *ret_dst,
@@ -352,5 +417,5 @@ TRN_API int trn_buffer_read(struct trn_buffer *buffer, uint64_t offset, void *re
 		return r;
 	t.dst = ret_dst;
 	t.deadline_ns = deadline_ns;
-	return trn_device_transfer(buffer->device, &t, __func__);
+	return trn_device_transfer(owner_of(buffer), &t, __func__);
 }

@@ -30,6 +30,7 @@ static const struct code codes[] = {
 	CODE(EBUSY, "held by somebody else",
 	     "wait, or pick another core; a faulted one needs a reset"),
 	CODE(ENODEV, "no such device", "give a URI, for example mock:trn3, or set TRN_DEVICE"),
+	CODE(EXDEV, "not of one pod", "open both devices in one context, from one pod's URI"),
 	CODE(EINVAL, "an argument is wrong", "correct the argument that the cause names"),
 	CODE(ENOSPC, "no space left in the object", "make it larger, or submit and clear it first"),
 	CODE(ERANGE, "number out of range", "use a smaller number"),

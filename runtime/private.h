@@ -211,6 +211,20 @@ void trn_device_set_log_level(struct trn_device *device, enum trn_log_level leve
 int trn_device_default_uri(struct trn_context *context, char *buf, size_t size,
 			   const char **ret_uri);
 
+/* Chips of one pod. */
+static inline bool trn_device_same_pod(const struct trn_device *a, const struct trn_device *b)
+{
+	return a->object.context == b->object.context && a->info.pod_id != 0 &&
+	       a->info.pod_id == b->info.pod_id;
+}
+
+/* And of one server: they reach the same host memory by the same addresses. */
+static inline bool trn_device_same_host(const struct trn_device *a, const struct trn_device *b)
+{
+	return trn_device_same_pod(a, b) && a->info.rack == b->info.rack &&
+	       a->info.server == b->info.server;
+}
+
 static inline bool trn_device_has(const struct trn_device *device, uint32_t cap)
 {
 	return (device->info.caps & cap) != 0;
@@ -235,7 +249,8 @@ void trn_device_blame(struct trn_device *device, struct trn_error *error);
 struct trn_buffer {
 	struct trn_object object;
 	struct trn_device *device;
-	struct trn_buffer *root; /* NULL for a root, which owns mem */
+	struct trn_buffer *root; /* NULL for a root, which owns mem; of a peer: another device's */
+	bool peer;               /* memory of another chip, as device reaches it */
 	struct trn_hal_mem mem;  /* mem.host of HBM: device.lock */
 	uint64_t address, bytes;
 	uint64_t offset; /* in the root */
@@ -262,6 +277,7 @@ struct trn_timeline {
 	uint32_t index; /* slot in the page */
 	_Atomic uint64_t *slot;
 	uint64_t address;
+	_Atomic bool shared; /* queues of other devices use it, too */
 };
 
 /* Gives the pages back; no timeline is left. */
@@ -329,8 +345,8 @@ struct trn_queue {
 	struct trn_queue_slot *slots;     /* depth */
 };
 
-/* Any thread, device.list_lock held: does a queue that stopped with an error still owe the
- * timeline this value? Fills the record then. */
+/* Any thread, list_lock of the queue's device held: does a queue that stopped with an error still
+ * owe the timeline this value? Fills the record then. */
 bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
 		    struct trn_error *ret_error);
 /* Ends what the status block says of the failing command in a record. */

@@ -235,12 +235,15 @@ static const struct {
 	[TRN_EXT_ERR_RESET] = { -TRN_ERESET, "core or device was reset under the command" },
 	[TRN_EXT_ERR_INJECTED] = { -EIO, "an injected fault" },
 	[TRN_EXT_ERR_DOORBELL] = { -EIO, "the doorbell went beyond the ring" },
+	[TRN_EXT_ERR_TIMEOUT] = { -ETIMEDOUT, "a schedule waited past its limit" },
+	[TRN_EXT_ERR_LINK] = { -EIO, "a transfer to or from another chip was lost on the way" },
 };
 
 static const char *const command_names[] = {
-	[TRN_CMD_NOP] = "nop",       [TRN_CMD_COPY] = "copy",     [TRN_CMD_FILL] = "fill",
-	[TRN_CMD_WAIT] = "wait",     [TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
-	[TRN_CMD_LAUNCH] = "launch",
+	[TRN_CMD_NOP] = "nop",       [TRN_CMD_COPY] = "copy",
+	[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
+	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
+	[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
 };
 
 static const char *const rule_names[TRN_RULE_COUNT] = {
@@ -268,6 +271,16 @@ static bool is_core_error(uint32_t error)
 {
 	return error == TRN_EXT_ERR_INSTRUCTION || error == TRN_EXT_ERR_DMA ||
 	       error == TRN_EXT_ERR_CORE_STATE || error == TRN_EXT_ERR_RESET;
+}
+
+/* Which operation of which schedule, and who it was for. */
+static void describe_collect(const struct trn_ext_status *st, struct trn_error *e)
+{
+	size_t used = strlen(e->cause);
+
+	(void)snprintf(e->cause + used, sizeof(e->cause) - used,
+		       ": rank %u, operation %u of sync processor %u", st->operand, st->pc,
+		       st->core);
 }
 
 static void describe_core(const struct trn_ext_status *st, struct trn_error *e)
@@ -321,6 +334,8 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 	if (st->error == TRN_EXT_ERR_DMA && st->engine >= TRN_ENGINE_COUNT)
 		trn_text_copy(e->cause, sizeof(e->cause),
 			      "the DMA engine stopped with an error in the command");
+	else if (cmd->op == TRN_CMD_COLLECT)
+		describe_collect(st, e);
 	else if (is_core_error(st->error))
 		describe_core(st, e);
 }

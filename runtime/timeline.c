@@ -162,6 +162,34 @@ TRN_API uint64_t trn_timeline_value(const struct trn_timeline *timeline)
 	return atomic_load_explicit(timeline->slot, memory_order_acquire);
 }
 
+/* The next device that shares the host's memory with this one, or NULL; holds a reference. */
+static struct trn_device *neighbour_below(struct trn_device *device, uint64_t id)
+{
+	struct trn_device *other;
+
+	while ((other = trn_context_device_below(device->object.context, id))) {
+		if (other != device && trn_device_same_host(other, device))
+			return other;
+		id = other->id;
+		(void)trn_device_unref(other);
+	}
+	return NULL;
+}
+
+/* Queues of other devices may wait for the word. One that is gone waits for nothing. */
+static void tell_others(struct trn_device *device)
+{
+	struct trn_device *other;
+	uint64_t id = UINT64_MAX;
+
+	while ((other = neighbour_below(device, id))) {
+		(void)other->hal->ops.signal(other->hal);
+		trn_device_flush_log(other);
+		id = other->id;
+		(void)trn_device_unref(other);
+	}
+}
+
 TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value)
 {
 	struct trn_device *device;
@@ -179,16 +207,17 @@ TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value)
 		;
 	r = device->hal->ops.signal(device->hal);
 	trn_device_flush_log(device);
+	if (atomic_load_explicit(&timeline->shared, memory_order_acquire))
+		tell_others(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "telling the device");
 	return 0;
 }
 
-/* A queue that stopped before the signal it promised: its record and code, or 0. */
-static int promise_broken(struct trn_timeline *timeline, uint64_t value,
-			  struct trn_error *ret_error)
+/* A queue of the device that stopped before the signal it promised: its record and code, or 0. */
+static int broken_by(struct trn_device *device, const struct trn_timeline *timeline, uint64_t value,
+		     struct trn_error *ret_error)
 {
-	struct trn_device *device = timeline->device;
 	struct trn_queue *queue;
 
 	trn_lock_take(&device->list_lock);
@@ -200,6 +229,23 @@ static int promise_broken(struct trn_timeline *timeline, uint64_t value,
 		return 0;
 	trn_device_blame(device, ret_error);
 	return ret_error->code;
+}
+
+static int promise_broken(struct trn_timeline *timeline, uint64_t value,
+			  struct trn_error *ret_error)
+{
+	int r = broken_by(timeline->device, timeline, value, ret_error);
+	struct trn_device *other;
+	uint64_t id = UINT64_MAX;
+
+	if (!atomic_load_explicit(&timeline->shared, memory_order_acquire))
+		return r;
+	while (r == 0 && (other = neighbour_below(timeline->device, id))) {
+		r = broken_by(other, timeline, value, ret_error);
+		id = other->id;
+		(void)trn_device_unref(other);
+	}
+	return r;
 }
 
 /* The value did not come. A word that was raised at the last moment still counts. */

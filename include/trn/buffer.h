@@ -65,6 +65,27 @@ TRN_API TRN_MUST_CHECK int trn_buffer_slice(struct trn_buffer *buffer, uint64_t 
 					    uint64_t bytes, struct trn_buffer **ret_buffer);
 
 /**
+ * trn_buffer_peer() - a buffer of one device as another device of its pod reaches it
+ * @buffer: HBM of a device; the peer holds a reference on it
+ * @device: device that will use it
+ * @ret_buffer: set on success; the caller holds one reference
+ *
+ * The result belongs to @device: its copies and its programs' arguments take it, on either side,
+ * and the device moves the bytes over the links without any host. Slices of it are peers as
+ * well. trn_buffer_map(), read and write go through the owner. Of a buffer of @device itself it
+ * is a slice. A word that follows its payload in the same queue arrives after it; across queues
+ * and chips order is the caller's. When the other chip is lost, or reset under a copy, the copy
+ * fails or moves what is there; it does not hang.
+ *
+ * Context: any thread.
+ * Return:  0, -EXDEV when the two are not of one pod of this context, -ENOTSUP for host memory
+ *          and without TRN_CAP_PEER, -EINVAL, -ENOMEM.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_peer(struct trn_buffer *buffer, struct trn_device *device,
+					   struct trn_buffer **ret_buffer);
+
+/**
  * trn_buffer_ref() - take one more reference
  * @buffer: a buffer
  *
@@ -101,7 +122,7 @@ TRN_API uint64_t trn_buffer_size(const struct trn_buffer *buffer);
  * @buffer: a buffer
  *
  * Context: any thread.
- * Return:  device address; host memory carries bit 46.
+ * Return:  device address; host memory carries bit 46, a peer's memory bit 63 and its place.
  * Since:   0.1
  */
 TRN_API uint64_t trn_buffer_address(const struct trn_buffer *buffer);

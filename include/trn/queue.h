@@ -109,7 +109,7 @@ TRN_API int trn_batch_nop(struct trn_batch *batch);
 /**
  * trn_batch_copy() - record a copy between two buffers
  * @batch: a batch
- * @dst: destination
+ * @dst: destination; either may be a peer's: trn_buffer_peer()
  * @dst_offset: first byte of the destination
  * @src: source; may be @dst when the ranges do not overlap
  * @src_offset: first byte of the source
@@ -131,7 +131,7 @@ TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint
  * @pattern: little-endian pattern, repeated from @offset on
  *
  * Context: one thread at a time per object. Does not allocate.
- * Return:  0, -EINVAL, -ENOSPC.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP for a peer's memory.
  * Since:   0.1
  */
 TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset,
@@ -155,11 +155,13 @@ TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *progra
 /**
  * trn_batch_wait() - record that the queue waits for a timeline
  * @batch: a batch
- * @timeline: a timeline of the same device
+ * @timeline: a timeline of the same device, or of another chip of the same server
  * @value: value to reach
  *
  * Context: one thread at a time per object. Does not allocate.
- * Return:  0, -EINVAL, -ENOSPC.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP when the device does not reach the timeline's word: it is
+ *          in the memory of another server, of a device in no pod with this one, or the device
+ *          has no TRN_CAP_COMPUTE. The record says which.
  * Since:   0.1
  */
 TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value);
@@ -167,11 +169,11 @@ TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timelin
 /**
  * trn_batch_signal() - record that the queue raises a timeline
  * @batch: a batch
- * @timeline: a timeline of the same device
+ * @timeline: a timeline of the same device, or of another chip of the same server
  * @value: value it will have at least
  *
  * Context: one thread at a time per object. Does not allocate.
- * Return:  0, -EINVAL, -ENOSPC.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP as trn_batch_wait().
  * Since:   0.1
  */
 TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline,

@@ -11,7 +11,7 @@ struct trn_timeline;
 
 /**
  * trn_timeline_create() - make a timeline
- * @device: device whose queues will use it
+ * @device: device whose queues will use it; in a pod, those of its server may as well
  * @value: first value
  * @ret_timeline: set on success; the caller holds one reference
  *
@@ -74,8 +74,9 @@ TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value);
  * @deadline_ns: CLOCK_MONOTONIC time to give up; TRN_DEADLINE_NOW only looks
  *
  * Steps an inline mock. When nothing is pending there that could ever satisfy the wait the
- * answer is -ETIMEDOUT at once, with a cause that begins with "idle". When a queue of the
- * device that has promised a signal on this timeline stops with an error, the wait ends in
+ * answer is -ETIMEDOUT at once, with a cause that begins with "idle": a pod is one model, so
+ * what another chip of it still has to do counts. When a queue of the device, or of its server,
+ * that has promised a signal on this timeline stops with an error, the wait ends in
  * that error.
  *
  * Context: any thread. Blocks until @deadline_ns.
