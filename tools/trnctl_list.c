@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* trnctl list: the devices that are here and every door there is. Only a device that was
- * named is opened; hardware that was found is not touched. */
+/* trnctl list: the devices that are here and every door there is. Only what was named is opened,
+ * of a pod all of it; hardware that was found is not touched. */
 #include "tools/trnctl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <trn/diag.h>
+#include <trn/topology.h>
+
+#define OPEN_SECONDS 30u
+#define DEVICES_MAX 1024u
+
+/* What was named. */
+struct named {
+	struct trn_device *device[DEVICES_MAX];
+	uint32_t count;
+};
 
 struct found {
 	struct json_object *devices; /* or NULL: print as text */
@@ -75,7 +85,23 @@ static void doors(struct json_object *schemes)
 	}
 }
 
-static int list_json(struct trnctl *ctl, bool named, enum trnctl_exit *status)
+static int named_all(struct named *named, struct json_object *devices)
+{
+	for (uint32_t i = 0; i < named->count; i++) {
+		struct trn_device_info info = { .size = sizeof(info) };
+		int r = trn_device_info(named->device[i], &info);
+
+		if (r < 0)
+			return r;
+		if (devices)
+			named_json(&info, devices);
+		else
+			named_text(&info);
+	}
+	return 0;
+}
+
+static int list_json(struct trnctl *ctl, struct named *named, enum trnctl_exit *status)
 {
 	struct json_object *document = trnctl_document("trn.list/1");
 	struct json_object *schemes = json_object_new_array();
@@ -85,7 +111,7 @@ static int list_json(struct trnctl *ctl, bool named, enum trnctl_exit *status)
 	json_object_object_add(document, "devices", found.devices);
 	json_object_object_add(document, "schemes", schemes);
 	if (named)
-		named_json(&ctl->info, found.devices);
+		r = named_all(named, found.devices);
 	else
 		r = trn_device_list(ctl->context, found_one, &found);
 	doors(schemes);
@@ -99,13 +125,13 @@ static int list_json(struct trnctl *ctl, bool named, enum trnctl_exit *status)
 	return 0;
 }
 
-static int list_text(struct trnctl *ctl, bool named, enum trnctl_exit *status)
+static int list_text(struct trnctl *ctl, struct named *named, enum trnctl_exit *status)
 {
 	struct found found = { 0 };
 	int r = 0;
 
 	if (named)
-		named_text(&ctl->info);
+		r = named_all(named, NULL);
 	else
 		r = trn_device_list(ctl->context, found_one, &found);
 	if (r < 0)
@@ -127,15 +153,24 @@ int trnctl_list(struct trnctl *ctl, int argc, char **argv)
 		       "status 3 when there is no device.",
 	};
 	enum trnctl_exit status = TRNCTL_OK;
-	bool named;
+	struct named named = { 0 };
+	bool by_name;
 	int r;
 
 	if (!trnctl_parse(ctl, &options, argc, argv, &r))
 		return r;
-	named = ctl->uri || (getenv("TRN_DEVICE") && *getenv("TRN_DEVICE") != '\0');
-	r = named ? trnctl_open(ctl) : trnctl_context(ctl);
+	by_name = ctl->uri || (getenv("TRN_DEVICE") && *getenv("TRN_DEVICE") != '\0');
+	r = trnctl_context(ctl);
 	if (r != TRNCTL_OK)
 		return r;
-	r = ctl->json ? list_json(ctl, named, &status) : list_text(ctl, named, &status);
+	if (by_name)
+		r = trn_pod_open(ctl->context, ctl->uri, trnctl_deadline(ctl, OPEN_SECONDS),
+				 named.device, DEVICES_MAX, &named.count);
+	if (r < 0)
+		return trnctl_fail(ctl, r, "cannot open %s", ctl->uri ? ctl->uri : "a device");
+	r = ctl->json ? list_json(ctl, by_name ? &named : NULL, &status) :
+			list_text(ctl, by_name ? &named : NULL, &status);
+	for (uint32_t i = 0; i < named.count; i++)
+		trn_device_unref(named.device[i]);
 	return r < 0 ? trnctl_fail(ctl, r, "looking for devices") : (int)status;
 }

@@ -78,8 +78,8 @@ def test_help_of_every_verb():
     text = Run('--help').expect(OK).out
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
-    for verb in ('list', 'info', 'selftest', 'regs', 'run', 'predict', 'asm', 'disasm', 'check',
-                 'ps', 'reset', 'version'):
+    for verb in ('list', 'info', 'topo', 'selftest', 'regs', 'run', 'predict', 'asm', 'disasm',
+                 'check', 'ps', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
@@ -540,10 +540,9 @@ def test_assembly_errors():
         fails('asm', text, '-o', '/dev/full', status=FAILURE)
 
 
-def main():
-    tests = [(name, function) for name, function in globals().items()
+def main(functions, only):
+    tests = [(name, function) for name, function in functions.items()
              if name.startswith('test_')]
-    only = sys.argv[3:]
     failed = 0
     print('1..%d' % len(tests))
     for number, (name, function) in enumerate(tests, 1):
@@ -564,4 +563,4 @@ def main():
 
 if __name__ == '__main__':
     TRNCTL, PROGRAMS = sys.argv[1:3]
-    sys.exit(main())
+    sys.exit(main(globals(), sys.argv[3:]))

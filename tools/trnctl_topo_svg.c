@@ -40,22 +40,20 @@ void topo_svg_begin(FILE *file, double width, double height, const char *title)
 {
 	fprintf(file,
 		"<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\"\n"
 		"width=\"%.0f\" height=\"%.0f\">\n",
 		width, height, width, height);
-	fprintf(file, "<style>"
-		      "text{font:12px sans-serif;fill:#22272e}.t{font-size:17px;font-weight:bold}"
-		      ".s{font-size:10.5px;fill:#57606a}.w{fill:#fff;font-size:11px}"
-		      ".bg{fill:#fbfbfa}.rack{fill:#f0f1f2;stroke:#b4bac1}"
-		      ".server{fill:#fff;stroke:#c6cbd1}.chip{fill:#e7eaee;stroke:#6b7683}"
-		      ".at{fill:#d5e4f7;stroke:#2d5f9a;stroke-width:2}.mem{fill:#e6efe2;"
-		      "stroke:#6f8a62}.unit{fill:#f6f1e4;stroke:#a08b55}"
-		      ".k0{fill:#2f6db3}.k1{fill:#a2572c}.k2{fill:#5b7a2a}"
-		      ".c0,.c1,.c2{fill:none;stroke-width:1.6}"
-		      ".c0{stroke:#2f6db3}.c1{stroke:#a2572c}.c2{stroke:#5b7a2a}"
-		      ".e1{stroke:#e0a100;stroke-width:2.6;stroke-dasharray:7 3}"
-		      ".e2{stroke:#d1242f;stroke-width:2.6;stroke-dasharray:2 4}"
-		      "</style>\n");
+	fputs("<style>text{font:12px sans-serif;fill:#22272e}\n"
+	      ".t{font-size:17px;font-weight:bold}.s{font-size:10.5px;fill:#57606a}\n"
+	      ".w{fill:#fff;font-size:11px}.bg{fill:#fbfbfa}.rack{fill:#f0f1f2;stroke:#b4bac1}\n"
+	      ".server{fill:#fff;stroke:#c6cbd1}.chip{fill:#e7eaee;stroke:#6b7683}\n"
+	      ".at{fill:#d5e4f7;stroke:#2d5f9a;stroke-width:2}.mem{fill:#e6efe2;stroke:#6f8a62}\n"
+	      ".unit{fill:#f6f1e4;stroke:#a08b55}.k0{fill:#2f6db3}.k1{fill:#a2572c}"
+	      ".k2{fill:#5b7a2a}\n.c0,.c1,.c2{fill:none;stroke-width:1.6}\n"
+	      ".c0{stroke:#2f6db3}.c1{stroke:#a2572c}.c2{stroke:#5b7a2a}\n"
+	      ".e1{stroke:#e0a100;stroke-width:2.6;stroke-dasharray:7 3}\n"
+	      ".e2{stroke:#d1242f;stroke-width:2.6;stroke-dasharray:2 4}</style>\n",
+	      file);
 	topo_svg_box(file, "bg", 0, 0, width, height);
 	topo_svg_text(file, MARGIN, 28, "t", "start", "%s", title);
 }
@@ -74,7 +72,7 @@ void topo_svg_text(FILE *file, double x, double y, const char *class, const char
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\" text-anchor=\"%s\">", x, y, class,
+	fprintf(file, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\" text-anchor=\"%s\"\n>", x, y, class,
 		anchor);
 	for (const char *c = text; *c != '\0'; c++) {
 		if (*c == '<' || *c == '>' || *c == '&')

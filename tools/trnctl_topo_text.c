@@ -67,9 +67,10 @@ static void route_text(const struct topo *topo)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct trn_pod_link_info *link = &topo->link[links[i]];
 
-		printf("  %-24s -> %-24s %-7s %6s GB/s  %s\n", topo->node[link->from].name,
-		       topo->node[link->to].name, topo_class_names[link->cls],
-		       topo_rate(link->mbps, rate), topo_state_names[link->state]);
+		printf("  %-5" PRIu32 " %-24s -> %-24s %-7s %6s GB/s  %s\n", links[i],
+		       topo->node[link->from].name, topo->node[link->to].name,
+		       topo_class_names[link->cls], topo_rate(link->mbps, rate),
+		       topo_state_names[link->state]);
 	}
 }
 
@@ -165,16 +166,17 @@ static void links_text(const struct topo *topo)
 
 	if (topo->links == 0)
 		return;
-	printf("\n%-24s %-24s %-7s %6s %-9s %14s\n", "from", "to", "class", "GB/s", "state",
-	       "bytes");
+	printf("\n%-5s %-24s %-24s %-7s %6s %-9s %14s\n", "link", "from", "to", "class", "GB/s",
+	       "state", "bytes");
 	for (uint32_t l = 0; l < topo->links; l++) {
 		const struct trn_pod_link_info *link = &topo->link[l];
 
 		if (link->from >= topo->pod.chips || !topo->node[link->from].shown)
 			continue;
-		printf("%-24s %-24s %-7s %6s %-9s %14" PRIu64 "\n", topo->node[link->from].name,
-		       topo->node[link->to].name, topo_class_names[link->cls],
-		       topo_rate(link->mbps, rate), topo_state_names[link->state], link->bytes);
+		printf("%-5" PRIu32 " %-24s %-24s %-7s %6s %-9s %14" PRIu64 "\n", l,
+		       topo->node[link->from].name, topo->node[link->to].name,
+		       topo_class_names[link->cls], topo_rate(link->mbps, rate),
+		       topo_state_names[link->state], link->bytes);
 	}
 }
 
@@ -201,7 +203,7 @@ static void states_text(const struct topo *topo)
 			continue;
 		if (bad++ == 0)
 			printf("\nlinks that are not up\n");
-		printf("  %-24s -> %-24s %s\n", topo->node[link->from].name,
+		printf("  %-5" PRIu32 " %-24s -> %-24s %s\n", l, topo->node[link->from].name,
 		       topo->node[link->to].name, topo_state_names[link->state]);
 	}
 }
@@ -322,10 +324,12 @@ static struct json_object *switch_json(const struct topo *topo, uint32_t index)
 	return json;
 }
 
-static struct json_object *link_json(const struct trn_pod_link_info *link)
+static struct json_object *link_json(const struct topo *topo, uint32_t index)
 {
+	const struct trn_pod_link_info *link = &topo->link[index];
 	struct json_object *json = json_object_new_object();
 
+	NUMBER(json, "link", index);
 	NUMBER(json, "from", link->from);
 	NUMBER(json, "to", link->to);
 	json_object_object_add(json, "class", json_object_new_string(topo_class_names[link->cls]));
@@ -354,7 +358,7 @@ static struct json_object *hops_json(const struct topo *topo)
 /* null: none was asked for. */
 static struct json_object *route_json(const struct topo *topo)
 {
-	struct json_object *json, *nodes;
+	struct json_object *json, *nodes, *way;
 	uint32_t links[8], count = 0, hops = 0;
 
 	if (!topo->routed || trn_device_route(topo->device[0], topo->route[0], topo->route[1],
@@ -362,12 +366,16 @@ static struct json_object *route_json(const struct topo *topo)
 		return NULL;
 	json = json_object_new_object();
 	nodes = json_object_new_array();
+	way = json_object_new_array();
 	json_object_array_add(nodes, json_object_new_uint64(topo->route[0]));
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		json_object_array_add(nodes, json_object_new_uint64(topo->link[links[i]].to));
+		json_object_array_add(way, json_object_new_uint64(links[i]));
+	}
 	NUMBER(json, "hops", hops);
 	NUMBER(json, "hops_ns", (uint64_t)hops * topo->pod.hop_ns);
 	json_object_object_add(json, "nodes", nodes);
+	json_object_object_add(json, "links", way);
 	return json;
 }
 
@@ -391,7 +399,7 @@ struct json_object *topo_json(struct topo *topo)
 
 		if ((link->from < topo->pod.chips && topo->node[link->from].shown) ||
 		    (link->to < topo->pod.chips && topo->node[link->to].shown))
-			json_object_array_add(links, link_json(link));
+			json_object_array_add(links, link_json(topo, l));
 	}
 	json_object_object_add(document, "level", json_object_new_string(levels[topo->level]));
 	NUMBER(document, "at", topo->at);
