@@ -15,6 +15,7 @@ struct link {
 	uint64_t bytes, busy_ps, queued_ps; /* as struct trn_model_link */
 	uint64_t factor;                    /* slower than its rate, as the last piece found it */
 	uint64_t down_ps;                   /* nothing passes before */
+	uint64_t told;                      /* by the last sample of a trace */
 };
 
 /* When the last piece to each chip came, by class. */
@@ -67,7 +68,55 @@ const struct trn_pod_graph *trn_fabric_graph(const struct trn_fabric *fabric)
 	return &fabric->graph;
 }
 
-uint64_t trn_fabric_hash(const struct trn_fabric *fabric, uint64_t hash)
+/* ---- links ---- */
+
+/* The chip that counts a link as its own: where it begins, or, behind a switch, where it ends. */
+static struct trn_chip *owner(const struct trn_fabric *fabric, uint32_t number)
+{
+	const struct trn_pod_link *link = &fabric->graph.link[number];
+
+	return fabric->model->chips[link->from < fabric->graph.chips ? link->from : link->to];
+}
+
+struct teller {
+	struct trn_fabric *fabric;
+	uint32_t number;
+};
+
+static void tell(void *arg, uint64_t slot, uint64_t bytes)
+{
+	const struct teller *teller = arg;
+
+	trn_trace_link(owner(teller->fabric, teller->number), teller->number, TRN_SLOT_PS, slot,
+		       bytes, &teller->fabric->link[teller->number].told);
+}
+
+static void roll(struct trn_fabric *fabric, uint32_t number)
+{
+	const struct trn_chip *chip = owner(fabric, number);
+
+	trn_slots_roll(fabric->link[number].slots, fabric->model->now_ps,
+		       chip->listener ? tell : NULL, &(struct teller){ fabric, number });
+}
+
+void trn_fabric_trace(struct trn_fabric *fabric, uint32_t chip, bool ends)
+{
+	for (uint32_t l = 0; l < fabric->graph.links; l++) {
+		const struct trn_slots *slots = fabric->link[l].slots;
+
+		if (owner(fabric, l)->index != chip)
+			continue;
+		if (slots)
+			roll(fabric, l);
+		/* What is promised further on belongs to what began before. */
+		for (uint64_t s = 0; ends && slots && s < TRN_SLOTS; s++)
+			tell(&(struct teller){ fabric, l }, slots->first + s,
+			     trn_slots_used(slots, slots->first + s));
+		fabric->link[l].told = 0;
+	}
+}
+
+uint64_t trn_fabric_hash(struct trn_fabric *fabric, uint64_t hash)
 {
 	for (uint32_t l = 0; l < fabric->graph.links; l++) {
 		const struct link *link = &fabric->link[l];
@@ -78,8 +127,10 @@ uint64_t trn_fabric_hash(const struct trn_fabric *fabric, uint64_t hash)
 		hash = trn_hash_u64(hash, link->busy_ps);
 		hash = trn_hash_u64(hash, link->queued_ps);
 		hash = trn_hash_u64(hash, link->down_ps);
-		if (link->slots)
-			hash = trn_slots_hash(link->slots, hash);
+		if (!link->slots)
+			continue;
+		roll(fabric, l);
+		hash = trn_slots_hash(link->slots, hash);
 	}
 	for (uint32_t i = 0; i < fabric->graph.chips; i++) {
 		if (fabric->order[i])
@@ -87,8 +138,6 @@ uint64_t trn_fabric_hash(const struct trn_fabric *fabric, uint64_t hash)
 	}
 	return hash;
 }
-
-/* ---- links ---- */
 
 static bool node_lost(const struct trn_fabric *fabric, uint32_t node)
 {
@@ -148,7 +197,7 @@ static bool pass(struct trn_fabric *fabric, uint32_t number, uint32_t class, str
 		link->slots = trn_slots_create(fabric->model, fabric->classes, true);
 	if (!link->slots)
 		return true;
-	trn_slots_roll(link->slots, fabric->model->now_ps, NULL, NULL);
+	roll(fabric, number);
 	/* 10^6 B/s are bytes of a slot. */
 	link->slots->capacity = trn_max_u64(rate / link->factor, 1);
 	least_ps = flow->bytes * TRN_SLOT_PS / link->slots->capacity;

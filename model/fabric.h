@@ -15,7 +15,9 @@
 int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric);
 void trn_fabric_destroy(struct trn_fabric *fabric);
 const struct trn_pod_graph *trn_fabric_graph(const struct trn_fabric *fabric);
-uint64_t trn_fabric_hash(const struct trn_fabric *fabric, uint64_t hash);
+uint64_t trn_fabric_hash(struct trn_fabric *fabric, uint64_t hash);
+/* A trace of a chip begins, or ends: it hears of what is not told yet. */
+void trn_fabric_trace(struct trn_fabric *fabric, uint32_t chip, bool ends);
 
 /* Bytes (a piece at most) that begin to leave chip src at start_ps and would take span_ps without
  * links: when the last of them is at chip dst, latency included; behind everything that went from

@@ -462,6 +462,57 @@ START_TEST(windows_hold_for_peers)
 }
 END_TEST
 
+/* ---- traces ---- */
+
+static uint64_t link_bytes;
+static const struct trn_chip *traced;
+
+static void keep(void *user, const struct trn_trace_item *item)
+{
+	const struct trn_pod_graph *graph = trn_model_graph(traced->model);
+	static uint64_t since_ps, rate;
+
+	(void)user;
+	ck_assert_uint_eq(item->chip, traced->index);
+	if (item->kind != TRN_TRACE_LINK)
+		return;
+	ck_assert_uint_eq(graph->link[item->track].from, traced->index);
+	link_bytes += rate * ((item->begin_ps - since_ps) / TRN_PS_PER_NS) / 1000000000;
+	since_ps = item->begin_ps;
+	rate = item->value;
+}
+
+START_TEST(a_trace_shows_links)
+{
+	static uint8_t rows[1 << 20];
+	uint64_t hash[2];
+
+	for (int i = 0; i < 2; i++) {
+		core_open("trn2-48xl");
+		traced = tc.host.model->chips[0];
+		link_bytes = 0;
+		poke_rows(rows, sizeof(rows));
+		emit_send(peer(1, TRN_AXI_HBM1), sizeof(rows),
+			  peer(1, trn_regs_tpb_axi(2) + TRN_TPB_SEM_INC));
+		if (i == 0)
+			trn_chip_trace(tc.host.chip, keep);
+		ck_assert_uint_eq(trn_test_launch(&tc), 0);
+		if (i == 0) {
+			trn_model_run(tc.host.model, trn_model_now(tc.host.model) + 2000 * US);
+			trn_chip_trace(tc.host.chip, NULL);
+			/* One sample may still be open, the semaphore's. */
+			ck_assert_uint_ge(link_bytes, sizeof(rows) - 64);
+			ck_assert_uint_le(link_bytes, sizeof(rows) + 4);
+		} else {
+			trn_model_run(tc.host.model, trn_model_now(tc.host.model) + 2000 * US);
+		}
+		hash[i] = trn_model_hash(tc.host.model);
+		trn_test_core_close(&tc);
+	}
+	ck_assert_uint_eq(hash[0], hash[1]);
+}
+END_TEST
+
 /* ---- what goes wrong ---- */
 
 /* One packet from chip 1, engine 20; the cause bits of its reading side. */
@@ -666,6 +717,7 @@ static Suite *pod_suite(void)
 	tcase_add_test(tc_all, a_step_takes_a_dma_and_hops);
 	tcase_add_test(tc_all, a_core_adds_to_another_chips_memory);
 	tcase_add_test(tc_all, windows_hold_for_peers);
+	tcase_add_test(tc_all, a_trace_shows_links);
 	tcase_add_test(tc_all, packets_over_a_lost_link_end_in_an_error);
 	tcase_add_test(tc_all, a_lost_chip_answers_nothing);
 	tcase_add_test(tc_all, a_chip_in_reset_answers_nothing);

@@ -4,6 +4,7 @@
 #include "model/trace.h"
 
 #include "model/ext.h"
+#include "model/fabric.h"
 #include "model/timing.h"
 
 #define PS_PER_S UINT64_C(1000000000000)
@@ -171,8 +172,24 @@ void trn_trace_hbm(struct trn_chip *chip, uint32_t stack, uint64_t begin_ps, uin
 					    .value = bytes * (PS_PER_S / (end_ps - begin_ps)) });
 }
 
+void trn_trace_link(struct trn_chip *chip, uint32_t link, uint64_t slot_ps, uint64_t slot,
+		    uint64_t bytes, uint64_t *last)
+{
+	if (!listened(chip) || slot * slot_ps < chip->trace.from_ps || bytes == *last)
+		return;
+	*last = bytes;
+	emit(chip, (struct trn_trace_item){ .kind = TRN_TRACE_LINK,
+					    .name = "link",
+					    .begin_ps = slot * slot_ps,
+					    .end_ps = (slot + 1) * slot_ps,
+					    .track = link,
+					    .value = bytes * (PS_PER_S / slot_ps) });
+}
+
 void trn_trace_begin(struct trn_chip *chip)
 {
+	if (chip->model->fabric)
+		trn_fabric_trace(chip->model->fabric, chip->index, false);
 	chip->trace = (struct trn_trace_chip){ .from_ps = chip->model->now_ps };
 	chip->power_ps = chip->model->now_ps;
 	chip->power_nj = trn_energy_total_nj(chip);
@@ -180,6 +197,9 @@ void trn_trace_begin(struct trn_chip *chip)
 
 void trn_trace_end(struct trn_chip *chip)
 {
-	if (listened(chip))
-		trn_hbm_flush(chip);
+	if (!listened(chip))
+		return;
+	trn_hbm_flush(chip);
+	if (chip->model->fabric)
+		trn_fabric_trace(chip->model->fabric, chip->index, true);
 }

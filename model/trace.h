@@ -40,6 +40,9 @@ void trn_trace_command(const struct trn_queue *queue);
 /* Bytes that a stack moved from begin to end, in the order of time. */
 void trn_trace_hbm(struct trn_chip *chip, uint32_t stack, uint64_t begin_ps, uint64_t end_ps,
 		   uint64_t bytes);
+/* The same of a link; *last is what its last sample said. */
+void trn_trace_link(struct trn_chip *chip, uint32_t link, uint64_t slot_ps, uint64_t slot,
+		    uint64_t bytes, uint64_t *last);
 /* A trace begins: nothing of before belongs to it. */
 void trn_trace_begin(struct trn_chip *chip);
 /* It ends: what is left of samples. */

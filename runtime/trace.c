@@ -246,7 +246,7 @@ static void put_counter(struct trn_trace *trace, struct trn_trace_source *source
 		    item->value % 1000);
 	else
 		put(trace, "\"%s\":%" PRIu64 "}}",
-		    item->kind == TRN_TRACE_HBM ? "bytes/s" : "value", item->value);
+		    item->kind == TRN_TRACE_SEMAPHORE ? "value" : "bytes/s", item->value);
 }
 
 static void put_item(struct trn_trace *trace, struct trn_trace_source *source,
@@ -282,6 +282,9 @@ static void put_item(struct trn_trace *trace, struct trn_trace_source *source,
 		break;
 	case TRN_TRACE_HBM:
 		put_counter(trace, source, CHIP_PROCESS, "HBM", true, item);
+		break;
+	case TRN_TRACE_LINK:
+		put_counter(trace, source, CHIP_PROCESS, "link", true, item);
 		break;
 	case TRN_TRACE_POWER:
 		put_counter(trace, source, CHIP_PROCESS, "power", false, item);
