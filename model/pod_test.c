@@ -404,6 +404,58 @@ START_TEST(a_step_takes_a_dma_and_hops)
 }
 END_TEST
 
+/* The semaphore by the same engine as the payload or by another one; how often all of the payload
+ * was there when the semaphore had counted. */
+static unsigned int core_signals(uint64_t seed, bool same, unsigned int rounds)
+{
+	static uint8_t rows[65536];
+	struct trn_prng prng;
+	unsigned int whole = 0;
+	char spec[64];
+
+	core_open("trn3-ultraserver");
+	(void)snprintf(spec, sizeof(spec), "link.jitter,value=8000,seed=%llu",
+		       (unsigned long long)seed);
+	fault(&tc.host, spec);
+	trn_prng_seed(&prng, seed);
+	for (unsigned int i = 0; i < rounds; i++) {
+		const uint32_t bytes = 128 * (1 + (uint32_t)trn_prng_below(&prng, 512));
+		const uint32_t chip = 1 + (uint32_t)trn_prng_below(&prng, 143);
+		const uint32_t before = semaphore_of(chip);
+
+		poke_rows(rows, bytes);
+		emit_send(peer(chip, TRN_AXI_HBM1), bytes, peer(chip, inc));
+		if (!same) {
+			/* The second instruction goes to another engine. */
+			struct trn_isa_dma *second =
+				(void *)(tc.stream[TRN_ENGINE_SYNC] + 3 * TRN_ISA_WORD_SIZE);
+
+			*trn_test_emit_dma(&tc, TRN_ENGINE_GPSIMD, TRN_OP_DMA_COPY) = *second;
+			tc.desc->stream[TRN_ENGINE_SYNC].words -= 3;
+		}
+		for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
+			if (tc.desc->stream[e].words > 0)
+				(void)trn_test_emit(&tc, e, TRN_OP_HALT, 1);
+		trn_test_start(&tc);
+		while (semaphore_of(chip) == before)
+			ck_assert(trn_model_step(tc.host.model));
+		whole += memcmp(bytes_of(chip, TRN_AXI_HBM1, bytes), rows, bytes) == 0;
+		trn_test_settle(&tc);
+		ck_assert_uint_eq(tc.status->error, 0);
+	}
+	trn_test_core_close(&tc);
+	return whole;
+}
+
+START_TEST(a_cores_semaphore_comes_after_its_payload)
+{
+	for (uint64_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(core_signals(trn_test_seed() + i, true, 50), 50);
+		ck_assert_uint_lt(core_signals(trn_test_seed() + i, false, 50), 50);
+	}
+}
+END_TEST
+
 START_TEST(a_core_adds_to_another_chips_memory)
 {
 	float mine[128], theirs[128];
@@ -715,6 +767,7 @@ static Suite *pod_suite(void)
 	tcase_add_test(tc_all, a_semaphore_comes_after_its_payload);
 	tcase_add_test(tc_all, a_core_sends_and_another_chips_core_wakes);
 	tcase_add_test(tc_all, a_step_takes_a_dma_and_hops);
+	tcase_add_test(tc_all, a_cores_semaphore_comes_after_its_payload);
 	tcase_add_test(tc_all, a_core_adds_to_another_chips_memory);
 	tcase_add_test(tc_all, windows_hold_for_peers);
 	tcase_add_test(tc_all, a_trace_shows_links);
