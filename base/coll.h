@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collectives as schedules of the sync processors (docs/comm.md; device-spec.md 12.5). Arithmetic
+ * only: runtime/ fills in addresses and runs them, predictions and the checker read the same.
+ *
+ * The ranks stand in a box of some dimensions. Every operation goes through the dimensions and in
+ * each lets the members of a group give each other parts (RS), then back through them and lets
+ * them give each other results (AG). What has no data in a direction sends bare signals there:
+ * who has heard all RS of a group knows that its members have begun, who has heard all AG knows
+ * that they have read what they got. So no slot is overwritten before it is read, semaphores are
+ * 0 before and after, and two of them a dimension are enough. */
+#ifndef BASE_COLL_H
+#define BASE_COLL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <trn/comm.h>
+#include "base/ext.h"
+
+#define TRN_COLL_DIMS 10u
+#define TRN_COLL_CHANNELS 16u
+#define TRN_COLL_RANKS 1024u
+
+/* Ranks as a box. A position is the rank's coordinates as one number, dim[0] counts slowest. */
+struct trn_coll_dim {
+	uint16_t size; /* >= 2 */
+	bool ring;     /* messages only to the next; else everybody to everybody */
+	bool back;     /* ring: to the one before */
+	uint8_t semaphore; /* RS, AG is the next one; relative to the way's first */
+};
+struct trn_coll_way {
+	uint32_t dims;
+	struct trn_coll_dim dim[TRN_COLL_DIMS];
+	const uint16_t *rank_at;  /* of a position */
+	const uint16_t *position; /* of a rank */
+};
+
+struct trn_coll_rank {
+	uint64_t mark;      /* what makes an address of its chip a peer's */
+	uint32_t chip;      /* same number: same chip */
+	uint32_t processor; /* its first sync processor; channel c is the c-th from there */
+	uint64_t src, dst;  /* dst of others: only when direct */
+};
+
+/* One collective, as one rank sees it. */
+struct trn_coll {
+	enum trn_comm_kind kind;
+	enum trn_dtype dtype;
+	uint32_t element; /* bytes */
+	enum trn_ext_reduce reduce;
+	bool average;
+	bool direct; /* every rank's dst is known */
+	uint32_t me, root;
+	uint32_t ranks;
+	const struct trn_coll_rank *rank;
+	uint64_t count;
+	/* By rank, elements; NULL: count, one behind the other. ALL_GATHER, REDUCE_SCATTER: the
+	 * pieces of dst, of src. ALL_TO_ALL: what goes to, and comes from, each. */
+	const uint64_t *counts, *offsets;
+	const uint64_t *from_counts, *from_offsets; /* ALL_TO_ALL: of dst */
+	const uint64_t *there; /* ALL_TO_ALL, direct: where in each rank's dst mine begins */
+
+	/* The channel: [part_from, part_to) of parts of every vector. */
+	uint32_t channel, channels;
+	uint64_t part_from, part_to, parts;
+	const struct trn_coll_way *way;
+	uint32_t semaphore;      /* first of the way */
+	uint32_t root_semaphore; /* ready, then data */
+	const uint64_t *scratch; /* of the way: [rank * channels + channel] */
+	uint64_t room;           /* bytes of a chunk; scratch has TRN_COLL_SCRATCH() */
+	uint64_t *work;          /* 4 * ranks + 1 numbers */
+};
+/* Results, then slots of all dimensions and places for what rings add; roundings. */
+#define TRN_COLL_RESULTS(room, ranks) ((room) + 128 * (uint64_t)(ranks))
+#define TRN_COLL_SCRATCH(room, ranks) (4 * (room) + 1024 * (uint64_t)(ranks))
+
+/* Operations come out here; ops NULL only counts. */
+struct trn_coll_ops {
+	struct trn_ext_sync_op *ops;
+	uint32_t count, max; /* count goes on when there is no room */
+};
+
+/* A channel's whole stream, END included. */
+void trn_coll_build(const struct trn_coll *coll, struct trn_coll_ops *out);
+/* part / parts of count, rounded down: shares that follow each other fit together. */
+uint64_t trn_coll_share(uint64_t count, uint64_t part, uint64_t parts);
+/* Its chunks: the same on all ranks. */
+uint64_t trn_coll_chunks(const struct trn_coll *coll);
+
+/* Point to point: parts of one fused command. A step of each: first all that are ready to receive
+ * say so, then what is to be sent is sent, then what was received is copied out. */
+struct trn_coll_p2p {
+	uint32_t peer;
+	bool send;
+	uint64_t local;     /* address of the data, or where they go */
+	uint64_t remote;    /* sending, direct: the peer's dst, as its own chip sees it */
+	uint64_t landing;   /* else: scratch of the receiver, as its own chip sees it */
+	uint64_t bytes;
+	uint32_t semaphore; /* here: ready, then data */
+	uint32_t there;     /* channel of the peer that hears of this rank */
+	uint32_t there_semaphore;
+	bool direct;
+};
+void trn_coll_build_p2p(const struct trn_coll *coll, const struct trn_coll_p2p *parts,
+			uint32_t count, struct trn_coll_ops *out);
+
+/* The increment register of a semaphore of a sync processor. */
+uint64_t trn_coll_semaphore(uint32_t processor, uint32_t semaphore);
+
+#endif /* BASE_COLL_H */
