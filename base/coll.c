@@ -22,7 +22,7 @@ struct build {
 	uint32_t below[TRN_COLL_DIMS + 1]; /* positions that share the coordinates up to a dim */
 	uint64_t slots[TRN_COLL_DIMS];     /* where a dim's slots begin, in scratch */
 	uint64_t pitch[TRN_COLL_DIMS];
-	uint64_t own[TRN_COLL_DIMS];       /* what a ring adds: in scratch */
+	uint64_t own[TRN_COLL_DIMS]; /* what a ring adds: in scratch */
 };
 
 /* Where the elements of a block are. */
@@ -74,8 +74,7 @@ static uint64_t reach(const struct trn_coll *c, uint32_t rank, uint64_t address)
 
 static uint64_t semaphore_of(const struct trn_coll *c, uint32_t rank, uint32_t semaphore)
 {
-	return reach(c, rank,
-		     trn_coll_semaphore(c->rank[rank].processor + c->channel, semaphore));
+	return reach(c, rank, trn_coll_semaphore(c->rank[rank].processor + c->channel, semaphore));
 }
 
 static void put_wait(struct build *b, uint32_t semaphore, uint32_t value, uint32_t peer)
@@ -210,8 +209,7 @@ static void move(struct build *b, const struct source *src, const struct target 
 	uint64_t elements = 0;
 
 	for (uint32_t p = first; p < first + count; p++) {
-		if (b->len[p] > 0 && elements > 0 &&
-		    !run_goes_on(b, src, dst, run, elements, p)) {
+		if (b->len[p] > 0 && elements > 0 && !run_goes_on(b, src, dst, run, elements, p)) {
 			put_move(b, src, dst, run, elements, p - first - told, last);
 			told = p - first;
 			elements = 0;
@@ -232,8 +230,7 @@ static struct target to_slot(const struct build *b, uint32_t rank, uint32_t dim,
 	struct target t = { .at = slot_of(b, rank, dim, slot, first), .rank = rank };
 
 	if (rank != b->c->me)
-		t.signal = semaphore_of(b->c, rank,
-					b->c->semaphore + b->way->dim[dim].semaphore);
+		t.signal = semaphore_of(b->c, rank, b->c->semaphore + b->way->dim[dim].semaphore);
 	return t;
 }
 
@@ -300,8 +297,8 @@ static uint32_t ring_prev(const struct build *b, uint32_t dim)
 static void ring_own(struct build *b, uint32_t dim, struct source *cur)
 {
 	const uint32_t first = block_first(b, dim, 0);
-	struct target t = to_here(b, (struct place){ scratch_of(b, b->c->me) + b->own[dim],
-						     PACKED, first });
+	struct target t =
+		to_here(b, (struct place){ scratch_of(b, b->c->me) + b->own[dim], PACKED, first });
 
 	if (cur->sources == 1)
 		return;
@@ -445,9 +442,8 @@ static void ag_all(struct build *b, struct source held)
 	const struct source joined = { .at = results(b, b->c->me), .sources = 1 };
 	const struct target here = to_here(b, joined.at);
 	/* Joining again for the one other member is sooner than joining first. */
-	const bool fuse = held.sources == 1 ||
-			  (dims >= 2 && b->way->dim[dims - 1].size == 2 &&
-			   !b->way->dim[dims - 1].ring);
+	const bool fuse = held.sources == 1 || (dims >= 2 && b->way->dim[dims - 1].size == 2 &&
+						!b->way->dim[dims - 1].ring);
 
 	move(b, &held, &here, b->me, 1, true);
 	if (!fuse) {
@@ -582,16 +578,16 @@ static void a2a_copy_out(struct build *b, uint64_t pitch)
 		hi = trn_coll_share(count, c->part_to, c->parts);
 		if (hi == lo)
 			continue;
-		put(b->out, (struct trn_ext_sync_op){
-				    .op = TRN_SYNC_COPY,
-				    .peer = rank,
-				    .dst = c->rank[c->me].dst +
-					   ((c->from_offsets ? c->from_offsets[rank] :
-							       rank * c->count) +
-					    lo) * c->element,
-				    .src = scratch_of(b, c->me) + p * pitch,
-				    .bytes = (hi - lo) * c->element,
-			    });
+		put(b->out,
+		    (struct trn_ext_sync_op){
+			    .op = TRN_SYNC_COPY,
+			    .peer = rank,
+			    .dst = c->rank[c->me].dst +
+				   ((c->from_offsets ? c->from_offsets[rank] : rank * c->count) +
+				    lo) * c->element,
+			    .src = scratch_of(b, c->me) + p * pitch,
+			    .bytes = (hi - lo) * c->element,
+		    });
 	}
 	put_fence(b->out, c->me);
 }
@@ -610,14 +606,13 @@ static void build_all_to_all(struct build *b)
 				    .rank = rank };
 
 		if (c->direct || rank == c->me)
-			t.at = (struct place){
-				c->rank[rank].dst +
-					(c->there[rank] +
-					 trn_coll_share(c->counts ? c->counts[rank] : c->count,
-							c->part_from, c->parts)) *
-						c->element,
-				PACKED, p
-			};
+			t.at = (struct place){ c->rank[rank].dst +
+						       (c->there[rank] +
+							trn_coll_share(c->counts ? c->counts[rank] :
+										   c->count,
+								       c->part_from, c->parts)) *
+							       c->element,
+					       PACKED, p };
 		if (rank != c->me)
 			t.signal = semaphore_of(c, rank, ag_semaphore(b, 0));
 		move(b, &src, &t, p, 1, false);
@@ -652,8 +647,7 @@ static void channel_range(const struct trn_coll *c, uint64_t count, uint64_t *re
 
 static bool one_vector(enum trn_comm_kind kind)
 {
-	return kind == TRN_COMM_ALL_REDUCE || kind == TRN_COMM_REDUCE ||
-	       kind == TRN_COMM_BROADCAST;
+	return kind == TRN_COMM_ALL_REDUCE || kind == TRN_COMM_REDUCE || kind == TRN_COMM_BROADCAST;
 }
 
 uint64_t trn_coll_chunks(const struct trn_coll *c)

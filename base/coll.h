@@ -22,9 +22,9 @@
 
 /* Ranks as a box. A position is the rank's coordinates as one number, dim[0] counts slowest. */
 struct trn_coll_dim {
-	uint16_t size; /* >= 2 */
-	bool ring;     /* messages only to the next; else everybody to everybody */
-	bool back;     /* ring: to the one before */
+	uint16_t size;     /* >= 2 */
+	bool ring;         /* messages only to the next; else everybody to everybody */
+	bool back;         /* ring: to the one before */
 	uint8_t semaphore; /* RS, AG is the next one; relative to the way's first */
 };
 struct trn_coll_way {
@@ -91,9 +91,9 @@ uint64_t trn_coll_chunks(const struct trn_coll *coll);
 struct trn_coll_p2p {
 	uint32_t peer;
 	bool send;
-	uint64_t local;     /* address of the data, or where they go */
-	uint64_t remote;    /* sending, direct: the peer's dst, as its own chip sees it */
-	uint64_t landing;   /* else: scratch of the receiver, as its own chip sees it */
+	uint64_t local;   /* address of the data, or where they go */
+	uint64_t remote;  /* sending, direct: the peer's dst, as its own chip sees it */
+	uint64_t landing; /* else: scratch of the receiver, as its own chip sees it */
 	uint64_t bytes;
 	uint32_t semaphore; /* here: ready, then data */
 	uint32_t there;     /* channel of the peer that hears of this rank */

@@ -22,8 +22,7 @@ static uint64_t reach(const struct trn_coll *c, uint32_t rank, uint64_t address)
 static uint64_t semaphore_of(const struct trn_coll *c, uint32_t rank, uint32_t processor,
 			     uint32_t semaphore)
 {
-	return reach(c, rank,
-		     trn_coll_semaphore(c->rank[rank].processor + processor, semaphore));
+	return reach(c, rank, trn_coll_semaphore(c->rank[rank].processor + processor, semaphore));
 }
 
 static uint64_t part_bytes(const struct trn_coll *c, const struct trn_coll_p2p *p, uint64_t step)
@@ -63,10 +62,9 @@ static void put_send(const struct trn_coll *c, const struct trn_coll_p2p *p, uin
 					   .value = 1,
 					   .peer = p->peer });
 	if (bytes == 0) {
-		put(out, (struct trn_ext_sync_op){ .op = TRN_SYNC_SIGNAL,
-						   .value = 1,
-						   .peer = p->peer,
-						   .signal = signal });
+		put(out,
+		    (struct trn_ext_sync_op){
+			    .op = TRN_SYNC_SIGNAL, .value = 1, .peer = p->peer, .signal = signal });
 		return;
 	}
 	put(out, (struct trn_ext_sync_op){

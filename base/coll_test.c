@@ -11,9 +11,9 @@
 #include "base/test_main.h"
 
 /* Check writes a line for every assertion: these are many. */
-#define NEED(x)                                                  \
-	do {                                                     \
-		if (!(x))                                        \
+#define NEED(x)                                                            \
+	do {                                                               \
+		if (!(x))                                                  \
 			ck_abort_msg("%s:%d: %s", __FILE__, __LINE__, #x); \
 	} while (0)
 #define NEED_MSG(x, ...)                           \
@@ -139,8 +139,7 @@ static uint32_t *at(struct world *w, uint64_t address, uint32_t self, uint64_t b
 		room = TRN_COLL_SCRATCH(ROOM, w->ranks);
 	}
 	NEED_MSG(offset + bytes <= room, "kind %u step %u: %llu + %llu > %llu", kind, step,
-		      (unsigned long long)offset, (unsigned long long)bytes,
-		      (unsigned long long)room);
+		 (unsigned long long)offset, (unsigned long long)bytes, (unsigned long long)room);
 	return base + offset;
 }
 
@@ -201,7 +200,7 @@ static void transfer_end(struct world *w, struct transfer *t, uint32_t self)
 		for (uint32_t s = 0; s < sources; s++) {
 			parts[s] = at(w, op->src + s * op->stride, self, op->bytes)[i];
 			NEED_MSG(parts[s] == t->seen[s * op->bytes + i],
-				      "rank %u: a source changed under a transfer", self);
+				 "rank %u: a source changed under a transfer", self);
 			NEED_MSG(parts[s] != 0, "rank %u: nothing was there yet", self);
 		}
 		dst[i] = op->op == TRN_SYNC_REDUCE ? node_new(w, parts, sources, 0, 0) : parts[0];
@@ -333,8 +332,8 @@ static void world_run(struct world *w)
 	while (world_step(w))
 		;
 	for (uint32_t r = 0; r < w->ranks; r++) {
-		NEED_MSG(w->now[r] == w->steps, "rank %u stands in step %u of %u", r,
-			      w->now[r], w->steps);
+		NEED_MSG(w->now[r] == w->steps, "rank %u stands in step %u of %u", r, w->now[r],
+			 w->steps);
 		for (uint32_t c = 0; c < CHANNELS; c++)
 			for (uint32_t s = 0; s < SEMAPHORES; s++)
 				NEED(w->semaphore[r][c][s] == 0);
@@ -662,7 +661,7 @@ static void world_check(struct world *w)
 
 static const enum trn_comm_kind kinds[] = {
 	TRN_COMM_ALL_REDUCE, TRN_COMM_REDUCE_SCATTER, TRN_COMM_ALL_GATHER, TRN_COMM_ALL_TO_ALL,
-	TRN_COMM_BROADCAST,  TRN_COMM_REDUCE,	      TRN_COMM_BARRIER,
+	TRN_COMM_BROADCAST,  TRN_COMM_REDUCE,         TRN_COMM_BARRIER,
 };
 
 /* One way all along: the sequence of an application, in any mixture. All operations of a world

@@ -289,6 +289,20 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
 	return 0;
 }
 
+int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_object *const *objects,
+		      uint32_t count)
+{
+	struct trn_batch_entry *entry;
+	int r = room_check(batch, "trn_batch_comm");
+
+	if (r < 0)
+		return r;
+	entry = append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_COLLECT, .a = { address } });
+	for (uint32_t i = 0; i < count; i++)
+		hold(entry, objects[i]);
+	return 0;
+}
+
 /* ---- launch ---- */
 
 static int arg_refuse(struct trn_batch *batch, const struct trn_program *program, uint32_t index,

@@ -73,6 +73,9 @@ void trn_object_drop(struct trn_object *object)
 	case TRN_OBJECT_TIMELINE:
 		(void)trn_timeline_unref((struct trn_timeline *)object);
 		break;
+	case TRN_OBJECT_COMM:
+		(void)trn_comm_unref((struct trn_comm *)object);
+		break;
 	case TRN_OBJECT_PROGRAM:
 		(void)trn_program_unref((struct trn_program *)object);
 		break;

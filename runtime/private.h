@@ -40,6 +40,7 @@
 #include "base/bits.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/regs.h"
 #include "hal/hal.h"
 #include "runtime/trace.h"
 
@@ -81,6 +82,7 @@ enum trn_object_kind {
 	TRN_OBJECT_PROGRAM = 0x67727054,
 	TRN_OBJECT_QUEUE = 0x65757154,
 	TRN_OBJECT_BATCH = 0x74616254,
+	TRN_OBJECT_COMM = 0x6d6f6354,
 };
 
 struct trn_object { /* first member of every handle */
@@ -191,6 +193,7 @@ struct trn_device {
 	_Atomic bool lost;               /* fell off the bus; a device reset may bring it back */
 	_Atomic uint32_t epoch;          /* device resets begun */
 	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
+	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
 	struct trn_trace_source trace; /* lock */
 };
 
@@ -312,6 +315,10 @@ struct trn_batch {
 	struct trn_batch_entry *entries;
 	struct trn_ext_arg *args; /* TRN_ARGS_USER_MAX for each command */
 };
+
+/* Records COLLECT; the command holds the objects, TRN_CMD_REFS_MAX at most. */
+int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_object *const *objects,
+		      uint32_t count);
 
 struct trn_launch_slot {
 	struct trn_ext_launch launch;

@@ -144,9 +144,9 @@ struct trn_comm_call {
 /** struct trn_comm_cost - what a call takes by the cost model; set size before the call */
 struct trn_comm_cost {
 	size_t size;
-	enum trn_comm_algorithm algorithm;         /* the call's, or what AUTO picks */
-	uint64_t predicted_ns;                     /* device time */
-	uint64_t bound_ns;                         /* no algorithm is faster: the sum of the two */
+	enum trn_comm_algorithm algorithm; /* the call's, or what AUTO picks */
+	uint64_t predicted_ns;             /* device time */
+	uint64_t bound_ns;                 /* no algorithm is faster: the sum of the two */
 	uint64_t bound_latency_ns, bound_bandwidth_ns;
 	uint64_t wire_bytes; /* that a rank sends to other chips */
 	uint32_t steps;      /* messages one behind the other */

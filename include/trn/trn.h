@@ -6,6 +6,7 @@
 #include <trn/asm.h>
 #include <trn/buffer.h>
 #include <trn/builder.h>
+#include <trn/comm.h>
 #include <trn/context.h>
 #include <trn/device.h>
 #include <trn/error.h>

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a collective takes by arithmetic, and the least it could (docs/comm.md). Rates in 10^6 B/s,
+ * so that bytes * 1000 / rate is ns. */
+#include "base/coll_plan.h"
+
+#include <string.h>
+#include "base/bits.h"
+
+/* hardware-and-isa facts 4.6 and 8: trigger and done of a DMA, an operation of a sync processor
+ * (device-spec.md 12.5, guess). */
+#define DMA_FIXED_NS UINT64_C(1040)
+#define OP_NS UINT64_C(50)
+#define ENGINE_GROUPS 8u /* of 16 DMA engines: one for each core */
+
+static const struct {
+	const char *gen;
+	uint64_t engine_mbps; /* of a core's DMA engines */
+	uint64_t hbm_mbps;    /* of the chip */
+} gens[] = {
+	{ "trn2", 16 * 23000, 2900000 },
+	{ "trn3", 16 * 33000, 4900000 },
+	{ "trn4", 16 * 132000, 19600000 },
+};
+
+static uint32_t gen_of(const struct trn_coll_site *site)
+{
+	for (uint32_t i = 0; i < TRN_ARRAY_LEN(gens); i++)
+		if (strcmp(site->graph->pod->gen, gens[i].gen) == 0)
+			return i;
+	return 1;
+}
+
+static uint64_t span_ns(uint64_t bytes, uint64_t mbps)
+{
+	if (mbps == 0)
+		return 0;
+	return bytes / mbps * 1000 + bytes % mbps * 1000 / mbps;
+}
+
+static uint32_t ranks_of_chip(const struct trn_coll_site *site)
+{
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; r < site->ranks; r++)
+		n += site->chip[r] == site->chip[0];
+	return n > 0 ? n : 1;
+}
+
+/* ---- the least ---- */
+
+/* Ranks in the pod's rack, server or chip number group; level 0 chip, 1 server, 2 rack. */
+static uint32_t group_of(const struct trn_pod *pod, uint32_t chip, uint32_t level)
+{
+	struct trn_pod_place place;
+
+	trn_pod_place(pod, chip, &place);
+	if (level == 0)
+		return chip;
+	return level == 1 ? place.rack * (pod->servers / pod->racks) + place.server : place.rack;
+}
+
+/* What the links out of a group carry, one way: chips in it times the classes that leave it. */
+static uint64_t group_mbps(const struct trn_coll_site *site, uint32_t level)
+{
+	const struct trn_pod *pod = site->graph->pod;
+	uint32_t chips = level == 0 ? 1 : pod->server_chips;
+	uint64_t mbps = 0;
+
+	if (level == 2)
+		chips *= pod->servers / pod->racks;
+	for (uint32_t c = level; c < TRN_LINK_CLASSES; c++)
+		mbps += site->graph->mbps[c];
+	/* The third axis of a torus joins the servers, and racks are not a level of it. */
+	if (pod->shape == TRN_POD_TORUS && level == 2)
+		return 0;
+	return mbps * chips;
+}
+
+/* Groups of a level and the ranks of the largest. */
+static uint32_t groups(const struct trn_coll_site *site, uint32_t level, uint32_t *ret_most)
+{
+	uint16_t ranks[TRN_POD_CHIPS_MAX] = { 0 };
+	uint32_t count = 0;
+
+	*ret_most = 0;
+	for (uint32_t r = 0; r < site->ranks; r++) {
+		uint32_t g = group_of(site->graph->pod, site->chip[r], level);
+
+		count += ranks[g]++ == 0;
+		*ret_most = ranks[g] > *ret_most ? ranks[g] : *ret_most;
+	}
+	return count;
+}
+
+/* Bytes that leave the busiest group at least. */
+static uint64_t cut_bytes(const struct trn_coll_site *site, enum trn_comm_kind kind, uint64_t bytes,
+			  uint32_t count, uint32_t ranks)
+{
+	switch (kind) {
+	case TRN_COMM_ALL_REDUCE:
+		return 2 * bytes / count * (count - 1);
+	case TRN_COMM_REDUCE_SCATTER:
+	case TRN_COMM_ALL_GATHER:
+		return bytes / count * (count - 1);
+	case TRN_COMM_ALL_TO_ALL:
+		return bytes / site->ranks * ranks * (site->ranks - ranks);
+	case TRN_COMM_BARRIER:
+		return 0;
+	default:
+		return bytes;
+	}
+}
+
+static uint32_t hops_most(const struct trn_coll_site *site)
+{
+	uint32_t most = 0;
+
+	for (uint32_t a = 0; a < site->ranks; a++)
+		for (uint32_t b = 0; b < site->ranks; b++) {
+			uint32_t hops =
+				site->chip[a] == site->chip[b] ?
+					0 :
+					trn_pod_hops(site->graph, site->chip[a], site->chip[b]);
+
+			most = hops > most ? hops : most;
+		}
+	return most;
+}
+
+void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, uint64_t bytes,
+		    struct trn_coll_bound *ret_bound)
+{
+	const uint32_t gen = gen_of(site), local = ranks_of_chip(site);
+	const uint64_t there = DMA_FIXED_NS + (uint64_t)hops_most(site) * site->graph->hop_ns;
+	const uint64_t ways = kind == TRN_COMM_ALL_REDUCE ? 2 : 1;
+	uint64_t least = 0;
+
+	*ret_bound = (struct trn_coll_bound){ 0 };
+	if (site->ranks < 2)
+		return;
+	ret_bound->latency_ns = ways * there;
+	if (kind == TRN_COMM_BARRIER) {
+		ret_bound->latency_ns = (uint64_t)hops_most(site) * site->graph->hop_ns;
+		return;
+	}
+	for (uint32_t level = 0; level < 3; level++) {
+		uint32_t ranks, count = groups(site, level, &ranks);
+		uint64_t mbps = group_mbps(site, level);
+
+		if (count > 1 && mbps > 0)
+			least = trn_max_u64(
+				least, span_ns(cut_bytes(site, kind, bytes, count, ranks), mbps));
+	}
+	/* Every rank's vector is read once, every result written once. */
+	least = trn_max_u64(least, span_ns(2 * bytes * local, gens[gen].hbm_mbps));
+	least = trn_max_u64(least,
+			    span_ns(ways * bytes * local, ENGINE_GROUPS * gens[gen].engine_mbps));
+	ret_bound->bandwidth_ns = least;
+}
+
+/* ---- what a plan takes ---- */
+
+static uint64_t dim_bytes(const struct trn_coll_part *part, uint32_t d, uint64_t bytes)
+{
+	const uint32_t n = part->dim[d].size;
+
+	/* A mesh on a ring of links: some go more than one link. */
+	if (!part->dim[d].ring && part->hops[d] > 1 && n > 2)
+		return bytes / n * (n / 2) * ((n + 1) / 2);
+	return bytes / n * (n - 1);
+}
+
+struct part_cost {
+	uint64_t latency_ns, wire;
+	uint64_t busy_ns[TRN_POD_DIMS + 1];
+	uint32_t steps;
+};
+
+/* One way: RS or AG. */
+static void part_cost(const struct trn_coll_part *part, const struct trn_coll_site *site,
+		      uint64_t bytes, struct part_cost *ret)
+{
+	uint64_t left = bytes;
+
+	memset(ret, 0, sizeof(*ret));
+	for (uint32_t d = 0; d < part->dims; d++) {
+		const uint32_t n = part->dim[d].size;
+		const uint64_t go = DMA_FIXED_NS + (uint64_t)part->hops[d] * site->graph->hop_ns;
+		const uint32_t at = part->cls[d] < TRN_POD_DIMS ? part->cls[d] : TRN_POD_DIMS;
+
+		ret->latency_ns += part->dim[d].ring ? (n - 1) * (go + 3 * OP_NS) :
+						       go + (n + 1) * OP_NS;
+		ret->steps += part->dim[d].ring ? n - 1 : 1;
+		if (part->mbps[d] > 0)
+			ret->wire += left / n * (n - 1);
+		ret->busy_ns[at] += span_ns(dim_bytes(part, d, left), part->mbps[d]);
+		left /= n;
+	}
+}
+
+uint32_t trn_coll_plan_channels(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
+				uint64_t bytes)
+{
+	/* A processor's messages should be worth their fixed costs. */
+	uint64_t want = bytes / (TRN_KIB * 32) + plan->parts;
+
+	return (uint32_t)trn_min_u64(want, site->channels);
+}
+
+void trn_coll_plan_cost(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
+			enum trn_comm_kind kind, uint64_t bytes, struct trn_coll_cost *ret_cost)
+{
+	const uint32_t gen = gen_of(site), local = ranks_of_chip(site);
+	const uint64_t ways = kind == TRN_COMM_ALL_REDUCE || kind == TRN_COMM_REDUCE ||
+					      kind == TRN_COMM_BROADCAST ?
+				      2 :
+				      1;
+	uint64_t busy[TRN_POD_DIMS + 1] = { 0 }, latency = 0, most = 0;
+	const uint32_t used = trn_coll_plan_channels(plan, site, bytes);
+
+	*ret_cost = (struct trn_coll_cost){ 0 };
+	for (uint32_t p = 0; p < plan->parts; p++) {
+		const struct trn_coll_part *part = &plan->part[p];
+		struct part_cost one;
+
+		part_cost(part, site,
+			  bytes / TRN_COLL_SHARES * (part->share_to - part->share_from) +
+				  bytes % TRN_COLL_SHARES / plan->parts,
+			  &one);
+		latency = trn_max_u64(latency, one.latency_ns);
+		ret_cost->steps = one.steps > ret_cost->steps ? one.steps : ret_cost->steps;
+		ret_cost->wire_bytes += ways * one.wire;
+		for (uint32_t k = 0; k <= TRN_POD_DIMS; k++)
+			busy[k] += one.busy_ns[k];
+	}
+	for (uint32_t k = 0; k <= TRN_POD_DIMS; k++)
+		most = trn_max_u64(most, busy[k]);
+	most = trn_max_u64(ways * most,
+			   span_ns((2 * ways + 1) * bytes * local, gens[gen].hbm_mbps));
+	most = trn_max_u64(most, span_ns((ways + 1) * bytes, used * (gens[gen].engine_mbps / 2)));
+	ret_cost->steps *= (uint32_t)ways;
+	ret_cost->ns = ways * latency + DMA_FIXED_NS + most;
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Communicators: the handle, and who does what of a call. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "runtime/comm.h"
+
+/* ---- making and ending ---- */
+
+static void comm_destroy(struct trn_comm *comm)
+{
+	struct trn_context *context = comm->context;
+
+	for (uint32_t i = 0; i < TRN_COMM_GROUPS; i++)
+		if (comm->pending[i].host)
+			trn_comm_host_end(comm, comm->pending[i].host);
+	if (comm->host)
+		trn_comm_host_close(comm);
+	trn_comm_team_destroy(comm->team);
+	trn_object_bury(&comm->object);
+	(void)trn_context_unref(context);
+}
+
+static int opts_check(struct trn_context *context, const struct trn_comm_opts *opts)
+{
+	const char *what = NULL;
+
+	if (!opts || opts->size != sizeof(*opts))
+		what = "opts is NULL or its size member is wrong";
+	else if (opts->count == 0 || opts->count > TRN_COLL_RANKS)
+		what = "count is not 1 to 1024";
+	else if (!opts->devices && opts->count != 1)
+		what = "without devices there is one rank of host memory";
+	else if (opts->flags & ~TRN_COMM_PROGRESS_THREAD)
+		what = "an unknown flag is set";
+	else if (opts->reserved != 0)
+		what = "reserved is not 0";
+	else if (opts->processes > 0 && opts->process >= opts->processes)
+		what = "process is not below processes";
+	if (what)
+		return trn_fail(context, NULL, -EINVAL, "trn_comm_create", "%s", what);
+	return 0;
+}
+
+static int forced_algorithm(struct trn_context *context, enum trn_comm_algorithm *ret_algorithm)
+{
+	const char *name = getenv("TRN_COMM_ALGORITHM");
+
+	*ret_algorithm = TRN_COMM_AUTO;
+	if (!name || !name[0])
+		return 0;
+	*ret_algorithm = trn_comm_algorithm_find(name);
+	if (*ret_algorithm < TRN_COMM_ALGORITHMS)
+		return 0;
+	return trn_fail(context, NULL, -EINVAL, "trn_comm_create",
+			"TRN_COMM_ALGORITHM is \"%.32s\": no such algorithm", name);
+}
+
+static struct trn_comm *comm_new(struct trn_context *context)
+{
+	struct trn_comm *comm = trn_alloc_zero(&context->alloc, sizeof(*comm));
+
+	if (!comm)
+		return NULL;
+	trn_object_init(&comm->object, TRN_OBJECT_COMM, context);
+	comm->context = trn_context_ref(context);
+	comm->processes = 1;
+	trn_text_copy(comm->transport, sizeof(comm->transport), "device");
+	trn_text_copy(comm->launcher, sizeof(comm->launcher), "alone");
+	return comm;
+}
+
+static int comm_open(struct trn_comm *comm, const struct trn_comm_opts *opts, uint64_t deadline_ns)
+{
+	int r = 0;
+
+	comm->count = comm->ranks = opts->count;
+	comm->timeout_ns = opts->timeout_ns ? opts->timeout_ns : TRN_COMM_TIMEOUT_NS;
+	comm->limit_ns = opts->limit_ns ? opts->limit_ns : TRN_COMM_LIMIT_NS;
+	comm->flags = opts->flags;
+	if (opts->devices)
+		r = trn_comm_team_create(comm->context, opts->devices, opts->cores, opts->count,
+					 comm->limit_ns, &comm->team);
+	if (r == 0 && trn_comm_host_wanted(opts))
+		r = trn_comm_host_open(comm, opts, deadline_ns);
+	return r;
+}
+
+TRN_API int trn_comm_create(struct trn_context *context, const struct trn_comm_opts *opts,
+			    uint64_t deadline_ns, struct trn_comm **ret_comm)
+{
+	enum trn_comm_algorithm forced;
+	struct trn_comm *comm;
+	int r;
+
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
+		return -EINVAL;
+	r = opts_check(context, opts);
+	if (r < 0)
+		return r;
+	if (!ret_comm)
+		return trn_fail(context, NULL, -EINVAL, __func__, "ret_comm is NULL");
+	r = forced_algorithm(context, &forced);
+	if (r < 0)
+		return r;
+	comm = comm_new(context);
+	if (!comm)
+		return trn_fail(context, NULL, -ENOMEM, __func__, "no memory for the object");
+	comm->forced = forced;
+	r = comm_open(comm, opts, deadline_ns);
+	if (r < 0) {
+		comm_destroy(comm);
+		return r;
+	}
+	*ret_comm = comm;
+	return 0;
+}
+
+TRN_API struct trn_comm *trn_comm_ref(struct trn_comm *comm)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return NULL;
+	trn_object_ref(&comm->object);
+	return comm;
+}
+
+TRN_API struct trn_comm *trn_comm_unref(struct trn_comm *comm)
+{
+	if (comm && TRN_HANDLE_OK(comm, TRN_OBJECT_COMM) && trn_object_unref(&comm->object))
+		comm_destroy(comm);
+	return NULL;
+}
+
+TRN_API int trn_comm_info(struct trn_comm *comm, struct trn_comm_info *ret_info)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_info || ret_info->size != sizeof(*ret_info))
+		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+				"size member is not sizeof(struct trn_comm_info)");
+	*ret_info = (struct trn_comm_info){
+		.size = sizeof(*ret_info),
+		.ranks = comm->ranks,
+		.first = comm->first,
+		.count = comm->count,
+		.processes = comm->processes,
+		.process = comm->process,
+		.channels = comm->team ? comm->team->channels : 0,
+	};
+	trn_text_copy(ret_info->transport, sizeof(ret_info->transport), comm->transport);
+	trn_text_copy(ret_info->launcher, sizeof(ret_info->launcher), comm->launcher);
+	return 0;
+}
+
+/* ---- groups ---- */
+
+/* All calls of a group; *ret_host: they need the host. */
+static int calls_check(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+		       bool *ret_host)
+{
+	struct trn_comm_extent extent;
+	bool host = comm->host || !comm->team;
+	int r = 0;
+
+	if (!calls || count == 0)
+		return trn_fail(comm->context, NULL, -EINVAL, "trn_comm_start", "no calls");
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		r = trn_comm_call_check(comm, &calls[i], "trn_comm_start", &extent);
+		host = host || calls[i].algorithm == TRN_COMM_HOST ||
+		       (r == 0 && trn_comm_call_host(&calls[i], &extent));
+	}
+	for (uint32_t i = 0; r == 0 && !host && i < count; i++) {
+		r = trn_comm_call_check(comm, &calls[i], "trn_comm_start", &extent);
+		if (r == 0)
+			r = trn_comm_call_spans(comm, &calls[i],
+						comm->team->member[calls[i].rank].device, &extent,
+						"trn_comm_start");
+	}
+	*ret_host = host;
+	return r;
+}
+
+TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+			   uint64_t *ret_ticket)
+{
+	struct trn_comm_pending *p;
+	bool host = false;
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_ticket)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_ticket is NULL");
+	r = calls_check(comm, calls, count, &host);
+	if (r < 0)
+		return r;
+	p = &comm->pending[(comm->tickets + 1) % TRN_COMM_GROUPS];
+	if (p->ticket != 0)
+		return trn_fail(comm->context, NULL, -EAGAIN, __func__,
+				"%u groups are under way: wait for one", TRN_COMM_GROUPS);
+	if (host)
+		r = trn_comm_host_start(comm, calls, count, trn_clock_deadline(comm->timeout_ns),
+					&p->host);
+	else
+		r = trn_comm_team_start(comm->team, calls, count, comm->forced, &p->team_ticket);
+	if (r < 0)
+		return r;
+	p->ticket = ++comm->tickets;
+	*ret_ticket = p->ticket;
+	return 0;
+}
+
+static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t deadline_ns)
+{
+	unsigned int round = 0;
+	int r;
+
+	for (;;) {
+		r = trn_comm_host_step(comm, p->host);
+		if (r != -EAGAIN)
+			break;
+		if (trn_clock_passed(deadline_ns))
+			return trn_fail(comm->context, NULL, -ETIMEDOUT, "trn_comm_wait",
+					"the group has not come to the end");
+		trn_clock_backoff(&round);
+	}
+	trn_comm_host_end(comm, p->host);
+	p->host = NULL;
+	p->ticket = 0;
+	return r;
+}
+
+TRN_API int trn_comm_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadline_ns)
+{
+	struct trn_comm_pending *p;
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	p = &comm->pending[ticket % TRN_COMM_GROUPS];
+	if (ticket == 0 || p->ticket != ticket)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+				"no group under way has ticket %llu", (unsigned long long)ticket);
+	if (p->host)
+		return host_wait(comm, p, deadline_ns);
+	r = trn_comm_team_wait(comm->team, p->team_ticket, deadline_ns);
+	/* What failed is over, too. */
+	if (r == 0 || comm->team->failed)
+		p->ticket = 0;
+	return r;
+}
+
+TRN_API int trn_comm_run(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+			 uint64_t deadline_ns)
+{
+	uint64_t ticket = 0;
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (deadline_ns == 0)
+		deadline_ns = trn_clock_deadline(comm->timeout_ns);
+	r = trn_comm_start(comm, calls, count, &ticket);
+	if (r == 0)
+		r = trn_comm_wait(comm, ticket, deadline_ns);
+	return r;
+}
+
+TRN_API int trn_comm_progress(struct trn_comm *comm)
+{
+	struct trn_comm_member *m;
+	unsigned int round = 0;
+	int r = -EAGAIN;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (comm->host)
+		r = trn_comm_host_progress(comm);
+	if (r != -EAGAIN || !comm->team)
+		return r;
+	m = &comm->team->member[0];
+	r = trn_device_step(m->device, &round, TRN_DEADLINE_NOW);
+	trn_device_flush_log(m->device);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+TRN_API int trn_comm_times(struct trn_comm *comm, struct trn_comm_times *ret_times)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_times || ret_times->size != sizeof(*ret_times))
+		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+				"size member is not sizeof(struct trn_comm_times)");
+	if (!comm->team || comm->team->device_ns == UINT64_MAX)
+		return trn_fail(comm->context, NULL, -ENOENT, __func__,
+				"no group of the devices was waited for");
+	ret_times->device_ns = comm->team->device_ns;
+	return 0;
+}
+
+/* ---- recorded by the user ---- */
+
+TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
+			   const struct trn_comm_call *call)
+{
+	struct trn_comm_extent extent;
+	enum trn_coll_shape shape;
+	struct trn_device *device;
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH) || !TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!call)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__, "call is NULL");
+	if (comm->host || !comm->team)
+		return trn_fail(comm->context, NULL, -ENOTSUP, __func__,
+				"other processes, or host memory, need the host: trn_comm_start()");
+	r = trn_comm_call_check(comm, call, __func__, &extent);
+	if (r < 0)
+		return r;
+	device = comm->team->member[call->rank].device;
+	if (batch->queue->device != device)
+		return trn_fail(comm->context, device, -EINVAL, __func__,
+				"the batch is of another device than rank %u", call->rank);
+	r = trn_comm_call_spans(comm, call, device, &extent, __func__);
+	if (r < 0)
+		return r;
+	if (trn_comm_kind_p2p(call->kind)) {
+		r = trn_comm_team_p2p_ready(comm->team, true);
+		return r < 0 ? r :
+			       trn_comm_record_p2p(comm->team, batch, call, 1, call->rank, false,
+						   &comm->object);
+	}
+	r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
+	if (r < 0)
+		return trn_fail(comm->context, device, r, __func__,
+				"%s by %s: not for this collective, or the ranks do not stand so",
+				trn_comm_kind_name(call->kind),
+				trn_comm_algorithm_name(call->algorithm));
+	r = trn_comm_team_ready(comm->team, shape);
+	if (r < 0)
+		return r;
+	return trn_comm_record(comm->team, batch, call, NULL, shape, &comm->object);
+}
+
+/* ---- costs ---- */
+
+static enum trn_comm_algorithm algorithm_of(enum trn_coll_shape shape)
+{
+	static const uint8_t algorithms[TRN_COLL_SHAPES] = {
+		[TRN_COLL_MESH] = TRN_COMM_MESH, [TRN_COLL_RING] = TRN_COMM_RING,
+		[TRN_COLL_RDH] = TRN_COMM_RDH,   [TRN_COLL_PAIRED] = TRN_COMM_PAIRED,
+		[TRN_COLL_GRID] = TRN_COMM_GRID, [TRN_COLL_BLOCK] = TRN_COMM_GRID,
+	};
+
+	return (enum trn_comm_algorithm)algorithms[shape];
+}
+
+TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *call,
+			  struct trn_comm_cost *ret_cost)
+{
+	struct trn_comm_extent extent;
+	struct trn_coll_bound bound;
+	struct trn_coll_cost cost = { 0 };
+	enum trn_coll_shape shape = TRN_COLL_MESH;
+	uint64_t bytes;
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!call || !ret_cost || ret_cost->size != sizeof(*ret_cost))
+		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+				"call is NULL, or the size member is not "
+				"sizeof(struct trn_comm_cost)");
+	if (comm->host || !comm->team)
+		return trn_fail(comm->context, NULL, -ENOTSUP, __func__,
+				"other processes, or host memory");
+	r = trn_comm_call_check(comm, call, __func__, &extent);
+	if (r == 0 && !trn_comm_kind_p2p(call->kind))
+		r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
+	else if (r == 0 && !trn_comm_team_plan(comm->team, shape))
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	bytes = trn_comm_team_bytes(comm->team, call);
+	trn_coll_plan_cost(comm->team->shape[shape].plan, &comm->team->site, call->kind, bytes,
+			   &cost);
+	trn_coll_bound(&comm->team->site, call->kind, bytes, &bound);
+	*ret_cost = (struct trn_comm_cost){
+		.size = sizeof(*ret_cost),
+		.algorithm = algorithm_of(shape),
+		.predicted_ns = cost.ns,
+		.bound_ns = bound.latency_ns + bound.bandwidth_ns,
+		.bound_latency_ns = bound.latency_ns,
+		.bound_bandwidth_ns = bound.bandwidth_ns,
+		.wire_bytes = cost.wire_bytes,
+		.steps = cost.steps,
+	};
+	return 0;
+}
+
+/* ---- after a failure ---- */
+
+TRN_API int trn_comm_lost(struct trn_comm *comm, uint32_t index, uint32_t *ret_rank, char *why,
+			  size_t size)
+{
+	uint32_t rank = 0;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	for (; comm->team && rank < comm->team->ranks; rank++) {
+		const struct trn_comm_member *m = &comm->team->member[rank];
+
+		if (!m->lost || index-- > 0)
+			continue;
+		if (ret_rank)
+			*ret_rank = comm->first + rank;
+		if (why && size > 0)
+			trn_text_copy(why, size, m->why);
+		return 0;
+	}
+	if (comm->host && trn_comm_host_lost(comm, index, &rank, why, size)) {
+		if (ret_rank)
+			*ret_rank = rank;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+TRN_API int trn_comm_shrink(struct trn_comm *comm, uint64_t deadline_ns, struct trn_comm **ret_comm)
+{
+	struct trn_comm *fresh;
+	int r = 0;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_comm)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_comm is NULL");
+	fresh = comm_new(comm->context);
+	if (!fresh)
+		return trn_fail(comm->context, NULL, -ENOMEM, __func__, "no memory for the object");
+	fresh->forced = comm->forced;
+	fresh->timeout_ns = comm->timeout_ns;
+	fresh->limit_ns = comm->limit_ns;
+	fresh->flags = comm->flags;
+	fresh->count = fresh->ranks = 1;
+	if (comm->team)
+		r = trn_comm_team_shrink(comm->team, deadline_ns, &fresh->team);
+	if (r == 0 && fresh->team)
+		fresh->count = fresh->ranks = fresh->team->ranks;
+	if (r == 0 && comm->host)
+		r = trn_comm_host_shrink(comm, deadline_ns, fresh);
+	if (r < 0) {
+		comm_destroy(fresh);
+		return r;
+	}
+	*ret_comm = fresh;
+	return 0;
+}
+
+TRN_API int trn_comm_host_alloc(struct trn_comm *comm, uint64_t bytes, void **ret_host)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_host || bytes == 0)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+				"ret_host is NULL, or bytes is 0");
+	return trn_comm_host_memory(comm, bytes, ret_host);
+}
+
+TRN_API int trn_comm_host_free(struct trn_comm *comm, void *host)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	return trn_comm_host_memory_free(comm, host);
+}

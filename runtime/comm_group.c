@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of calls on a team's own queues: who belongs together, submitting, waiting, failing. */
+#include <errno.h>
+#include <stdio.h>
+#include "base/clock.h"
+#include "runtime/comm.h"
+
+/* ---- which calls are one collective ---- */
+
+/* Index of every rank's nth collective, UINT32_MAX where there is none; how many have one. */
+static uint32_t nth_calls(struct trn_comm_team *team, const struct trn_comm_call *calls,
+			  uint32_t count, uint32_t nth)
+{
+	uint32_t *index = team->index, *seen = team->index + team->ranks, found = 0;
+
+	for (uint32_t r = 0; r < team->ranks; r++) {
+		index[r] = UINT32_MAX;
+		seen[r] = 0;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t rank = calls[i].rank;
+
+		if (trn_comm_kind_p2p(calls[i].kind) || seen[rank]++ != nth)
+			continue;
+		index[rank] = i;
+		found++;
+	}
+	return found;
+}
+
+static int nth_check(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t found,
+		     uint32_t nth, uint32_t *ret_first)
+{
+	uint32_t first = 0;
+
+	while (team->index[first] == UINT32_MAX)
+		first++;
+	for (uint32_t r = 0; r < team->ranks; r++) {
+		const char *why;
+
+		if (team->index[r] == UINT32_MAX)
+			return trn_fail(
+				team->context, team->member[r].device, -EINVAL, "trn_comm_start",
+				"%s, collective %u of the group: rank %u has no call, %u of "
+				"%u have",
+				trn_comm_kind_name(calls[team->index[first]].kind), nth, r, found,
+				team->ranks);
+		if (trn_comm_call_match(&calls[team->index[first]], &calls[team->index[r]],
+					team->ranks, &why) < 0)
+			return trn_fail(team->context, team->member[r].device, -TRN_ERANK,
+					"trn_comm_start",
+					"collective %u of the group: rank %u has another %s than "
+					"rank %u",
+					nth, r, why, first);
+	}
+	*ret_first = team->index[first];
+	return 0;
+}
+
+static int record_collective(struct trn_comm_team *team, const struct trn_comm_call *calls,
+			     const struct trn_comm_call **all, enum trn_comm_algorithm forced,
+			     uint32_t first)
+{
+	enum trn_coll_shape shape;
+	int r = trn_comm_team_choose(team, &calls[first], forced, &shape);
+
+	if (r < 0)
+		return trn_fail(team->context, NULL, r, "trn_comm_start",
+				"%s by %s: not for this collective, or the ranks do not stand so",
+				trn_comm_kind_name(calls[first].kind),
+				trn_comm_algorithm_name(calls[first].algorithm));
+	r = trn_comm_team_ready(team, shape);
+	for (uint32_t i = 0; i < team->ranks; i++)
+		all[i] = &calls[team->index[i]];
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
+		r = trn_comm_record(team, team->member[i].batch, all[i], all, shape, NULL);
+	return r;
+}
+
+static int record_p2p(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t count)
+{
+	bool any = false;
+	int r = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		any = any || trn_comm_kind_p2p(calls[i].kind);
+	if (!any)
+		return 0;
+	r = trn_comm_team_p2p_ready(team, false);
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
+		r = trn_comm_record_p2p(team, team->member[i].batch, calls, count, i, true, NULL);
+	return r;
+}
+
+/* Everything into the members' batches. */
+static int record_group(struct trn_comm_team *team, const struct trn_comm_call *calls,
+			uint32_t count, enum trn_comm_algorithm forced)
+{
+	const struct trn_comm_call **all = trn_alloc_array(&team->context->alloc, team->ranks,
+							   sizeof(const struct trn_comm_call *));
+	uint32_t found, first = 0;
+	int r = 0;
+
+	if (!all)
+		return trn_fail(team->context, NULL, -ENOMEM, "trn_comm_start", "no memory");
+	r = record_p2p(team, calls, count);
+	for (uint32_t nth = 0; r == 0 && (found = nth_calls(team, calls, count, nth)) > 0; nth++) {
+		r = nth_check(team, calls, found, nth, &first);
+		if (r == 0)
+			r = record_collective(team, calls, all, forced, first);
+	}
+	trn_free(&team->context->alloc, all);
+	return r;
+}
+
+/* ---- under way ---- */
+
+static void stamp(struct trn_comm_team *team, uint32_t slot, uint32_t which, bool *stamped)
+{
+	for (uint32_t i = 0; i < team->ranks; i++) {
+		struct trn_comm_member *m = &team->member[i];
+
+		if (!m->stamps || trn_batch_timestamp(m->batch, m->stamps,
+						      (2 * slot + which) * sizeof(uint64_t)) < 0)
+			*stamped = false;
+	}
+}
+
+static int submit_group(struct trn_comm_team *team, struct trn_comm_group *group)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++) {
+		struct trn_comm_member *m = &team->member[i];
+
+		r = trn_queue_submit(m->queue, m->batch, trn_clock_deadline(TRN_COMM_TIMEOUT_NS),
+				     &group->sequence[i]);
+	}
+	/* A part of the ranks has begun, and waits for the rest. */
+	if (r < 0)
+		team->failed = r;
+	return r;
+}
+
+static void batches_clear(struct trn_comm_team *team)
+{
+	for (uint32_t i = 0; i < team->ranks; i++)
+		trn_batch_clear(team->member[i].batch);
+}
+
+int trn_comm_team_start(struct trn_comm_team *team, const struct trn_comm_call *calls,
+			uint32_t count, enum trn_comm_algorithm forced, uint64_t *ret_ticket)
+{
+	const uint64_t ticket = team->tickets + 1;
+	const uint32_t slot = (uint32_t)(ticket % TRN_COMM_GROUPS);
+	struct trn_comm_group *group = &team->group[slot];
+	int r;
+
+	if (team->failed)
+		return trn_fail(team->context, NULL, -TRN_ERANK, "trn_comm_start",
+				"the communicator has failed: trn_comm_shrink()");
+	if (group->ticket != 0)
+		return -EAGAIN;
+	group->stamped = true;
+	batches_clear(team);
+	stamp(team, slot, 0, &group->stamped);
+	r = record_group(team, calls, count, forced);
+	if (r == 0) {
+		stamp(team, slot, 1, &group->stamped);
+		r = submit_group(team, group);
+	}
+	batches_clear(team);
+	if (r < 0)
+		return r;
+	group->ticket = ticket;
+	team->tickets = ticket;
+	*ret_ticket = ticket;
+	return 0;
+}
+
+static void times(struct trn_comm_team *team, uint32_t slot)
+{
+	uint64_t begin = UINT64_MAX, end = 0;
+
+	for (uint32_t i = 0; i < team->ranks; i++) {
+		const uint64_t *words = team->member[i].stamps->mem.host;
+
+		begin = trn_min_u64(begin, words[2 * slot]);
+		end = trn_max_u64(end, words[2 * slot + 1]);
+	}
+	team->device_ns = end > begin ? end - begin : 0;
+}
+
+/* Who is behind a failure: the device that is gone, or the rank that a schedule waited for. */
+static void blame(struct trn_comm_team *team, uint32_t rank)
+{
+	const struct trn_queue *queue = team->member[rank].queue;
+	const struct trn_ext_status *st = queue->hal->status;
+	uint32_t who = UINT32_MAX;
+
+	for (uint32_t i = 0; i < team->ranks; i++) {
+		struct trn_comm_member *m = &team->member[i];
+
+		if (!atomic_load(&m->device->lost))
+			continue;
+		m->lost = true;
+		(void)snprintf(m->why, sizeof(m->why), "rank %u: its device is lost", i);
+		who = i;
+	}
+	if (who != UINT32_MAX || !queue->failed)
+		return;
+	if (st->error == TRN_EXT_ERR_TIMEOUT || st->error == TRN_EXT_ERR_LINK)
+		who = st->operand;
+	if (who >= team->ranks)
+		return;
+	team->member[who].lost = true;
+	(void)snprintf(team->member[who].why, sizeof(team->member[who].why), "rank %u %s rank %u",
+		       who, st->error == TRN_EXT_ERR_LINK ? "is cut off from" : "was waited for by",
+		       rank);
+}
+
+static int wait_failed(struct trn_comm_team *team, uint32_t rank, int code)
+{
+	struct trn_error error = { .size = sizeof(error) };
+	const bool known = trn_error_get(team->context, &error) == 0;
+
+	team->failed = code;
+	blame(team, rank);
+	for (uint32_t i = 0; i < team->ranks; i++)
+		if (team->member[i].lost)
+			return trn_fail(team->context, team->member[i].device,
+					code == -TRN_EDEVLOST ? -TRN_EDEVLOST : -TRN_ERANK,
+					"trn_comm_wait", "%s", team->member[i].why);
+	return trn_fail(team->context, team->member[rank].device, code, "trn_comm_wait",
+			"rank %u: %.120s", rank, known ? error.cause : "failed");
+}
+
+int trn_comm_team_wait(struct trn_comm_team *team, uint64_t ticket, uint64_t deadline_ns)
+{
+	const uint32_t slot = (uint32_t)(ticket % TRN_COMM_GROUPS);
+	struct trn_comm_group *group = &team->group[slot];
+
+	for (uint32_t i = 0; i < team->ranks; i++) {
+		int r = trn_queue_wait(team->member[i].queue, group->sequence[i], deadline_ns);
+
+		if (r == -ETIMEDOUT && deadline_ns == TRN_DEADLINE_NOW)
+			return r;
+		if (r == -ETIMEDOUT)
+			return trn_fail(team->context, team->member[i].device, r, "trn_comm_wait",
+					"rank %u has not come to the end", i);
+		if (r < 0)
+			return wait_failed(team, i, r);
+	}
+	if (group->stamped)
+		times(team, slot);
+	else
+		team->device_ns = UINT64_MAX;
+	group->ticket = 0;
+	return 0;
+}
+
+int trn_comm_team_shrink(struct trn_comm_team *team, uint64_t deadline_ns,
+			 struct trn_comm_team **ret_team)
+{
+	const struct trn_alloc *alloc = &team->context->alloc;
+	struct trn_device **devices = trn_alloc_array(alloc, team->ranks, sizeof(*devices));
+	uint32_t *cores = trn_alloc_array(alloc, team->ranks, sizeof(*cores)), count = 0;
+	int r = devices && cores ? 0 : -ENOMEM;
+
+	if (r < 0)
+		(void)trn_fail(team->context, NULL, r, "trn_comm_shrink", "no memory");
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++) {
+		struct trn_comm_member *m = &team->member[i];
+
+		if (m->lost || atomic_load(&m->device->lost))
+			continue;
+		r = trn_queue_reset(m->queue, deadline_ns);
+		devices[count] = m->device;
+		cores[count++] = m->core;
+	}
+	if (r == 0 && count == 0)
+		r = trn_fail(team->context, NULL, -TRN_ERANK, "trn_comm_shrink", "no rank is left");
+	if (r == 0)
+		r = trn_comm_team_create(team->context, devices, cores, count, team->limit_ns,
+					 ret_team);
+	trn_free(alloc, devices);
+	trn_free(alloc, cores);
+	return r;
+}
