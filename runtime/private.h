@@ -194,7 +194,7 @@ struct trn_device {
 	_Atomic uint32_t epoch;          /* device resets begun */
 	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
 	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
-	struct trn_trace_source trace; /* lock */
+	struct trn_trace_source trace;                       /* lock */
 };
 
 /* context_trace.c: the context's trace takes this device in, if there is one; 0 too when there

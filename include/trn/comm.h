@@ -8,7 +8,6 @@
 #include <trn/queue.h>
 
 TRN_BEGIN_DECLS
-
 struct trn_comm;
 
 /** enum trn_comm_kind - what a call does */
@@ -106,7 +105,7 @@ struct trn_comm_span {
  * struct trn_comm_call - one rank's part of a collective; zero everything, then set
  * @size: sizeof(struct trn_comm_call)
  * @kind: enum trn_comm_kind
- * @op: enum trn_comm_op, for ALL_REDUCE, REDUCE_SCATTER and REDUCE
+ * @op: for ALL_REDUCE, REDUCE_SCATTER and REDUCE
  * @dtype: of the elements: U8 to S32, F32, BF16, F16, F8*
  * @algorithm: enum trn_comm_algorithm
  * @rank: whose call it is, a local one
@@ -145,11 +144,10 @@ struct trn_comm_call {
 struct trn_comm_cost {
 	size_t size;
 	enum trn_comm_algorithm algorithm; /* the call's, or what AUTO picks */
-	uint64_t predicted_ns;             /* device time */
-	uint64_t bound_ns;                 /* no algorithm is faster: the sum of the two */
-	uint64_t bound_latency_ns, bound_bandwidth_ns;
-	uint64_t wire_bytes; /* that a rank sends to other chips */
-	uint32_t steps;      /* messages one behind the other */
+	uint64_t predicted_ns, bound_ns;   /* device time; no algorithm is below the bound */
+	uint64_t bound_latency_ns, bound_bandwidth_ns; /* whose sum it is */
+	uint64_t wire_bytes;                           /* that a rank sends to other chips */
+	uint32_t steps;                                /* messages one behind the other */
 };
 
 /** struct trn_comm_times - how long a group took on the devices; set size before the call */
@@ -377,8 +375,7 @@ TRN_API TRN_MUST_CHECK int trn_comm_shrink(struct trn_comm *comm, uint64_t deadl
  * @bytes: length, > 0
  * @ret_host: set on success; given back with trn_comm_host_free()
  *
- * Every process of the communicator calls it, in the same order. Collectives on such memory are
- * the fast path between processes.
+ * Every process calls it, in the same order. Collectives on such memory are the fast path.
  *
  * Context: one thread at a time per communicator.
  * Return:  0, -EINVAL, -ENOMEM, -ENOTSUP.
