@@ -199,7 +199,7 @@ static bool pass(struct trn_fabric *fabric, uint32_t number, uint32_t class, str
 		return true;
 	roll(fabric, number);
 	/* 10^6 B/s are bytes of a slot. */
-	link->slots->capacity = trn_max_u64(rate / link->factor, 1);
+	trn_slots_capacity(link->slots, rate / link->factor);
 	least_ps = flow->bytes * TRN_SLOT_PS / link->slots->capacity;
 	flow->span_ps = trn_max_u64(flow->span_ps, least_ps);
 	end = trn_slots_take(link->slots, class, flow->bytes, flow->start_ps, flow->span_ps);

@@ -186,7 +186,7 @@ START_TEST(no_byte_is_lost)
 	trn_test_host_open(&host);
 	slots = trn_slots_create(host.model, TRN_SLOT_CLASSES, true);
 	trn_prng_seed(&prng, trn_test_seed());
-	slots->capacity = 100000;
+	trn_slots_capacity(slots, 100000);
 	carried = 0;
 	for (int i = 0; i < 20000; i++) {
 		const uint64_t bytes = 1 + trn_prng_below(&prng, MB);

@@ -45,6 +45,36 @@ static uint64_t sum_of(const struct trn_slots *slots, uint64_t slot, uint32_t cl
 	return sum;
 }
 
+static bool is_full(const struct trn_slots *slots, uint32_t class, uint64_t slot)
+{
+	return slots->full[class][slot % TRN_SLOTS / 64] >> slot % 64 & 1;
+}
+
+/* Notes for which classes a slot has no room. */
+static void mark(struct trn_slots *slots, uint64_t slot)
+{
+	const uint32_t *used = used_at(slots, slot);
+	const uint64_t bit = UINT64_C(1) << slot % 64;
+	uint64_t sum = 0;
+
+	for (uint32_t c = 0; c < slots->classes; c++) {
+		uint64_t *word = &slots->full[c][slot % TRN_SLOTS / 64];
+
+		sum += used[c];
+		*word = sum >= slots->capacity ? *word | bit : *word & ~bit;
+	}
+}
+
+void trn_slots_capacity(struct trn_slots *slots, uint64_t bytes)
+{
+	bytes = trn_max_u64(bytes, 1);
+	if (slots->capacity == bytes)
+		return;
+	slots->capacity = bytes;
+	for (uint64_t s = slots->first; s < slots->first + TRN_SLOTS; s++)
+		mark(slots, s);
+}
+
 uint64_t trn_slots_used(const struct trn_slots *slots, uint64_t slot)
 {
 	return slot - slots->first < TRN_SLOTS ? sum_of(slots, slot, slots->classes - 1) : 0;
@@ -77,6 +107,7 @@ void trn_slots_roll(struct trn_slots *slots, uint64_t now_ps,
 		if (told)
 			told(arg, slots->first, sum_of(slots, slots->first, slots->classes - 1));
 		enter(slots, used);
+		mark(slots, slots->first);
 		waiting = 0;
 		for (uint32_t c = 0; c < slots->classes; c++)
 			waiting += used[c];
@@ -105,6 +136,7 @@ static void put(struct trn_slots *slots, uint64_t slot, uint32_t class, uint64_t
 		slots->debt[c] += part;
 		sum -= part;
 	}
+	mark(slots, slot);
 }
 
 /* Behind the last slot: after everything of its class and better ones that waits there. */
@@ -121,17 +153,37 @@ static uint64_t behind(struct trn_slots *slots, uint32_t class, uint64_t bytes, 
 	       sum * TRN_SLOT_PS / slots->capacity;
 }
 
+/* The first slot at or after one that is not full, or the end of the calendar. */
+static uint64_t next_free(const struct trn_slots *slots, uint32_t class, uint64_t slot)
+{
+	const uint64_t end = slots->first + TRN_SLOTS;
+
+	while (slot < end) {
+		const uint64_t at = slot % TRN_SLOTS;
+		const uint64_t open = ~slots->full[class][at / 64] >> at % 64;
+
+		if (open != 0)
+			return trn_min_u64(slot + (uint64_t)__builtin_ctzll(open), end);
+		slot += 64 - at % 64;
+	}
+	return end;
+}
+
 static uint64_t book(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t start_ps,
 		     uint64_t span_ps)
 {
 	uint64_t left = bytes, from = start_ps, end = start_ps;
 
 	while (left > 0) {
-		const uint64_t slot = from / TRN_SLOT_PS, next = (slot + 1) * TRN_SLOT_PS;
-		uint64_t want = left, taken, part;
+		uint64_t slot = from / TRN_SLOT_PS, next, want = left, taken, part;
 
+		if (slot - slots->first < TRN_SLOTS && is_full(slots, class, slot)) {
+			slot = next_free(slots, class, slot);
+			from = slot * TRN_SLOT_PS;
+		}
 		if (slot - slots->first >= TRN_SLOTS)
 			return behind(slots, class, left, from);
+		next = (slot + 1) * TRN_SLOT_PS;
 		if (span_ps > next - from)
 			want = trn_min_u64(left, bytes / span_ps * (next - from) +
 							 bytes % span_ps * (next - from) / span_ps +

@@ -15,7 +15,7 @@ struct trn_model;
 
 struct trn_slots {
 	uint64_t first;    /* slot that is now */
-	uint64_t capacity; /* bytes of a slot; the owner may change it at any time */
+	uint64_t capacity; /* bytes of a slot */
 	/* Bytes for which the slots had no room any more: they fill those to come. Where it is not
 	 * kept, everything is free behind the last slot. */
 	bool keeps_over;
@@ -23,6 +23,7 @@ struct trn_slots {
 	/* Bytes that were promised to a class and went to a better one: its next one sends them
 	 * first. */
 	uint64_t debt[TRN_SLOT_CLASSES];
+	uint64_t full[TRN_SLOT_CLASSES][TRN_SLOTS / 64]; /* bit by slot: no room for the class */
 	uint32_t classes;
 	uint32_t used[]; /* bytes of slot s and class c: [s % TRN_SLOTS * classes + c] */
 };
@@ -30,6 +31,9 @@ struct trn_slots {
 /* NULL: no memory, counted as lost. Slots begin at the model's time. */
 struct trn_slots *trn_slots_create(struct trn_model *model, uint32_t classes, bool keeps_over);
 void trn_slots_destroy(struct trn_model *model, struct trn_slots *slots);
+
+/* What a slot holds from now on, 1 at least. */
+void trn_slots_capacity(struct trn_slots *slots, uint64_t bytes);
 
 /* Drops the slots before a time; told, unless NULL, hears of each with the bytes it carried. */
 void trn_slots_roll(struct trn_slots *slots, uint64_t now_ps,

@@ -48,8 +48,8 @@ static struct trn_slots *slots_of(struct trn_chip *chip, uint32_t index)
 	if (!chip->hbm_time[index]) {
 		chip->hbm_time[index] = trn_slots_create(chip->model, 1, false);
 		if (chip->hbm_time[index])
-			chip->hbm_time[index]->capacity =
-				trn_max_u64(second / (PS_PER_S / TRN_SLOT_PS), 1);
+			trn_slots_capacity(chip->hbm_time[index],
+					   second / (PS_PER_S / TRN_SLOT_PS));
 	}
 	return chip->hbm_time[index];
 }
