@@ -15,8 +15,10 @@ enum trn_trace_kind {
 	TRN_TRACE_SEMAPHORE = 5,   /* counter: value of a semaphore */
 	TRN_TRACE_HBM = 6,         /* counter: bytes/s of a stack since the last sample */
 	TRN_TRACE_POWER = 7,       /* counter: milliwatts of the chip since the last sample */
-	TRN_TRACE_LINK = 8, /* counter: bytes/s of a link since the last sample; of the chip it
+	TRN_TRACE_LINK = 8,     /* counter: bytes/s of a link since the last sample; of the chip it
 			     * leaves, or, from a switch, of the chip it goes to */
+	TRN_TRACE_TRANSFER = 9, /* span: a transfer of a sync processor */
+	TRN_TRACE_SYNC_WAIT = 10, /* span: a sync processor waited */
 };
 
 struct trn_trace_item {
@@ -24,10 +26,10 @@ struct trn_trace_item {
 	const char *name; /* static: opcode, command */
 	uint64_t begin_ps, end_ps;
 	uint32_t chip, core;
-	uint32_t track; /* engine, DMA queue, semaphore, stack, or number of a link */
-	uint32_t pc;    /* instruction */
-	/* Of a counter; bytes of a DMA; cycles of an instruction; tag of a command; semaphore of a
-	 * wait; error of a launch. */
+	uint32_t track; /* engine, DMA queue, semaphore, stack, number of a link, sync processor */
+	uint32_t pc;    /* instruction, operation */
+	/* Of a counter; bytes of a DMA or transfer; cycles of an instruction; tag of a command;
+	 * semaphore of a wait; error of a launch. */
 	uint64_t value;
 };
 

@@ -31,8 +31,10 @@ int trn_launch_create(struct trn_chip *chip, struct trn_launch **ret_launch)
 
 void trn_launch_destroy(struct trn_launch *launch)
 {
-	if (launch)
-		trn_free(launch->chip->model->alloc, launch);
+	if (!launch)
+		return;
+	trn_sync_unit_destroy(launch->sync);
+	trn_free(launch->chip->model->alloc, launch);
 }
 
 /* ---- windows ---- */
@@ -91,7 +93,8 @@ static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value
 		{ TRN_EXT_ID_MAGIC, TRN_EXT_MAGIC },
 		{ TRN_EXT_ID_VERSION, TRN_EXT_VERSION },
 		{ TRN_EXT_ID_CAPS, TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_TIMESTAMP |
-					   TRN_EXT_CAP_WINDOWS | TRN_EXT_CAP_CLAIMS },
+					   TRN_EXT_CAP_WINDOWS | TRN_EXT_CAP_CLAIMS |
+					   TRN_EXT_CAP_COLLECT },
 		{ TRN_EXT_ID_CORES, TRN_CORES },
 		{ TRN_EXT_ID_QUEUES, TRN_EXT_QUEUES },
 		{ TRN_EXT_ID_WINDOWS, TRN_EXT_WINDOWS },
@@ -340,17 +343,19 @@ void trn_launch_written(struct trn_launch *launch)
 	}
 }
 
-/* The cores themselves are reset by trn_core_reset(). */
-void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, bool device)
+/* The cores themselves are reset by trn_core_reset(). topsp_map: cores whose processors are. */
+void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, uint32_t topsp_map, bool device)
 {
 	/* First, or failing the runner would start the next in line on a core in reset. */
 	for (uint32_t c = 0; c < TRN_CORES; c++) {
 		if (device || (core_map >> c & 1))
 			launch->line[c] = (struct trn_core_line){ .runner = TRN_QUEUE_NONE };
 	}
+	trn_collect_clear_line(launch, device ? UINT32_MAX : topsp_map);
 	for (uint32_t q = 0; q < TRN_EXT_QUEUES; q++) {
 		struct trn_queue *queue = &launch->queue[q];
-		const bool hit = queue->core != TRN_CORE_NONE && (core_map >> queue->core & 1);
+		const bool hit = (queue->core != TRN_CORE_NONE && (core_map >> queue->core & 1)) ||
+				 trn_collect_hit(queue, topsp_map);
 
 		if (queue->state != TRN_QUEUE_DISABLED && (device || hit))
 			trn_queue_fail_code(queue, TRN_EXT_ERR_RESET, 0);
@@ -386,5 +391,5 @@ uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash)
 		hash = trn_hash_u64(hash, launch->claim[c].token);
 		hash = trn_hash_u64(hash, launch->claim[c].since_ps);
 	}
-	return hash;
+	return trn_collect_hash(launch, hash);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The extension block inside: queues, windows, claims. Shared by ext.c, ext_queue.c
- * and ext_launch.c; nobody else includes it. */
+/* The extension block inside: queues, windows, claims. Shared by the files ext*.c and the trace;
+ * nobody else includes it. */
 #ifndef MODEL_EXT_H
 #define MODEL_EXT_H
 
@@ -36,6 +36,7 @@ struct trn_queue {
 	uint64_t done;     /* bytes of a COPY or FILL that have moved */
 	uint32_t core;     /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
 	struct trn_queue_error error;
+	struct trn_flight *far; /* a COPY between chips that is under way */
 };
 
 struct trn_claim {
@@ -58,6 +59,7 @@ struct trn_launch {
 	struct trn_window_range window[TRN_EXT_WINDOWS][TRN_EXT_WINDOW_RANGES];
 	struct trn_claim claim[TRN_CORES];
 	struct trn_core_line line[TRN_CORES];
+	struct trn_sync_unit *sync; /* from the first COLLECT on */
 };
 
 /* ext_queue.c */
@@ -83,5 +85,20 @@ void trn_queue_after(struct trn_queue *queue, uint64_t delay_ps,
 void trn_launch_begin(struct trn_queue *queue);
 /* Leaves the line, or detaches from a running launch, which goes on alone. */
 void trn_launch_forget(struct trn_queue *queue);
+
+/* ext_far.c: COPY when an address is another chip's. */
+void trn_far_begin(struct trn_queue *queue);
+void trn_far_forget(struct trn_queue *queue);
+
+/* ext_collect.c */
+void trn_collect_begin(struct trn_queue *queue);
+/* Leaves the line, or stops its streams. */
+void trn_collect_forget(struct trn_queue *queue);
+/* Whether it has, or waits for, a processor of these cores. */
+bool trn_collect_hit(const struct trn_queue *queue, uint32_t cores);
+/* Those that wait for one leave the line; their queues are the caller's. */
+void trn_collect_clear_line(struct trn_launch *launch, uint32_t cores);
+void trn_sync_unit_destroy(struct trn_sync_unit *unit);
+uint64_t trn_collect_hash(const struct trn_launch *launch, uint64_t hash);
 
 #endif /* MODEL_EXT_H */

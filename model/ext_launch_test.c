@@ -298,7 +298,7 @@ START_TEST(reset_of_cores)
 	trn_test_settle(&tc);
 	trn_test_ext_wr(&tc, TRN_EXT_CORE(1) + TRN_EXT_CORE_CLAIM, 42);
 	trn_core_reset(tc.host.chip->core[1]);
-	trn_launch_reset(tc.host.chip->launch, 2, false);
+	trn_launch_reset(tc.host.chip->launch, 2, 0, false);
 	trn_test_settle(&tc);
 	ck_assert_uint_eq(trn_test_status_of(&tc, 1)->error, TRN_EXT_ERR_RESET);
 	ck_assert_uint_eq(trn_test_status_of(&tc, 2)->error, TRN_EXT_ERR_RESET);
@@ -309,7 +309,7 @@ START_TEST(reset_of_cores)
 	trn_test_window(&tc, 4, 1, DATA, 64, 3);
 	trn_core_reset(tc.host.chip->core[0]);
 	trn_core_reset(tc.host.chip->core[1]);
-	trn_launch_reset(tc.host.chip->launch, 0xff, true);
+	trn_launch_reset(tc.host.chip->launch, 0xff, 0xff, true);
 	trn_test_settle(&tc);
 	ck_assert_uint_eq(tc.status->error, TRN_EXT_ERR_RESET);
 	ck_assert_uint_eq(trn_test_status_of(&tc, 3)->error, TRN_EXT_ERR_RESET);

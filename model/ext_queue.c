@@ -93,6 +93,8 @@ void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error
 {
 	trn_trace_command(queue);
 	trn_launch_forget(queue);
+	trn_collect_forget(queue);
+	trn_far_forget(queue);
 	queue->epoch++;
 	queue->busy = false;
 	queue->error = *error;
@@ -317,6 +319,10 @@ static void copy_begin(struct trn_queue *queue)
 {
 	const struct trn_ext_cmd *cmd = &queue->cmd;
 
+	if (trn_address_far(cmd->a[0]) || trn_address_far(cmd->a[1])) {
+		trn_far_begin(queue);
+		return;
+	}
 	if (!range_allowed(queue, cmd->a[1], cmd->a[2], false) ||
 	    !range_allowed(queue, cmd->a[0], cmd->a[2], true))
 		return;
@@ -381,7 +387,7 @@ static void command_begin(struct trn_queue *queue)
 		[TRN_CMD_NOP] = short_begin,         [TRN_CMD_COPY] = copy_begin,
 		[TRN_CMD_FILL] = fill_begin,         [TRN_CMD_WAIT] = wait_begin,
 		[TRN_CMD_SIGNAL] = short_begin,      [TRN_CMD_TIMESTAMP] = short_begin,
-		[TRN_CMD_LAUNCH] = trn_launch_begin,
+		[TRN_CMD_LAUNCH] = trn_launch_begin, [TRN_CMD_COLLECT] = trn_collect_begin,
 	};
 	const struct trn_ext_cmd *cmd = &queue->cmd;
 
@@ -450,6 +456,8 @@ static void queue_start(struct trn_queue *queue)
 static void queue_reset(struct trn_queue *queue)
 {
 	trn_launch_forget(queue);
+	trn_collect_forget(queue);
+	trn_far_forget(queue);
 	queue->epoch++;
 	queue->busy = false;
 	queue->head = queue->tail = 0;

@@ -121,8 +121,10 @@ bool trn_model_link(const struct trn_model *model, uint32_t link, struct trn_mod
 
 /* Virtual time. run() handles every event up to and including until_ps and
  * leaves now = until_ps; step() jumps to the next event. next() is
- * TRN_MODEL_NEVER when nothing is pending that could change anything (firmware
- * timers do not count). */
+ * TRN_MODEL_NEVER when nothing is pending that could change anything: firmware
+ * timers do not count, and no limits of schedules that wait, which pass in run()
+ * when their time comes, and in step() as soon as they are next. A host that has
+ * something to do outside looks at next() before it steps. */
 uint64_t trn_model_now(const struct trn_model *model);
 uint64_t trn_model_next(const struct trn_model *model);
 void trn_model_run(struct trn_model *model, uint64_t until_ps);

@@ -60,7 +60,7 @@ static uint32_t core_state(struct trn_test_core *tc, uint32_t core)
 static void reset_core(struct trn_test_core *tc, uint32_t core)
 {
 	trn_core_reset(tc->host.chip->core[core]);
-	trn_launch_reset(tc->host.chip->launch, 1u << core, false);
+	trn_launch_reset(tc->host.chip->launch, 1u << core, 0, false);
 	trn_test_settle(tc);
 	trn_test_ext_wr(tc, TRN_EXT_QUEUE(core) + TRN_EXT_Q_CONTROL,
 			TRN_EXT_Q_RESET | TRN_EXT_Q_ENABLE);

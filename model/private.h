@@ -52,6 +52,7 @@ struct trn_trace_chip {
 	uint64_t bytes[TRN_HBMS];
 };
 
+#define TRN_RESET_TOPSP 16
 #define TRN_RESET_TOP 31
 
 struct trn_chip {
@@ -73,7 +74,8 @@ struct trn_chip {
 	struct trn_notific *notific;
 	struct trn_plain *plain;
 	/* What the firmware holds in reset, as a reset core map: 7:0 cores, 15:8 their DMA
-	 * engines, 23:16 their TOP_SPs, TRN_RESET_TOP the top-level engines: the device. */
+	 * engines, 23:16 their TOP_SPs (from TRN_RESET_TOPSP), TRN_RESET_TOP the top-level
+	 * engines: the device. */
 	uint32_t in_reset;
 	uint64_t not_ready_ps; /* registers read TRN_READ_NOT_READY before: fault "notready" */
 	bool dead;             /* reads all ones: fault "device.lost" */
@@ -86,11 +88,22 @@ struct trn_chip {
 	trn_trace_fn *listener; /* NULL: nobody */
 };
 
+/* time.c: a time by which something else should have happened. It is no event: trn_model_next()
+ * does not tell of it, and it passes when time comes to it, or when nothing else is left. */
+struct trn_limit {
+	struct trn_limit *next;
+	uint64_t when;
+	bool set;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct trn_model {
 	const struct trn_alloc *alloc;
 	struct trn_model_host host;
 	struct trn_model_config config;
 	struct trn_heap calendar;
+	struct trn_limit *limits; /* the next one first */
 	uint64_t now_ps;
 	uint64_t lost;
 	struct trn_prng prng;
@@ -106,6 +119,9 @@ struct trn_model {
 int trn_model_after(struct trn_model *model, uint64_t delay_ps,
 		    void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a,
 		    uint64_t b);
+/* Sets a limit, or sets it anew; takes it back. fn and arg are the owner's to fill. */
+void trn_model_limit(struct trn_model *model, struct trn_limit *limit, uint64_t when);
+void trn_model_limit_drop(struct trn_model *model, struct trn_limit *limit);
 void trn_model_event(struct trn_chip *chip, enum trn_model_event_kind kind, const char *rule,
 		     uint64_t address, uint64_t value, uint32_t engine, uint32_t queue);
 
@@ -180,7 +196,10 @@ void trn_launch_destroy(struct trn_launch *launch);
 uint32_t trn_launch_read32(struct trn_launch *launch, uint32_t offset);
 void trn_launch_write32(struct trn_launch *launch, uint32_t offset, uint32_t value);
 void trn_launch_kick(struct trn_launch *launch);
-void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, bool device);
+void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, uint32_t topsp_map,
+		      bool device);
+/* A semaphore of a sync processor changed: it may wait for it. */
+void trn_launch_counted(struct trn_launch *launch, uint32_t topsp, uint32_t semaphore);
 uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash);
 
 /* notific.c: write one notification if the queue is armed. */
@@ -189,7 +208,8 @@ void trn_chip_notify(struct trn_chip *chip, uint32_t core, const struct trn_nq_e
 void trn_chip_sync_clipped(struct trn_chip *chip, uint32_t owner, uint32_t semaphore,
 			   uint32_t value);
 
-/* energy.c: what moving bytes between two device addresses takes; TRN_ENERGY_NOWHERE: no source. */
+/* energy.c: what moving bytes between two device addresses takes, near or far; TRN_ENERGY_NOWHERE:
+ * no such side. */
 #define TRN_ENERGY_NOWHERE UINT64_MAX
 void trn_energy_move(struct trn_chip *chip, uint64_t dst, uint64_t src, uint64_t bytes);
 /* Everything since creation, idle and busy. */

@@ -204,9 +204,11 @@ static void topsp_write(struct trn_chip *chip, uint32_t index, uint32_t offset, 
 	uint8_t *base;
 
 	if (offset < TRN_TPB_SYNC_SIZE) {
-		/* No engine waits here. */
-		(void)sync_write(chip, TRN_NQ_OWNER_TOPSP + index, &chip->topsp[index], offset,
-				 value);
+		const int changed = sync_write(chip, TRN_NQ_OWNER_TOPSP + index,
+					       &chip->topsp[index], offset, value);
+
+		if (changed >= 0 && chip->launch)
+			trn_launch_counted(chip->launch, index, (uint32_t)changed);
 		return;
 	}
 	base = trn_store_base(chip->model, store);

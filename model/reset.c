@@ -9,7 +9,6 @@
 
 #define MAP_CORES 0x000000ffu
 #define MAP_SDMA_SHIFT 8
-#define MAP_TOPSP_SHIFT 16
 /* Ours, inside: the engines that no core owns, and the mailbox. */
 #define MAP_TOP (UINT32_C(1) << TRN_RESET_TOP)
 #define MAP_DEVICE (0x00ffffffu | MAP_TOP)
@@ -41,7 +40,7 @@ static void reset_parts(struct trn_chip *chip, uint32_t map)
 		}
 		if ((map >> (MAP_SDMA_SHIFT + i) & 1) != 0)
 			reset_engines(chip, i * ENGINES_PER_CORE, ENGINES_PER_CORE);
-		for (uint32_t t = 2 * i; (map >> (MAP_TOPSP_SHIFT + i) & 1) != 0 && t < 2 * i + 2;
+		for (uint32_t t = 2 * i; (map >> (TRN_RESET_TOPSP + i) & 1) != 0 && t < 2 * i + 2;
 		     t++) {
 			memset(&chip->topsp[t], 0, sizeof(chip->topsp[t]));
 			trn_notific_reset(chip->notific, TRN_NQ_OWNER_TOPSP + t);
@@ -52,8 +51,9 @@ static void reset_parts(struct trn_chip *chip, uint32_t map)
 		reset_engines(chip, TRN_DMA_H2T_FIRST + 2, 2);
 		chip->misc->request_token++; /* an answer under way never comes */
 	}
-	if (chip->launch && (map & (MAP_CORES | MAP_TOP)) != 0)
-		trn_launch_reset(chip->launch, map & MAP_CORES, (map & MAP_TOP) != 0);
+	if (chip->launch)
+		trn_launch_reset(chip->launch, map & MAP_CORES,
+				 (map >> TRN_RESET_TOPSP) & MAP_CORES, (map & MAP_TOP) != 0);
 }
 
 /* Event: the status bit falls. */

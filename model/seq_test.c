@@ -412,7 +412,7 @@ START_TEST(endless_loops_do_not_stop_the_host)
 			  TRN_CORE_RUNNING);
 	/* A reset ends it: the queue learns, and the core takes the next launch. */
 	trn_core_reset(tc.host.chip->core[0]);
-	trn_launch_reset(tc.host.chip->launch, 1, false);
+	trn_launch_reset(tc.host.chip->launch, 1, 0, false);
 	trn_test_host_settle(&tc.host, 1000);
 	ck_assert_uint_eq(tc.status->error, TRN_EXT_ERR_RESET);
 	trn_test_recover(&tc);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual time: the calendar, and what the model tells its host about. */
+#include "base/bits.h"
 #include "model/private.h"
 
 uint64_t trn_model_now(const struct trn_model *model)
@@ -16,10 +17,31 @@ uint64_t trn_model_next(const struct trn_model *model)
 	return item ? item->when : TRN_MODEL_NEVER;
 }
 
+/* Whether a limit passes before the next event. */
+static bool limit_first(const struct trn_model *model)
+{
+	const struct trn_heap_item *item = trn_heap_peek(&model->calendar);
+
+	return model->limits && (!item || model->limits->when <= item->when);
+}
+
+static void limit_pass(struct trn_model *model)
+{
+	struct trn_limit *limit = model->limits;
+
+	model->now_ps = trn_max_u64(model->now_ps, limit->when);
+	trn_model_limit_drop(model, limit);
+	limit->fn(limit->arg);
+}
+
 bool trn_model_step(struct trn_model *model)
 {
 	struct trn_heap_item item;
 
+	if (limit_first(model)) {
+		limit_pass(model);
+		return true;
+	}
 	if (!trn_heap_pop(&model->calendar, &item))
 		return false;
 	model->now_ps = item.when;
@@ -29,12 +51,44 @@ bool trn_model_step(struct trn_model *model)
 
 void trn_model_run(struct trn_model *model, uint64_t until_ps)
 {
-	const struct trn_heap_item *item;
+	for (;;) {
+		const struct trn_heap_item *item = trn_heap_peek(&model->calendar);
+		const uint64_t when = limit_first(model) ? model->limits->when :
+				      item               ? item->when :
+							   TRN_MODEL_NEVER;
 
-	while ((item = trn_heap_peek(&model->calendar)) != NULL && item->when <= until_ps)
-		(void)trn_model_step(model); /* there is one: it was peeked at */
+		if (when > until_ps || when == TRN_MODEL_NEVER)
+			break;
+		(void)trn_model_step(model); /* there is one: it was looked at */
+	}
 	if (until_ps > model->now_ps)
 		model->now_ps = until_ps;
+}
+
+void trn_model_limit(struct trn_model *model, struct trn_limit *limit, uint64_t when)
+{
+	struct trn_limit **at = &model->limits;
+
+	trn_model_limit_drop(model, limit);
+	/* Few, and as a rule the last one. */
+	while (*at && (*at)->when <= when)
+		at = &(*at)->next;
+	limit->when = when;
+	limit->set = true;
+	limit->next = *at;
+	*at = limit;
+}
+
+void trn_model_limit_drop(struct trn_model *model, struct trn_limit *limit)
+{
+	struct trn_limit **at = &model->limits;
+
+	if (!limit->set)
+		return;
+	while (*at != limit)
+		at = &(*at)->next;
+	*at = limit->next;
+	limit->set = false;
 }
 
 int trn_model_after(struct trn_model *model, uint64_t delay_ps,

@@ -133,13 +133,27 @@ void trn_trace_launch_end(struct trn_core *core)
 							  .value = core->error.code });
 }
 
+void trn_trace_sync(const struct trn_chip *chip, enum trn_trace_kind kind, const char *name,
+		    uint64_t begin_ps, uint32_t processor, uint32_t pc, uint64_t value)
+{
+	if (listened(chip))
+		emit(chip, (struct trn_trace_item){ .kind = kind,
+						    .name = name,
+						    .begin_ps = begin_ps,
+						    .end_ps = chip->model->now_ps,
+						    .core = processor / 2,
+						    .track = processor,
+						    .pc = pc,
+						    .value = value });
+}
+
 void trn_trace_command(const struct trn_queue *queue)
 {
 	static const char *const names[] = {
 		[TRN_CMD_NOP] = "nop",       [TRN_CMD_COPY] = "copy",
 		[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
 		[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
-		[TRN_CMD_LAUNCH] = "launch",
+		[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
 	};
 	const struct trn_chip *chip = queue->launch->chip;
 	const uint32_t op = queue->cmd.op;

@@ -35,6 +35,9 @@ void trn_trace_semaphore(const struct trn_core *core, uint32_t semaphore);
 void trn_trace_launch(const struct trn_core *core);
 /* It ended now, one way or the other. */
 void trn_trace_launch_end(struct trn_core *core);
+/* A sync processor's transfer, or wait, ended now; value: bytes, or the semaphore. */
+void trn_trace_sync(const struct trn_chip *chip, enum trn_trace_kind kind, const char *name,
+		    uint64_t begin_ps, uint32_t processor, uint32_t pc, uint64_t value);
 /* A command of a queue ended now. */
 void trn_trace_command(const struct trn_queue *queue);
 /* Bytes that a stack moved from begin to end, in the order of time. */

@@ -22,6 +22,8 @@
 #define TRACK_ENGINE 1u
 #define TRACK_WAIT 9u
 #define TRACK_DMA 17u
+#define TRACK_PROCESSOR 25u /* waits of the core's two sync processors, then their transfers */
+#define TRACK_TRANSFER 27u
 #define CHIP_PROCESS 0u
 #define CORES_MAX 32u /* seen[0] is the chip */
 
@@ -175,6 +177,10 @@ static void name_track(struct trn_trace *trace, const struct trn_trace_source *s
 	put(trace, ",\"name\":\"thread_name\",\"args\":{\"name\":\"");
 	if (process == CHIP_PROCESS)
 		put(trace, "queue %" PRIu32, track);
+	else if (track >= TRACK_PROCESSOR)
+		put(trace, "processor %" PRIu32 "%s",
+		    2 * (process - 1) + (track - TRACK_PROCESSOR) % 2,
+		    track < TRACK_TRANSFER ? " waits" : "");
 	else if (track == TRACK_LAUNCH || !engine_name)
 		put(trace, "launches");
 	else
@@ -209,19 +215,22 @@ static void put_span(struct trn_trace *trace, struct trn_trace_source *source, u
 	    item->name, TIME_OF(item->begin_ps), TIME_OF(item->end_ps - item->begin_ps));
 }
 
-/* DMAs of one engine overlap: spans of their own, by number. */
+/* DMAs of one engine overlap, and transfers of a processor: spans of their own, by number. */
 static void put_dma(struct trn_trace *trace, struct trn_trace_source *source, uint32_t process,
 		    const struct trn_trace_item *item)
 {
-	const uint32_t track = TRACK_DMA + item->track;
+	const bool transfer = item->kind == TRN_TRACE_TRANSFER;
+	const uint32_t track = transfer ? TRACK_TRANSFER + item->track % 2 :
+					  TRACK_DMA + item->track;
 
 	introduce(trace, source, process, track);
 	trace->spans++;
 	for (int end = 0; end < 2; end++) {
 		begin(trace, source, end ? "e" : "b", process, track);
 		put(trace,
-		    ",\"cat\":\"dma\",\"id\":\"%" PRIu64 "\",\"name\":\"%s by %s\",\"ts\":" TIME,
-		    trace->spans, item->name, trn_text_name(TRN_TEXT_ENGINE, item->track),
+		    ",\"cat\":\"%s\",\"id\":\"%" PRIu64 "\",\"name\":\"%s%s%s\",\"ts\":" TIME,
+		    transfer ? "transfer" : "dma", trace->spans, item->name, transfer ? "" : " by ",
+		    transfer ? "" : trn_text_name(TRN_TEXT_ENGINE, item->track),
 		    TIME_OF(end ? item->end_ps : item->begin_ps));
 		if (!end)
 			put(trace, ",\"args\":{\"pc\":%" PRIu32 ",\"bytes\":%" PRIu64 "}", item->pc,
@@ -274,7 +283,13 @@ static void put_item(struct trn_trace *trace, struct trn_trace_source *source,
 		put_span(trace, source, CHIP_PROCESS, item->track % 63, "command", item);
 		put(trace, ",\"args\":{\"tag\":%" PRIu64 "}}", item->value);
 		break;
+	case TRN_TRACE_SYNC_WAIT:
+		put_span(trace, source, core, TRACK_PROCESSOR + item->track % 2, "wait", item);
+		put(trace, ",\"args\":{\"pc\":%" PRIu32 ",\"semaphore\":%" PRIu64 "}}", item->pc,
+		    item->value);
+		break;
 	case TRN_TRACE_DMA:
+	case TRN_TRACE_TRANSFER:
 		put_dma(trace, source, core, item);
 		break;
 	case TRN_TRACE_SEMAPHORE:

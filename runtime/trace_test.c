@@ -84,6 +84,8 @@ START_TEST(every_kind)
 	item(TRN_TRACE_SEMAPHORE, "semaphore", 200, 8);
 	item(TRN_TRACE_HBM, "HBM", 2, 5000000000);
 	item(TRN_TRACE_POWER, "power", 0, 123456);
+	item(TRN_TRACE_TRANSFER, "reduce", 5, 65536);
+	item(TRN_TRACE_SYNC_WAIT, "fence", 5, 0);
 	item((enum trn_trace_kind)99, "later", 0, 0);
 	ck_assert_int_eq(trn_context_trace_stop(context), 0);
 	ck_assert(!trn_test_hal.trace);
@@ -100,6 +102,11 @@ START_TEST(every_kind)
 	has(text,
 	    "\"name\":\"dma_add by scalar\",\"ts\":1.234567,\"args\":{\"pc\":9,\"bytes\":4096}}");
 	has(text, "\"name\":\"dma_add by scalar\",\"ts\":2.000001}");
+	has(text, "\"name\":\"processor 7\"");
+	has(text, "\"cat\":\"transfer\",\"id\":\"2\",\"name\":\"reduce\",\"ts\":1.234567,\"args\":"
+		  "{\"pc\":9,\"bytes\":65536}}");
+	has(text, "\"name\":\"processor 7 waits\"");
+	has(text, "\"name\":\"fence\"");
 	has(text, "\"name\":\"semaphore 200\",\"ts\":1.234567,\"args\":{\"value\":8}}");
 	has(text, "\"name\":\"HBM 2\",\"ts\":1.234567,\"args\":{\"bytes/s\":5000000000}}");
 	has(text, "\"name\":\"power\",\"ts\":1.234567,\"args\":{\"W\":123.456}}");
