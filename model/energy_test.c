@@ -371,6 +371,61 @@ START_TEST(timing_only_takes_the_same)
 }
 END_TEST
 
+/* Each end takes what its memory takes; the way is the sender's, byte by link. */
+START_TEST(bytes_between_chips)
+{
+	static const struct {
+		enum trn_ext_op op; /* COPY: by a command of chip 0; NOP: by a core of it */
+		uint32_t from, to, sender;
+	} ways[] = { { TRN_CMD_COPY, 0, 5, 0 },
+		     { TRN_CMD_COPY, 5, 0, 5 },
+		     { TRN_CMD_COPY, 2, 7, 2 },
+		     { TRN_CMD_NOP, 0, 5, 0 } };
+	const uint64_t bytes = 128 * 64 * 4;
+	const uint32_t to = ways[_i].to, from = ways[_i].from;
+	struct spent before[8], after;
+	struct trn_pod_place place;
+	uint64_t address[8];
+
+	memset(&tc, 0, sizeof(tc));
+	trn_test_host_init_pod(&tc.host, "trn2-48xl");
+	trn_test_core_start(&tc);
+	for (uint32_t c = 0; c < 8; c++) {
+		trn_pod_place(tc.host.config.pod, c, &place);
+		address[c] = trn_peer_address(&place, TRN_AXI_HBM1);
+		trn_test_host_select(&tc.host, c);
+		look(&before[c]);
+	}
+	trn_test_host_select(&tc.host, 0);
+	if (ways[_i].op == TRN_CMD_COPY) {
+		trn_test_cmd(&tc, TRN_CMD_COPY, address[to], address[from], bytes);
+		trn_test_settle(&tc);
+		ck_assert_uint_eq(tc.status->error, TRN_EXT_OK);
+	} else {
+		struct trn_isa_dma *dma = trn_test_emit_dma(&tc, TRN_ENGINE_SYNC, TRN_OP_DMA_COPY);
+
+		trn_test_arg(&tc, address[to], bytes);
+		dma->src = sbuf(TRN_DTYPE_F32, 128, 0, 64);
+		dma->dst = trn_test_dram(0, TRN_DTYPE_F32, 0, 128, 64);
+		ck_assert_uint_eq(trn_test_launch(&tc), TRN_EXT_OK);
+	}
+	for (uint32_t c = 0; c < 8; c++) {
+		const bool reads = c == from && ways[_i].op == TRN_CMD_COPY;
+
+		trn_test_host_select(&tc.host, c);
+		look(&after);
+		ck_assert_uint_eq(after.fj[TRN_ENERGY_HBM] - before[c].fj[TRN_ENERGY_HBM],
+				  c == to || reads ? bytes * gen()->hbm_fj : 0);
+		/* 0 to 5, 2 to 7: one step in each dimension. */
+		ck_assert_uint_eq(after.fj[TRN_ENERGY_LINK] - before[c].fj[TRN_ENERGY_LINK],
+				  c == ways[_i].sender ? 2 * bytes * gen()->link_hop_fj : 0);
+		ck_assert_uint_eq(after.fj[TRN_ENERGY_DMA] - before[c].fj[TRN_ENERGY_DMA],
+				  c == 0 ? bytes * gen()->dma_fj : 0);
+	}
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 static Suite *energy_suite(void)
 {
 	Suite *suite = suite_create("energy");
@@ -387,6 +442,7 @@ static Suite *energy_suite(void)
 	suite_add_tcase(suite, device);
 	tcase_add_test(sums, parts_have_names);
 	tcase_add_loop_test(sums, products_with_scales, 0, 2);
+	tcase_add_loop_test(sums, bytes_between_chips, 0, 4);
 	tcase_add_test(sums, a_steady_stream);
 	tcase_add_test(sums, full_load);
 	tcase_add_test(sums, power_samples);
