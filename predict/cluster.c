@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a cluster is: pods, the one that is not full, and a network of switches in tiers. */
-#include "predict/cluster.h"
-
 #include <errno.h>
 #include <string.h>
+#include "base/alloc.h"
 #include "model/gen.h"
+#include "predict/cluster_parts.h"
 
 static int pod_find(struct trn_cluster *c, const char *pod, const char *fabric,
 		    struct trn_predict_why *why)
@@ -107,6 +107,8 @@ int trn_cluster_init(struct trn_cluster *ret_cluster, const char *pod, const cha
 		c.params.nic_mbps = c.gen->efa_mbps;
 	if (c.params.message_ns == 0)
 		c.params.message_ns = c.gen->efa_ns;
+	if (c.params.link_fj == 0)
+		c.params.link_fj = c.gen->link_hop_fj;
 	if (c.params.nic_mbps == 0 && trn_cluster_pods(&c) > 1)
 		return trn_predict_fail(why, -EINVAL, "%s has no network between pods", pod);
 	graph_make(&c);
@@ -114,6 +116,79 @@ int trn_cluster_init(struct trn_cluster *ret_cluster, const char *pod, const cha
 	if (r == 0)
 		*ret_cluster = c;
 	return r;
+}
+
+int trn_cluster_create(const char *pod, const char *fabric, uint32_t chips,
+		       const struct trn_cluster_params *params, struct trn_cluster **ret_cluster,
+		       struct trn_predict_why *why)
+{
+	struct trn_cluster *c = trn_alloc_zero(&trn_alloc_libc, sizeof(*c));
+	int r = c ? trn_cluster_init(c, pod, fabric, chips, params, why) :
+		    trn_predict_fail(why, -ENOMEM, "no memory");
+
+	if (r < 0)
+		trn_free(&trn_alloc_libc, c);
+	else
+		*ret_cluster = c;
+	return r;
+}
+
+struct trn_cluster *trn_cluster_destroy(struct trn_cluster *cluster)
+{
+	trn_free(&trn_alloc_libc, cluster);
+	return NULL;
+}
+
+int trn_cluster_slow(struct trn_cluster *c, uint32_t link, double times,
+		     struct trn_predict_why *why)
+{
+	if (link >= c->graph.links)
+		return trn_predict_fail(why, -EINVAL, "no link %u, a pod of %s has %u", link,
+					c->pod->name, c->graph.links);
+	if (!(times >= 1.0 && times <= 1e6))
+		return trn_predict_fail(why, -EINVAL, "1 to 1000000 times slower is wanted");
+	if (c->chips > TRN_CLUSTER_APART)
+		return trn_predict_fail(
+			why, -ENOTSUP, "%u chips that are not alike: at most %u are run one by one",
+			c->chips, TRN_CLUSTER_APART);
+	c->slow_link = link;
+	c->slow = times;
+	c->apart = true;
+	return 0;
+}
+
+void trn_cluster_info(const struct trn_cluster *c, struct trn_cluster_info *ret_info)
+{
+	*ret_info = (struct trn_cluster_info){
+		.pod = c->pod->name,
+		.product = c->pod->product,
+		.fabric = c->fabric->name,
+		.fabric_source = c->fabric->source,
+		.gen = c->pod->gen,
+		.preview = c->pod->preview,
+		.chips = c->chips,
+		.pod_chips = c->pod_chips,
+		.full = c->full,
+		.part = c->part,
+		.tiers = c->tiers,
+		.nic_bytes_per_s = (double)c->params.nic_mbps * 1e6,
+		.peak_f8_flops = (double)c->gen->peak_f8_tflops * 1e12,
+		.hbm_bytes_per_s = (double)c->gen->hbm_bytes_per_s,
+	};
+	for (uint32_t i = 0; c->graph.links > 0 && i < TRN_LINK_CLASSES; i++)
+		ret_info->link_bytes_per_s[i] = (double)c->graph.mbps[i] * 1e6;
+}
+
+const struct trn_cluster_params *trn_cluster_params(const struct trn_cluster *cluster)
+{
+	return &cluster->params;
+}
+
+const char *trn_cluster_pod_name(unsigned int index)
+{
+	const struct trn_pod *pod = trn_pod_at(index);
+
+	return pod ? pod->name : NULL;
 }
 
 /* ---- names ---- */

@@ -5,8 +5,7 @@
 #ifndef PREDICT_CLUSTER_H
 #define PREDICT_CLUSTER_H
 
-#include "base/pod.h"
-#include "predict/flow.h"
+#include "predict/predict.h"
 
 #define TRN_CLUSTER_CHIPS 1000000u
 #define TRN_CLUSTER_PODS 65536u
@@ -24,7 +23,7 @@
 	X(port_mbps, "10^6 B/s", 1, 10000000, "a port of a network switch, one way") \
 	X(ports, "", 4, 65536, "ports of a network switch") \
 	X(uplink_percent, "%", 1, 100, "of what its chips can send, a leaf can send up") \
-	X(link_fj, "fJ", 0, 100000000, "a byte over one link between chips") \
+	X(link_fj, "fJ", 0, 100000000, "a byte over a link between chips; 0: the generation's") \
 	X(nic_fj, "fJ", 0, 100000000, "a byte sent and received by the network of a chip") \
 	X(switch_fj, "fJ", 0, 100000000, "a byte through a network switch") \
 	X(site_percent, "%", 100, 1000, "power of the whole site, of its chips' at full load") \
@@ -74,30 +73,32 @@ int trn_cluster_params_load(const char *path, struct trn_cluster_params *params,
 
 /* ---- a cluster (cluster.c) ---- */
 
-/** struct trn_cluster - pods on a network */
-struct trn_cluster {
-	const struct trn_pod *pod;
-	const struct trn_pod_fabric *fabric;
-	const struct trn_gen *gen;
-	struct trn_cluster_params params; /* no zero that stands for the generation's */
-	struct trn_pod_graph graph;
-	uint32_t chips, pod_chips;
-	uint32_t full, part; /* full pods; chips of the one that is not, 0: none */
-	uint32_t leaf_pods;  /* pods of a leaf; 1 when a pod has leaves of its own */
-	uint32_t group_pods; /* pods below one second tier */
-	uint32_t tiers;      /* of switches; 0: no network */
-	bool apart;          /* nothing is folded: every chip has flows of its own */
-	uint32_t slow_link;  /* of pod 0's graph: its rate is divided by @slow; apart only */
-	double slow;         /* 0: none */
-};
+struct trn_cluster; /* pods on a network */
+
 /* NULL @fabric: the pod's default; NULL @params: the defaults. */
-int trn_cluster_init(struct trn_cluster *ret_cluster, const char *pod, const char *fabric,
-		     uint32_t chips, const struct trn_cluster_params *params,
+int trn_cluster_create(const char *pod, const char *fabric, uint32_t chips,
+		       const struct trn_cluster_params *params, struct trn_cluster **ret_cluster,
+		       struct trn_predict_why *why);
+struct trn_cluster *trn_cluster_destroy(struct trn_cluster *cluster);
+/* Link @link of the first pod (trnctl topo lists them) gets so many times slower. From then on
+ * every chip has flows of its own: up to TRN_CLUSTER_APART chips. */
+#define TRN_CLUSTER_APART 2048u
+int trn_cluster_slow(struct trn_cluster *cluster, uint32_t link, double times,
 		     struct trn_predict_why *why);
-static inline uint32_t trn_cluster_pods(const struct trn_cluster *c)
-{
-	return c->full + (c->part > 0);
-}
+
+/** struct trn_cluster_info - what it is made of */
+struct trn_cluster_info {
+	const char *pod, *product, *fabric, *fabric_source, *gen;
+	bool preview;
+	uint32_t chips, pod_chips, full, part; /* full pods; chips of the one that is not, or 0 */
+	uint32_t tiers;                        /* of network switches; 0: none is needed */
+	double link_bytes_per_s[3];            /* of a chip, one way, by class of link */
+	double nic_bytes_per_s, peak_f8_flops, hbm_bytes_per_s; /* of a chip; peak as published */
+};
+void trn_cluster_info(const struct trn_cluster *cluster, struct trn_cluster_info *ret_info);
+const struct trn_cluster_params *trn_cluster_params(const struct trn_cluster *cluster);
+/* Names of pods, index from 0; NULL past the last. */
+const char *trn_cluster_pod_name(unsigned int index);
 
 /** enum trn_cluster_kind - a collective */
 enum trn_cluster_kind {
@@ -142,8 +143,10 @@ const char *trn_cluster_class_name(enum trn_cluster_class cls);
 /** struct trn_cluster_call - a collective of all chips; zeroes are good defaults */
 struct trn_cluster_call {
 	enum trn_cluster_kind kind;
-	uint64_t bytes;  /* that every chip has */
-	uint32_t stride; /* a group has every so-many-th chip; groups work side by side; 0: 1 */
+	uint64_t bytes; /* that every chip has */
+	/* Groups that work side by side, each on its own: every so-many-th chip of all (0: 1) */
+	uint32_t stride;
+	uint32_t block; /* or: so many chips that stand side by side in a pod (0: no blocks) */
 	enum trn_cluster_inner inner;
 	enum trn_cluster_outer outer;
 	uint32_t chunks; /* that follow each other through the phases; 0: the best number */

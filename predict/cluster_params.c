@@ -32,7 +32,7 @@ static const struct trn_cluster_params defaults = {
 	SET(port_mbps, 12500, 'B', "H 2.4: ports of 100 Gbit/s, an analyst's"),
 	SET(ports, 256, 'B', "H 2.4: 25.6 Tbit/s switches; three tiers reach a million chips"),
 	SET(uplink_percent, 100, 'B', "H 2.4: non-blocking, said of Trainium1's"),
-	SET(link_fj, 40000, 'C', "guess: 5 pJ a bit, as link_fj of the generations"),
+	SET(link_fj, 0, 'C', "guess: link_hop_fj of the generation"),
 	SET(nic_fj, 120000, 'C', "guess: 15 pJ a bit, both ends with their optics"),
 	SET(switch_fj, 80000, 'C', "guess: 10 pJ a bit with optics"),
 	SET(site_percent, 220, 'B', "H 1.4: 256k chips of 500 W in 250 to 300 MW"),

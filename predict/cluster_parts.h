@@ -3,9 +3,35 @@
 #ifndef PREDICT_CLUSTER_PARTS_H
 #define PREDICT_CLUSTER_PARTS_H
 
+#include "base/pod.h"
 #include "predict/cluster.h"
+#include "predict/flow.h"
 
 #define TRN_CLUSTER_NONE UINT32_MAX
+
+/** struct trn_cluster - pods on a network */
+struct trn_cluster {
+	const struct trn_pod *pod;
+	const struct trn_pod_fabric *fabric;
+	const struct trn_gen *gen;
+	struct trn_cluster_params params; /* no zero that stands for the generation's */
+	struct trn_pod_graph graph;
+	uint32_t chips, pod_chips;
+	uint32_t full, part; /* full pods; chips of the one that is not, 0: none */
+	uint32_t leaf_pods;  /* pods of a leaf; 1 when a pod has leaves of its own */
+	uint32_t group_pods; /* pods below one second tier */
+	uint32_t tiers;      /* of switches; 0: no network */
+	bool apart;          /* nothing is folded: every chip has flows of its own */
+	uint32_t slow_link;  /* of pod 0's graph: its rate is divided by @slow; apart only */
+	double slow;         /* 0: none */
+};
+int trn_cluster_init(struct trn_cluster *ret_cluster, const char *pod, const char *fabric,
+		     uint32_t chips, const struct trn_cluster_params *params,
+		     struct trn_predict_why *why);
+static inline uint32_t trn_cluster_pods(const struct trn_cluster *c)
+{
+	return c->full + (c->part > 0);
+}
 
 /** struct trn_phase - tasks between two that bring nothing */
 struct trn_phase {
@@ -19,12 +45,11 @@ struct trn_pod_phases {
 	struct trn_flows *flows;  /* link i is link i of the graph, until it is folded */
 	struct trn_phase in, out; /* the all-to-all has no second one: out.begin NONE */
 };
-/* Of a pod's first @chips, @bytes each, in groups of every @stride-th chip. -ENOTSUP: not by this
- * algorithm. The caller destroys flows. @pod 0 has the cluster's slow link. */
+/* Of a pod's first @chips, @bytes each, in the call's groups. -ENOTSUP: not by this algorithm. The
+ * caller destroys flows. @pod 0 has the cluster's slow link. */
 int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, uint32_t pod,
-			   enum trn_cluster_kind kind, enum trn_cluster_inner inner,
-			   uint32_t stride, double bytes, struct trn_pod_phases *ret_phases,
-			   struct trn_predict_why *why);
+			   const struct trn_cluster_call *call, double bytes,
+			   struct trn_pod_phases *ret_phases, struct trn_predict_why *why);
 
 /* ---- cluster_net.c: between pods ---- */
 

@@ -9,11 +9,12 @@
 
 #define CHIPS TRN_POD_CHIPS_MAX
 
-/* Where a phase is built: chips in groups of every stride-th one. */
+/* Where a phase is built: chips in groups, every stride-th one, or side by side. */
 struct pod {
 	const struct trn_cluster *c;
 	struct trn_flows *flows;
-	uint32_t chips, stride, members;     /* of a group */
+	uint32_t chips, groups, members; /* of a group */
+	bool blocks;
 	uint32_t memory, dma;                /* first links of the chips */
 	double op_s, trigger_s, done_s, add; /* add: times the DMA time of a copied byte */
 	uint32_t dims, size[TRN_POD_DIMS];   /* of a group, as a grid */
@@ -46,7 +47,12 @@ static void pod_links(struct pod *p, uint32_t number)
 
 static uint32_t member(const struct pod *p, uint32_t group, uint32_t index)
 {
-	return group + p->stride * index;
+	return p->blocks ? group * p->members + index : group + p->groups * index;
+}
+
+static uint32_t group_of(const struct pod *p, uint32_t chip)
+{
+	return p->blocks ? chip / p->members : chip % p->groups;
 }
 
 /* ---- tasks ---- */
@@ -99,47 +105,59 @@ static uint32_t reduce(struct pod *p, uint32_t before, uint32_t sources, double 
 
 /* ---- grid and mesh: everybody in a dimension to everybody ---- */
 
-/* Coordinates within a group: by the pod's dimensions, or one for all. -ENOTSUP when a group is
- * no box. */
+/* How many different coordinates of a dimension a group has. */
+static uint32_t extent(const struct pod *p, uint32_t group, uint32_t dim,
+		       uint32_t coord[][TRN_POD_DIMS])
+{
+	bool seen[CHIPS] = { false };
+	uint32_t size = 0;
+
+	for (uint32_t i = 0; i < p->members; i++) {
+		uint32_t at = coord[member(p, group, i)][dim];
+
+		size += !seen[at];
+		seen[at] = true;
+	}
+	return size;
+}
+
+/* Coordinates within a group: by the pod's dimensions, or one for all. -ENOTSUP when the groups
+ * are no boxes of one shape. */
 static int grid_make(struct pod *p, bool mesh)
 {
 	struct trn_pod_dim dim[TRN_POD_DIMS];
-	uint32_t dims = trn_pod_grid(&p->c->graph, dim), cells = 1, used = 0;
-	bool seen[TRN_POD_DIMS][CHIPS] = { { false } };
+	uint32_t dims = trn_pod_grid(&p->c->graph, dim), cells = 1;
 	uint32_t all[CHIPS][TRN_POD_DIMS];
 
+	p->dims = 0;
 	if (mesh) {
-		p->dims = 1;
-		p->size[0] = p->members;
-		for (uint32_t i = 0; i < p->chips; i++)
-			p->coord[i][0] = i / p->stride;
+		p->size[p->dims++] = p->members;
+		for (uint32_t g = 0; g < p->groups; g++)
+			for (uint32_t i = 0; i < p->members; i++)
+				p->coord[member(p, g, i)][0] = i;
 		return 0;
 	}
 	for (uint32_t i = 0; i < p->chips; i++)
 		trn_pod_coord(&p->c->graph, i, all[i]);
 	for (uint32_t d = 0; d < dims; d++) {
-		uint32_t size = 0;
+		uint32_t size = extent(p, 0, d, all);
 
-		for (uint32_t i = 0; i < p->members; i++) {
-			uint32_t at = all[member(p, 0, i)][d];
-
-			size += !seen[d][at];
-			seen[d][at] = true;
-		}
+		for (uint32_t g = 1; g < p->groups; g++)
+			if (extent(p, g, d, all) != size)
+				return -ENOTSUP;
 		cells *= size;
 		if (size == 1)
 			continue;
 		for (uint32_t i = 0; i < p->chips; i++)
-			p->coord[i][used] = all[i][d];
-		p->size[used++] = size;
+			p->coord[i][p->dims] = all[i][d];
+		p->size[p->dims++] = size;
 	}
-	p->dims = used;
-	return cells == p->members && used > 0 ? 0 : -ENOTSUP;
+	return cells == p->members && p->dims > 0 ? 0 : -ENOTSUP;
 }
 
 static bool share_line(const struct pod *p, uint32_t a, uint32_t b, uint32_t dim)
 {
-	if (a == b || a % p->stride != b % p->stride)
+	if (a == b || group_of(p, a) != group_of(p, b))
 		return false;
 	for (uint32_t d = 0; d < p->dims; d++)
 		if (d != dim && p->coord[a][d] != p->coord[b][d])
@@ -190,7 +208,7 @@ static uint32_t round_of(struct pod *p, uint32_t before, uint32_t step, bool rin
 {
 	uint32_t task = task_after(p, before, p->op_s + p->trigger_s, repeat);
 
-	for (uint32_t g = 0; g < p->stride; g++)
+	for (uint32_t g = 0; g < p->groups; g++)
 		for (uint32_t i = 0; i < p->members; i++) {
 			uint32_t to = ring ? (i + step) % p->members : i ^ step;
 
@@ -262,15 +280,16 @@ static int phases_build(struct pod *p, enum trn_cluster_kind kind, enum trn_clus
 }
 
 int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, uint32_t pod,
-			   enum trn_cluster_kind kind, enum trn_cluster_inner inner,
-			   uint32_t stride, double bytes, struct trn_pod_phases *ret_phases,
-			   struct trn_predict_why *why)
+			   const struct trn_cluster_call *call, double bytes,
+			   struct trn_pod_phases *ret_phases, struct trn_predict_why *why)
 {
+	uint32_t members = call->block ? call->block : chips / call->stride;
 	const struct trn_gen *gen = cluster->gen;
 	struct pod p = { .c = cluster,
 			 .chips = chips,
-			 .stride = stride,
-			 .members = chips / stride,
+			 .groups = chips / members,
+			 .members = members,
+			 .blocks = call->block > 0,
 			 .op_s = (double)gen->sync_op_ns * 1e-9,
 			 .trigger_s = (double)gen->dma_trigger_hardware_ns * 1e-9,
 			 .done_s = (double)gen->dma_done_ns * 1e-9,
@@ -278,15 +297,11 @@ int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, ui
 	struct trn_pod_phases phases = { NULL };
 	int r;
 
-	if (stride == 0 || chips % stride != 0)
-		return trn_predict_fail(why, -EINVAL,
-					"%u chips of a pod are no groups of every %u-th", chips,
-					stride);
 	r = trn_flows_create(&phases.flows);
 	p.flows = phases.flows;
 	if (r == 0) {
 		pod_links(&p, pod);
-		r = phases_build(&p, kind, inner, bytes, &phases);
+		r = phases_build(&p, call->kind, call->inner, bytes, &phases);
 	}
 	if (r == 0 && !cluster->apart) {
 		struct trn_flows *folded = NULL;
@@ -299,10 +314,10 @@ int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, ui
 	}
 	if (r < 0) {
 		trn_flows_destroy(phases.flows);
-		return r == -ENOTSUP ?
-			       trn_predict_fail(why, r, "%u chips of %s have no %s", chips,
-						cluster->pod->name, trn_cluster_inner_name(inner)) :
-			       trn_predict_fail(why, r, "flows in a pod");
+		return r == -ENOTSUP ? trn_predict_fail(why, r, "%u chips of %s have no %s", chips,
+							cluster->pod->name,
+							trn_cluster_inner_name(call->inner)) :
+				       trn_predict_fail(why, r, "flows in a pod");
 	}
 	*ret_phases = phases;
 	return 0;

@@ -56,13 +56,12 @@ static uint32_t *links_none(uint32_t count)
 static int pod_open(struct run *run, uint32_t pod, uint32_t chips, double bytes, double times)
 {
 	struct kind_of_pod *k = &run->pods[run->kinds];
-	int r = trn_cluster_pod_phases(run->c, chips, pod, run->call.kind, run->call.inner,
-				       run->call.stride, bytes, &k->phases, run->why);
+	struct trn_cluster_call call = run->call;
+	int r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, &k->phases, run->why);
 
+	call.inner = TRN_CLUSTER_INNER_MESH;
 	if (r == -ENOTSUP && run->c->part > 0 && chips == run->c->part)
-		r = trn_cluster_pod_phases(run->c, chips, pod, run->call.kind,
-					   TRN_CLUSTER_INNER_MESH, run->call.stride, bytes,
-					   &k->phases, run->why);
+		r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, &k->phases, run->why);
 	if (r < 0)
 		return r;
 	run->kinds++;
@@ -87,6 +86,11 @@ static int pods_open(struct run *run, double bytes)
 	return r;
 }
 
+static bool crosses(const struct trn_cluster *c, const struct trn_cluster_call *call)
+{
+	return trn_cluster_pods(c) > 1 && call->block == 0;
+}
+
 static int run_open(struct run *run)
 {
 	double bytes = (double)run->call.bytes / run->call.chunks;
@@ -95,7 +99,7 @@ static int run_open(struct run *run)
 	if (r < 0)
 		return trn_predict_fail(run->why, r, "no memory");
 	r = pods_open(run, bytes);
-	if (r < 0 || trn_cluster_pods(run->c) == 1)
+	if (r < 0 || !crosses(run->c, &run->call))
 		return r;
 	r = trn_cluster_net_phase(run->c, run->call.kind, run->call.outer, run->call.stride, bytes,
 				  &run->net, run->why);
@@ -218,7 +222,7 @@ static void energy(const struct run *run, struct trn_cluster_result *ret)
 
 static void result_fill(const struct run *run, double seconds, struct trn_cluster_result *ret)
 {
-	double n = (double)run->c->chips / run->call.stride;
+	double n = run->call.block ? run->call.block : (double)run->c->chips / run->call.stride;
 	double factor = run->call.kind == TRN_CLUSTER_ALL_REDUCE ? 2.0 : 1.0;
 
 	*ret = (struct trn_cluster_result){ .seconds = seconds,
@@ -285,6 +289,7 @@ static int inner_choose(const struct trn_cluster *c, struct trn_cluster_call *ca
 	alone.part = c->full > 0 ? 0 : c->part;
 	alone.full = c->full > 0;
 	alone.chips = c->full > 0 ? c->pod_chips : c->part;
+	alone.apart = false;
 	one.chunks = 1;
 	for (uint32_t i = TRN_CLUSTER_INNER_RING; r == 0 && i < TRN_CLUSTER_INNERS; i++) {
 		one.inner = (enum trn_cluster_inner)i;
@@ -303,12 +308,24 @@ static int call_check(const struct trn_cluster *c, struct trn_cluster_call *call
 	if (call->bytes < 1 || call->bytes > TRN_CLUSTER_BYTES)
 		return trn_predict_fail(why, -EINVAL, "bytes must be 1 to %llu",
 					(unsigned long long)TRN_CLUSTER_BYTES);
+	if (call->kind == TRN_CLUSTER_ALL_TO_ALL &&
+	    call->bytes < (call->block ? call->block : c->chips))
+		return trn_predict_fail(why, -EINVAL,
+					"%llu bytes are less than one for each of %u chips",
+					(unsigned long long)call->bytes,
+					call->block ? call->block : c->chips);
 	if (call->chunks > CHUNKS_MAX)
 		return trn_predict_fail(why, -EINVAL, "chunks must be 1 to %u", CHUNKS_MAX);
 	if (call->stride == 0)
 		call->stride = 1;
+	if (call->block > 0 &&
+	    (call->stride != 1 || c->pod_chips % call->block != 0 || c->part % call->block != 0))
+		return trn_predict_fail(why, -EINVAL,
+					"%u chips of a pod, or %u of the last, are no groups of %u",
+					c->pod_chips, c->part, call->block);
 	if (call->kind == TRN_CLUSTER_ALL_TO_ALL && call->stride != 1)
-		return trn_predict_fail(why, -ENOTSUP, "an all-to-all of groups");
+		return trn_predict_fail(why, -ENOTSUP, "an all-to-all of every %u-th chip",
+					call->stride);
 	if (c->chips % call->stride != 0 || (c->full > 0 && c->pod_chips % call->stride != 0) ||
 	    c->part % call->stride != 0)
 		return trn_predict_fail(why, -EINVAL, "%u chips are no groups of every %u-th",
@@ -322,7 +339,7 @@ static int outer_choose(const struct trn_cluster *c, const struct trn_cluster_ca
 			struct trn_predict_why *why)
 {
 	struct trn_cluster_call one = *call;
-	bool fixed = call->outer != TRN_CLUSTER_OUTER_AUTO || trn_cluster_pods(c) == 1 ||
+	bool fixed = call->outer != TRN_CLUSTER_OUTER_AUTO || !crosses(c, call) ||
 		     call->kind == TRN_CLUSTER_ALL_TO_ALL;
 	int r = 0;
 
@@ -358,7 +375,7 @@ int trn_cluster_run(const struct trn_cluster *cluster, const struct trn_cluster_
 	for (uint32_t n = 2; r == 0 && asked.chunks == 0 && n <= CHUNKS_MAX; n *= 2) {
 		struct trn_cluster_call more = best;
 
-		if (trn_cluster_pods(cluster) == 1 || (double)call->bytes / n < LEAST_CHUNK)
+		if (!crosses(cluster, call) || (double)call->bytes / n < LEAST_CHUNK)
 			break;
 		more.chunks = n;
 		r = try_call(cluster, &more, &best, &result, why);

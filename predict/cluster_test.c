@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/prng.h"
 #include "base/test_main.h"
-#include "predict/cluster.h"
+#include "predict/cluster_parts.h"
 
 static struct trn_cluster cluster(const char *pod, uint32_t chips)
 {

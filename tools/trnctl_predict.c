@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* trnctl predict: workloads on the model, and the launch claims. */
-#include "tools/trnctl.h"
+#include "tools/trnctl_predict.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "predict/headlines.h"
 #include "predict/predict.h"
@@ -13,6 +14,8 @@ struct predict {
 	const char *on, *batch;
 	struct trn_predict_request request;
 	struct trn_predict_config config;
+	struct trnctl_scale scale;
+	const char *phase;
 	bool no_measure;
 	struct json_object *rows; /* of the document */
 };
@@ -26,18 +29,53 @@ enum {
 	KEY_EQUIVALENT,
 	KEY_SEED,
 	KEY_ARITHMETIC,
+	KEY_POD,
+	KEY_FABRIC,
+	KEY_NETWORK,
+	KEY_BYTES,
+	KEY_INNER,
+	KEY_OUTER,
+	KEY_CHUNKS,
+	KEY_BLOCK,
+	KEY_MODEL,
+	KEY_TP,
+	KEY_EP,
+	KEY_PP,
+	KEY_SPARES,
+	KEY_INTERVAL,
+	KEY_SLOW,
 };
 
 static const struct argp_option options_list[] = {
 	{ "on", KEY_ON, "GEN[,GEN...]", 0, "Generations (trn2,trn3)", 0 },
 	{ "batch", KEY_BATCH, "N[,N...]", 0, "Sequences of a step (1)", 0 },
 	{ "context", KEY_CONTEXT, "N", 0, "Positions of a sequence (4096)", 0 },
-	{ "phase", KEY_PHASE, "decode|prefill", 0, "What a step is (decode)", 0 },
-	{ "chips", KEY_CHIPS, "N", 0, "Chips of a copy (the smallest number that fits)", 0 },
+	{ "phase", KEY_PHASE, "decode|prefill|train", 0,
+	  "What a step is (decode; of a cluster's step train or decode, train)", 0 },
+	{ "chips", KEY_CHIPS, "N", 0,
+	  "Chips of a copy (the smallest number that fits), or of the cluster", 0 },
 	{ "per-chip-equivalent", KEY_EQUIVALENT, NULL, 0,
 	  "One chip's bandwidth and compute, whatever its capacity", 0 },
 	{ "seed", KEY_SEED, "N", 0, "Of the choices of experts (1)", 0 },
 	{ "arithmetic-only", KEY_ARITHMETIC, NULL, 0, "headlines: do not run the model", 0 },
+	{ NULL, 0, NULL, 0, "Of allreduce, alltoall and step:", 1 },
+	{ "pod", KEY_POD, "NAME[,NAME...]", 0, "What the cluster is made of (trn3-ultraserver)",
+	  1 },
+	{ "fabric", KEY_FABRIC, "NAME", 0, "Which published figures of the pod's links", 1 },
+	{ "network", KEY_NETWORK, "FILE", 0,
+	  "Parameters that differ: name = value ; A|B|C ; source", 1 },
+	{ "bytes", KEY_BYTES, "SIZE[,SIZE...]", 0, "That every chip has (1G)", 1 },
+	{ "inner", KEY_INNER, "NAME", 0, "Algorithm inside pods: auto, ring, mesh, rdh, grid", 1 },
+	{ "outer", KEY_OUTER, "NAME", 0, "Between pods: auto, ring, mesh, rdh", 1 },
+	{ "chunks", KEY_CHUNKS, "N", 0, "That follow each other through the phases", 1 },
+	{ "block", KEY_BLOCK, "N", 0, "Groups of so many neighbours inside pods, side by side", 1 },
+	{ "model", KEY_MODEL, "NAME|FILE", 0, "Decoder of a step (gpt-oss-120b)", 1 },
+	{ "tp", KEY_TP, "N", 0, "Chips that share every layer (8)", 1 },
+	{ "ep", KEY_EP, "N", 0, "Chips that share the experts (1)", 1 },
+	{ "pp", KEY_PP, "N", 0, "Stages of layers (1)", 1 },
+	{ "spares", KEY_SPARES, "N", 0, "Spare pods (what is seldom short)", 1 },
+	{ "interval", KEY_INTERVAL, "SECONDS", 0, "Between two checkpoints (the best)", 1 },
+	{ "slow", KEY_SLOW, "LINK:TIMES", 0, "A link of the first pod is so many times slower", 1 },
 	{ 0 },
 };
 
@@ -50,6 +88,82 @@ static error_t number_arg(struct trnctl *ctl, struct argp_state *state, const ch
 		return trnctl_usage(ctl, state, "--%s \"%.40s\" is no number above 0", name, arg);
 	*ret_value = (uint32_t)value;
 	return 0;
+}
+
+/* "17:4" */
+static error_t slow_arg(struct predict *p, struct argp_state *state, const char *arg)
+{
+	char *colon = strchr(arg, ':'), *end = NULL, number[24];
+	uint64_t link;
+
+	snprintf(number, sizeof(number), "%.*s", (int)strcspn(arg, ":"), arg);
+	p->scale.slow = colon ? strtod(colon + 1, &end) : 0.0;
+	if (!colon || *end != '\0' || end == colon + 1 || !(p->scale.slow > 0.0) ||
+	    trnctl_number(number, &link) < 0 || link > UINT32_MAX)
+		return trnctl_usage(p->ctl, state, "--slow \"%.40s\" is not LINK:TIMES", arg);
+	p->scale.slow_link = (uint32_t)link;
+	return 0;
+}
+
+static error_t interval_arg(struct predict *p, struct argp_state *state, const char *arg)
+{
+	char *end = NULL;
+
+	p->scale.interval_s = strtod(arg, &end);
+	if (end == arg || *end != '\0' ||
+	    !(p->scale.interval_s >= 1e-3 && p->scale.interval_s <= 1e9))
+		return trnctl_usage(p->ctl, state, "--interval \"%.40s\" is not 0.001 to 1e9", arg);
+	return 0;
+}
+
+static error_t spares_arg(struct predict *p, struct argp_state *state, const char *arg)
+{
+	uint64_t value;
+
+	if (trnctl_number(arg, &value) < 0 || value > 1000000)
+		return trnctl_usage(p->ctl, state, "--spares \"%.40s\" is not 0 to 1000000", arg);
+	p->scale.spares = (uint32_t)value;
+	p->scale.spares_given = true;
+	return 0;
+}
+
+/* Options that only clusters have. */
+static error_t scale_parse(int key, char *arg, struct argp_state *state)
+{
+	struct predict *p = state->input;
+	const struct {
+		int key;
+		const char *name;
+		const char **text;
+		uint32_t *number;
+	} rows[] = {
+		{ KEY_POD, "pod", &p->scale.pod, NULL },
+		{ KEY_FABRIC, "fabric", &p->scale.fabric, NULL },
+		{ KEY_NETWORK, "network", &p->scale.network, NULL },
+		{ KEY_BYTES, "bytes", &p->scale.bytes, NULL },
+		{ KEY_INNER, "inner", &p->scale.inner, NULL },
+		{ KEY_OUTER, "outer", &p->scale.outer, NULL },
+		{ KEY_MODEL, "model", &p->scale.model, NULL },
+		{ KEY_CHUNKS, "chunks", NULL, &p->scale.chunks },
+		{ KEY_BLOCK, "block", NULL, &p->scale.block },
+		{ KEY_TP, "tp", NULL, &p->scale.tp },
+		{ KEY_EP, "ep", NULL, &p->scale.ep },
+		{ KEY_PP, "pp", NULL, &p->scale.pp },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].key != key)
+			continue;
+		if (rows[i].number)
+			return number_arg(p->ctl, state, rows[i].name, arg, rows[i].number);
+		*rows[i].text = arg;
+		return 0;
+	}
+	if (key == KEY_SLOW)
+		return slow_arg(p, state, arg);
+	if (key == KEY_INTERVAL)
+		return interval_arg(p, state, arg);
+	return key == KEY_SPARES ? spares_arg(p, state, arg) : ARGP_ERR_UNKNOWN;
 }
 
 static error_t predict_parse(int key, char *arg, struct argp_state *state)
@@ -68,10 +182,13 @@ static error_t predict_parse(int key, char *arg, struct argp_state *state)
 	case KEY_CHIPS:
 		return number_arg(p->ctl, state, "chips", arg, &p->request.chips);
 	case KEY_PHASE:
-		if (strcmp(arg, "decode") != 0 && strcmp(arg, "prefill") != 0)
+		if (strcmp(arg, "decode") != 0 && strcmp(arg, "prefill") != 0 &&
+		    strcmp(arg, "train") != 0)
 			return trnctl_usage(p->ctl, state,
-					    "--phase \"%.40s\" is not decode or prefill", arg);
+					    "--phase \"%.40s\" is not decode, prefill or train",
+					    arg);
 		p->request.phase = arg[0] == 'd' ? TRN_PREDICT_DECODE : TRN_PREDICT_PREFILL;
+		p->phase = arg;
 		return 0;
 	case KEY_EQUIVALENT:
 		p->request.chip_equivalent = true;
@@ -89,8 +206,26 @@ static error_t predict_parse(int key, char *arg, struct argp_state *state)
 		p->what = arg;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return scale_parse(key, arg, state);
 	}
+}
+
+/* ---- clusters ---- */
+
+static int scale_run(struct predict *p)
+{
+	uint64_t batch;
+
+	if (trnctl_number(p->batch, &batch) < 0 || batch < 1 || batch > UINT32_MAX)
+		return trnctl_fail_usage(p->ctl, "--batch \"%.40s\" is no number above 0",
+					 p->batch);
+	p->scale.what = p->what;
+	p->scale.phase = p->phase ? p->phase : "train";
+	p->scale.batch = (uint32_t)batch;
+	p->scale.context = p->request.context;
+	p->scale.chips = p->request.chips;
+	p->scale.seed = p->request.seed;
+	return trnctl_scale(p->ctl, &p->scale);
 }
 
 /* ---- headlines ---- */
@@ -330,14 +465,21 @@ int trnctl_predict(struct trnctl *ctl, int argc, char **argv)
 	struct predict p = { .ctl = ctl,
 			     .on = "trn2,trn3",
 			     .batch = "1",
-			     .request = { .context = 4096, .seed = 1 } };
+			     .request = { .context = 4096, .seed = 1 },
+			     .scale = { .pod = "trn3-ultraserver",
+					.bytes = "1G",
+					.model = "gpt-oss-120b",
+					.inner = "auto",
+					.outer = "auto",
+					.tp = 8 } };
 	struct trnctl_options options = {
 		.options = options_list,
 		.parser = predict_parse,
 		.input = &p,
-		.args = "headlines|MODEL|CONFIG.json",
-		.doc = "Predict a decoder's speed from its kernels' instruction streams, or hold "
-		       "the launch claims against the figures behind them.",
+		.args = "headlines|MODEL|CONFIG.json|allreduce|alltoall|step",
+		.doc = "Predict a decoder's speed from its kernels' instruction streams, hold the "
+		       "launch claims against the figures behind them, or run collectives and "
+		       "steps of clusters as flows. All times are predicted device times.",
 	};
 	struct json_object *document;
 	int status;
@@ -348,6 +490,10 @@ int trnctl_predict(struct trnctl *ctl, int argc, char **argv)
 		return trnctl_fail_usage(ctl, "what to predict: headlines, a model or a file");
 	if (strcmp(p.what, "headlines") == 0)
 		return headlines(&p);
+	if (trnctl_scale_has(p.what))
+		return scale_run(&p);
+	if (p.phase && strcmp(p.phase, "train") == 0)
+		return trnctl_fail_usage(ctl, "--phase train is of step");
 	p.rows = json_object_new_array();
 	status = predict_model(&p);
 	if (!ctl->json || status != TRNCTL_OK) {
