@@ -179,7 +179,7 @@ void trn_cluster_info(const struct trn_cluster *c, struct trn_cluster_info *ret_
 		ret_info->link_bytes_per_s[i] = (double)c->graph.mbps[i] * 1e6;
 }
 
-const struct trn_cluster_params *trn_cluster_params(const struct trn_cluster *cluster)
+const struct trn_cluster_params *trn_cluster_params_of(const struct trn_cluster *cluster)
 {
 	return &cluster->params;
 }

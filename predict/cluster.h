@@ -96,7 +96,7 @@ struct trn_cluster_info {
 	double nic_bytes_per_s, peak_f8_flops, hbm_bytes_per_s; /* of a chip; peak as published */
 };
 void trn_cluster_info(const struct trn_cluster *cluster, struct trn_cluster_info *ret_info);
-const struct trn_cluster_params *trn_cluster_params(const struct trn_cluster *cluster);
+const struct trn_cluster_params *trn_cluster_params_of(const struct trn_cluster *cluster);
 /* Names of pods, index from 0; NULL past the last. */
 const char *trn_cluster_pod_name(unsigned int index);
 

@@ -8,6 +8,9 @@
 #include "predict/flow.h"
 
 #define TRN_CLUSTER_NONE UINT32_MAX
+/* Tags of links behind those of enum trn_cluster_class: inside a chip. */
+#define TRN_CLUSTER_MEMORY TRN_CLUSTER_CLASSES
+#define TRN_CLUSTER_DMA (TRN_CLUSTER_CLASSES + 1)
 
 /** struct trn_cluster - pods on a network */
 struct trn_cluster {

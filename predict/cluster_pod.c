@@ -39,10 +39,10 @@ static void pod_links(struct pod *p, uint32_t number)
 	p->memory = trn_flows_links(p->flows);
 	for (uint32_t i = 0; i < p->chips; i++)
 		(void)trn_flows_link(p->flows, (double)gen->hbm_bytes_per_s, 1.0,
-				     TRN_CLUSTER_CLASSES);
+				     TRN_CLUSTER_MEMORY);
 	p->dma = trn_flows_links(p->flows);
 	for (uint32_t i = 0; i < p->chips; i++)
-		(void)trn_flows_link(p->flows, dma, 1.0, TRN_CLUSTER_CLASSES);
+		(void)trn_flows_link(p->flows, dma, 1.0, TRN_CLUSTER_DMA);
 }
 
 static uint32_t member(const struct pod *p, uint32_t group, uint32_t index)

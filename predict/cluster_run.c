@@ -201,16 +201,27 @@ static double idle_watts(const struct trn_gen *gen)
 	return mw * 1e-3;
 }
 
-/* A byte that is sent is read there, moved, written here. */
+/* Inside pods as memories and DMA engines were used; a byte of the network is read there, moved,
+ * written here. */
 static void energy(const struct run *run, struct trn_cluster_result *ret)
 {
 	const struct trn_cluster_params *p = &run->c->params;
 	const struct trn_gen *gen = run->c->gen;
 	double full = (double)gen->power_mw_busy * 1e-3 * run->c->chips * ret->seconds;
+	double memory = ret->cls[TRN_CLUSTER_NIC].bytes;
+	double dma = ret->cls[TRN_CLUSTER_NIC].bytes / 2.0;
 
+	for (uint32_t l = 0; l < trn_flows_links(run->flows); l++) {
+		double bytes =
+			trn_flows_link_bytes(run->flows, l) * trn_flows_link_count(run->flows, l);
+
+		if (trn_flows_link_tag(run->flows, l) == TRN_CLUSTER_MEMORY)
+			memory += bytes;
+		else if (trn_flows_link_tag(run->flows, l) == TRN_CLUSTER_DMA)
+			dma += bytes;
+	}
 	ret->joules_idle = idle_watts(gen) * run->c->chips * ret->seconds;
-	ret->joules_memory =
-		ret->delivered * (2.0 * (double)gen->hbm_fj + (double)gen->dma_fj) * 1e-15;
+	ret->joules_memory = (memory * (double)gen->hbm_fj + dma * (double)gen->dma_fj) * 1e-15;
 	for (uint32_t i = TRN_CLUSTER_SERVER; i <= TRN_CLUSTER_CROSS; i++)
 		ret->joules_links += ret->cls[i].bytes * (double)p->link_fj * 1e-15;
 	/* Both ends of a network byte are in its class. */

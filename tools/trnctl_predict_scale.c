@@ -84,7 +84,7 @@ static void cluster_text(const struct trn_cluster *cluster)
 
 static struct json_object *params_json(const struct trn_cluster *cluster)
 {
-	const struct trn_cluster_params *p = trn_cluster_params(cluster);
+	const struct trn_cluster_params *p = trn_cluster_params_of(cluster);
 	struct json_object *list = json_object_new_array();
 
 	for (int i = 0; i < TRN_CLUSTER_FIELD_COUNT; i++) {
