@@ -344,28 +344,48 @@ static int call_check(const struct trn_cluster *c, struct trn_cluster_call *call
 	return 0;
 }
 
-/* First the algorithms with one chunk, then how many chunks. */
+/* The number of chunks that is asked for, or @count of the list; each has to be large enough. */
+static int chunks_try(const struct trn_cluster *c, const struct trn_cluster_call *call,
+		      const uint32_t *chunks, uint32_t count, struct trn_cluster_call *best,
+		      struct trn_cluster_result *result, struct trn_predict_why *why)
+{
+	struct trn_cluster_call one = *call;
+	int r = 0;
+
+	if (call->chunks > 0)
+		return try_call(c, &one, best, result, why);
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		one.chunks = chunks[i];
+		if (chunks[i] == 1 ||
+		    (crosses(c, call) && (double)call->bytes / chunks[i] >= LEAST_CHUNK))
+			r = try_call(c, &one, best, result, why);
+	}
+	return r;
+}
+
+/* First the algorithms, with few chunks and with many, then other numbers of chunks. */
 static int outer_choose(const struct trn_cluster *c, const struct trn_cluster_call *call,
 			struct trn_cluster_call *best, struct trn_cluster_result *result,
 			struct trn_predict_why *why)
 {
+	static const uint32_t ends[] = { 1, 16 }, others[] = { 2, 4, 8, 32, CHUNKS_MAX };
 	struct trn_cluster_call one = *call;
-	bool fixed = call->outer != TRN_CLUSTER_OUTER_AUTO || !crosses(c, call) ||
-		     call->kind == TRN_CLUSTER_ALL_TO_ALL;
-	int r = 0;
+	int first = TRN_CLUSTER_OUTER_RING, last = TRN_CLUSTER_OUTERS - 1, r = 0;
 
-	one.chunks = call->chunks ? call->chunks : 1;
-	if (fixed) {
-		if (call->kind == TRN_CLUSTER_ALL_TO_ALL)
-			one.outer = TRN_CLUSTER_OUTER_MESH;
-		else if (one.outer == TRN_CLUSTER_OUTER_AUTO)
-			one.outer = TRN_CLUSTER_OUTER_RING;
-		return try_call(c, &one, best, result, why);
-	}
-	for (uint32_t i = TRN_CLUSTER_OUTER_RING; r == 0 && i < TRN_CLUSTER_OUTERS; i++) {
+	if (call->kind == TRN_CLUSTER_ALL_TO_ALL)
+		first = last = TRN_CLUSTER_OUTER_MESH;
+	else if (call->outer != TRN_CLUSTER_OUTER_AUTO)
+		first = last = (int)call->outer;
+	else if (!crosses(c, call))
+		last = first;
+	for (int i = first; r == 0 && i <= last; i++) {
 		one.outer = (enum trn_cluster_outer)i;
-		r = try_call(c, &one, best, result, why);
+		r = chunks_try(c, &one, ends, TRN_ARRAY_LEN(ends), best, result, why);
 	}
+	one = *best;
+	one.chunks = call->chunks;
+	if (r == 0 && call->chunks == 0 && !isnan(result->seconds))
+		r = chunks_try(c, &one, others, TRN_ARRAY_LEN(others), best, result, why);
 	return r;
 }
 
@@ -383,16 +403,6 @@ int trn_cluster_run(const struct trn_cluster *cluster, const struct trn_cluster_
 	/* The last failure that was no way of doing it. */
 	if (r == 0 && isnan(result.seconds))
 		r = -ENOTSUP;
-	for (uint32_t n = 2; r == 0 && asked.chunks == 0 && n <= CHUNKS_MAX; n *= 2) {
-		struct trn_cluster_call more = best;
-
-		if (!crosses(cluster, call) || (double)call->bytes / n < LEAST_CHUNK)
-			break;
-		more.chunks = n;
-		r = try_call(cluster, &more, &best, &result, why);
-		if (best.chunks != n)
-			break;
-	}
 	if (r == 0)
 		*ret_result = result;
 	return r;
