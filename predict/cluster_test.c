@@ -181,32 +181,31 @@ END_TEST
 /* Bytes that a chip sends in an all-reduce are 2 (n - 1) / n S, however it is cut. */
 START_TEST(bytes_are_conserved)
 {
-	const char *const pods[] = { "trn2-48xl", "trn2-ultraserver", "trn3-gen1" };
-	"trn3-ultraserver", "trn4-ultraserver"
-};
+	const char *const pods[] = { "trn2-48xl", "trn2-ultraserver", "trn3-gen1",
+				     "trn3-ultraserver", "trn4-ultraserver" };
 
-for (size_t i = 0; i < 5; i++) {
-	const struct trn_pod *pod = trn_pod_find(pods[i]);
-	double n = trn_pod_chips(pod), bytes = 1e8;
+	for (size_t i = 0; i < 5; i++) {
+		const struct trn_pod *pod = trn_pod_find(pods[i]);
+		double n = trn_pod_chips(pod), bytes = 1e8;
 
-	for (int inner = 1; inner < TRN_CLUSTER_INNERS; inner++) {
-		struct trn_cluster c = cluster(pods[i], (uint32_t)n);
-		struct trn_cluster_call call = { .bytes = 100000000,
-						 .inner = (enum trn_cluster_inner)inner };
-		struct trn_cluster_result r;
-		struct trn_predict_why why;
+		for (int inner = 1; inner < TRN_CLUSTER_INNERS; inner++) {
+			struct trn_cluster c = cluster(pods[i], (uint32_t)n);
+			struct trn_cluster_call call = { .bytes = 100000000,
+							 .inner = (enum trn_cluster_inner)inner };
+			struct trn_cluster_result r;
+			struct trn_predict_why why;
 
-		if (trn_cluster_run(&c, &call, &r, &why) == -ENOTSUP)
-			continue;
-		/* Sums are flows, too: those of memory end where they begin. */
-		ck_assert_double_ge(r.delivered, 2 * (n - 1) * bytes);
-		ck_assert_double_le(r.delivered, 3 * (n - 1) * bytes * (1 + 1e-9));
-		ck_assert_double_ge(r.seconds, r.bound_s);
-		call.kind = TRN_CLUSTER_ALL_TO_ALL;
-		call.inner = TRN_CLUSTER_INNER_MESH;
-		ck_assert_double_eq_tol(run(&c, &call).delivered, (n - 1) * bytes, 1);
+			if (trn_cluster_run(&c, &call, &r, &why) == -ENOTSUP)
+				continue;
+			/* Sums are flows, too: those of memory end where they begin. */
+			ck_assert_double_ge(r.delivered, 2 * (n - 1) * bytes);
+			ck_assert_double_le(r.delivered, 3 * (n - 1) * bytes * (1 + 1e-9));
+			ck_assert_double_ge(r.seconds, r.bound_s);
+			call.kind = TRN_CLUSTER_ALL_TO_ALL;
+			call.inner = TRN_CLUSTER_INNER_MESH;
+			ck_assert_double_eq_tol(run(&c, &call).delivered, (n - 1) * bytes, 1);
+		}
 	}
-}
 }
 END_TEST
 
