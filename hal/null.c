@@ -454,6 +454,7 @@ static int null_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		.hbm_bytes = NULL_HBM_BYTES,
 		.hbm_reserved = NULL_HBM_RESERVED,
 		.numa_node = -1,
+		.pod_chips = 1,
 	};
 	return 0;
 }

@@ -50,6 +50,10 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		.nodes = d->nodes,
 		.pod_serial = d->pod_serial,
 	};
+	/* Rings take the addresses as they are; the block says whether its commands do. */
+	const bool peers = bus->pod_id != 0 &&
+			   (d->ext_caps & (TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_COLLECT)) !=
+				   TRN_EXT_CAP_LAUNCH;
 	const struct {
 		bool has;
 		uint32_t cap;
@@ -61,7 +65,7 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		{ bus->flags & TRN_BUS_INLINE, TRN_HAL_CAP_INLINE },
 		{ bus->flags & TRN_BUS_FAULTS, TRN_HAL_CAP_FAULTS },
 		{ bus->flags & TRN_BUS_SIMULATED, TRN_HAL_CAP_SIMULATED },
-		{ d->ext_caps & TRN_EXT_CAP_COLLECT && bus->pod_id != 0, TRN_HAL_CAP_PEER },
+		{ peers, TRN_HAL_CAP_PEER },
 		{ d->ext_caps & TRN_EXT_CAP_COLLECT, TRN_HAL_CAP_COLLECT },
 	};
 

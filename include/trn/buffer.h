@@ -70,12 +70,13 @@ TRN_API TRN_MUST_CHECK int trn_buffer_slice(struct trn_buffer *buffer, uint64_t 
  * @device: device that will use it
  * @ret_buffer: set on success; the caller holds one reference
  *
- * The result belongs to @device: its copies and its programs' arguments take it, on either side,
- * and the device moves the bytes over the links without any host. Slices of it are peers as
- * well. trn_buffer_map(), read and write go through the owner. Of a buffer of @device itself it
- * is a slice. A word that follows its payload in the same queue arrives after it; across queues
- * and chips order is the caller's. When the other chip is lost, or reset under a copy, the copy
- * fails or moves what is there; it does not hang.
+ * The result belongs to @device: its copies take it on either side, and as an argument the DMA
+ * instructions of its programs; the device moves the bytes over the links without any host.
+ * Slices of it are peers as well. trn_buffer_map(), read and write go through the owner. Of a
+ * buffer of @device itself it is a slice. What one queue sends to a chip arrives in order: a
+ * word that follows its payload says that it is there; across queues and chips order is the
+ * caller's. When the other chip is lost, or reset under a copy, the copy fails or moves what is
+ * there; it does not hang.
  *
  * Context: any thread.
  * Return:  0, -EXDEV when the two are not of one pod of this context, -ENOTSUP for host memory

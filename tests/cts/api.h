@@ -21,6 +21,7 @@ enum api_kind {
 	API_PROGRAM,
 	API_IMAGE,
 	API_BYTES,
+	API_DEVICE,
 };
 struct api_kept {
 	enum api_kind kind;
@@ -36,6 +37,7 @@ struct api {
 	struct trn_device_info info;
 	struct trn_test_alloc mem;
 	struct trn_prng prng;
+	bool violations_allowed; /* the test has DMAs go nowhere on purpose */
 	/* What the test has made and not released; the runner does, however the test ended. */
 	struct api_kept kept[API_KEPT_MAX];
 	size_t kept_count;
@@ -58,6 +60,7 @@ extern const struct api_test api_timeline_tests[];
 extern const struct api_test api_thread_tests[];
 extern const struct api_test api_program_tests[];
 extern const struct api_test api_pair_tests[];
+extern const struct api_test api_pod_tests[];
 
 /* Why a test cannot pass on this door: its calls answer -ENOTSUP. NULL: it must pass. */
 const char *api_never(const char *uri, const char *test);
@@ -76,6 +79,14 @@ void api_release(struct api *a, void *object);
 
 /* Common steps; each ends the test when it fails, and keeps what it makes. */
 uint64_t api_soon(void);
+/* Another chip of the device's pod, by its distance in numbers; the test ends with -ENOTSUP when
+ * the device reaches no peers. */
+struct trn_device *api_chip(struct api *a, uint32_t distance);
+struct trn_buffer *api_buffer_on(struct api *a, struct trn_device *device,
+				 enum trn_buffer_kind kind, uint64_t bytes);
+struct trn_queue *api_queue_on(struct api *a, struct trn_device *device, uint32_t depth);
+/* The buffer as the device reaches it. */
+struct trn_buffer *api_peer(struct api *a, struct trn_buffer *buffer, struct trn_device *device);
 struct trn_buffer *api_buffer(struct api *a, enum trn_buffer_kind kind, uint64_t bytes);
 struct trn_queue *api_queue(struct api *a, uint32_t depth);
 struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max);
@@ -85,6 +96,8 @@ void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,
 void *api_bytes(struct api *a, size_t size); /* zeroed */
 void api_random(struct api *a, void *bytes, size_t size);
 uint64_t api_below(struct api *a, uint64_t limit);
+/* The URI of the device's pod, with another INDEX or without (UINT32_MAX). */
+void api_uri(struct api *a, uint32_t index, char *buf, size_t size);
 /* A number out of a control verb's answer; UINT64_MAX where the door has none. */
 uint64_t api_counter(struct api *a, const char *verb, const char *key);
 bool api_has(const struct api *a, uint64_t cap);

@@ -72,6 +72,26 @@ int api_image_copy(const struct trn_alloc *alloc, void **ret_image, size_t *ret_
 	return finish(builder, ret_image, ret_bytes);
 }
 
+int api_image_move(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes)
+{
+	const uint32_t lanes = 32, per_lane = API_COPY_BYTES / 32;
+	struct trn_builder *builder;
+	struct trn_tile tile;
+	uint32_t in, out;
+	int r = start(alloc, "move", &builder);
+
+	if (r < 0)
+		return r;
+	in = trn_builder_arg(builder, "in", TRN_ARG_BUFFER, API_COPY_BYTES);
+	out = trn_builder_arg(builder, "out", TRN_ARG_BUFFER, API_COPY_BYTES);
+	tile = trn_tile_alloc(builder, TRN_SPACE_SBUF, TRN_DTYPE_U8, lanes, per_lane);
+	move(builder, trn_chip(trn_view(&tile, 0, per_lane)),
+	     trn_dram(in, TRN_DTYPE_U8, 0, API_COPY_BYTES));
+	move(builder, trn_dram(out, TRN_DTYPE_U8, 0, API_COPY_BYTES),
+	     trn_chip(trn_view(&tile, 0, per_lane)));
+	return finish(builder, ret_image, ret_bytes);
+}
+
 int api_image_overrun(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes)
 {
 	struct trn_builder *builder;

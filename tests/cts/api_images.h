@@ -13,6 +13,8 @@
 /* Arguments in, out: copies in to out through SBUF, then the program's own table over the
  * first bytes of out, and counts its launches in out's last word. */
 int api_image_copy(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
+/* Arguments in, out: API_COPY_BYTES of in to out through SBUF, by DMAs alone. */
+int api_image_move(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
 /* Argument in (16 bytes are enough to be launched): reads all of API_COPY_BYTES of it. */
 int api_image_overrun(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
 /* No arguments: reads PSUM before anything was written there. */

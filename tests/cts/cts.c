@@ -17,10 +17,7 @@
 #define URIS_MAX 16
 
 static const struct cts_test *const groups[] = {
-	cts_memory_tests,
-	cts_copy_tests,
-	cts_queue_tests,
-	cts_device_tests,
+	cts_memory_tests, cts_copy_tests, cts_queue_tests, cts_device_tests, cts_pod_tests,
 };
 
 /* All groups in one row, with what Check wants to know of each. */
@@ -69,13 +66,19 @@ uint64_t cts_deadline(void)
 	return trn_clock_deadline(DEADLINE_NS);
 }
 
-struct trn_hal_mem cts_alloc(struct cts *c, enum trn_hal_mem_kind kind, uint64_t size)
+struct trn_hal_mem cts_alloc_on(struct cts *c, struct trn_hal_dev *dev, enum trn_hal_mem_kind kind,
+				uint64_t size)
 {
 	const struct trn_hal_mem_desc desc = { .kind = kind, .size = size, .numa_node = -1 };
 	struct trn_hal_mem mem = { 0 };
 
-	CTS_OK(c, c->dev->ops.mem_alloc(c->dev, &desc, &mem));
+	CTS_OK(c, dev->ops.mem_alloc(dev, &desc, &mem));
 	return mem;
+}
+
+struct trn_hal_mem cts_alloc(struct cts *c, enum trn_hal_mem_kind kind, uint64_t size)
+{
+	return cts_alloc_on(c, c->dev, kind, size);
 }
 
 void cts_free(struct cts *c, struct trn_hal_mem *mem)
@@ -171,6 +174,38 @@ static const char *uri_with_hbm(const char *uri, char *buf, size_t size)
 	return buf;
 }
 
+/* The device's URI with another INDEX: it comes behind the only slash there is. */
+static void uri_of_chip(const struct cts *c, uint32_t index, char *buf, size_t size)
+{
+	char opened[256];
+	const char *from = uri_with_hbm(c->uri, opened, sizeof(opened));
+	const size_t path = strcspn(from, "/");
+
+	snprintf(buf, size, "%.*s/%u%s", (int)path, from, index,
+		 from + path + strcspn(from + path, "?"));
+}
+
+struct trn_hal_dev *cts_chip(struct cts *c, uint32_t index)
+{
+	struct trn_hal_fault fault = { 0 };
+	char uri[256];
+	const struct trn_hal_open open = { .alloc = &c->mem.alloc,
+					   .log = &c->log,
+					   .uri = uri,
+					   .deadline_ns = cts_deadline(),
+					   .pods = c->pods,
+					   .ret_fault = &fault };
+	int r;
+
+	cts_check(c, c->info.caps & TRN_HAL_CAP_PEER, -ENOTSUP, __FILE__, __LINE__,
+		  "no other chips");
+	cts_check(c, c->chip_count < CTS_CHIPS, 0, __FILE__, __LINE__, "too many chips");
+	uri_of_chip(c, index, uri, sizeof(uri));
+	r = trn_hal_open(&open, &c->chips[c->chip_count]);
+	cts_check(c, r == 0, r, __FILE__, __LINE__, "%s: %s", uri, fault.why);
+	return c->chips[c->chip_count++];
+}
+
 /* True when the test body came to its end. */
 static bool body(struct cts *c, const struct cts_test *test)
 {
@@ -180,6 +215,7 @@ static bool body(struct cts *c, const struct cts_test *test)
 					   .log = &c->log,
 					   .uri = uri_with_hbm(c->uri, buf, sizeof(buf)),
 					   .deadline_ns = cts_deadline(),
+					   .pods = c->pods,
 					   .ret_fault = &fault };
 	int r = trn_hal_open(&open, &c->dev);
 
@@ -228,8 +264,12 @@ static void run_one(int index)
 	trn_test_alloc_init(&c.mem, -1);
 	trn_log_init(&c.log, log_line, NULL, TRN_LOG_DEBUG);
 	trn_prng_seed(&c.prng, trn_test_seed() + (uint64_t)index);
+	ck_assert_int_eq(trn_hal_pods_create(&c.mem.alloc, &c.pods), 0);
 	passed = body(&c, test);
+	while (c.chip_count > 0)
+		trn_hal_close(c.chips[--c.chip_count]);
 	trn_hal_close(c.dev);
+	trn_hal_pods_destroy(c.pods);
 	if (passed && c.mem.live != 0) {
 		snprintf(c.text, sizeof(c.text), "%ld blocks leaked", c.mem.live);
 		passed = false;

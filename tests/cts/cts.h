@@ -13,12 +13,16 @@
 #include <trn/error.h>
 #include "hal/hal.h"
 
+#define CTS_CHIPS 4
 #define CTS_SECOND UINT64_C(1000000000)
 
 struct cts {
 	const char *uri;
 	struct trn_hal_dev *dev;
 	struct trn_hal_info info;
+	struct trn_hal_pods *pods; /* chips of the device's pod: cts_chip() */
+	struct trn_hal_dev *chips[CTS_CHIPS];
+	size_t chip_count;
 	struct trn_test_alloc mem;
 	struct trn_log log;
 	struct trn_prng prng;
@@ -39,6 +43,7 @@ extern const struct cts_test cts_memory_tests[];
 extern const struct cts_test cts_copy_tests[];
 extern const struct cts_test cts_queue_tests[];
 extern const struct cts_test cts_device_tests[];
+extern const struct cts_test cts_pod_tests[];
 
 enum cts_verdict {
 	CTS_MUST_PASS,
@@ -63,6 +68,11 @@ void cts_check_code(struct cts *c, int r, int wanted, const char *file, int line
 
 /* Common steps. */
 uint64_t cts_deadline(void);
+/* One more chip of the device's pod, opened; the runner closes it. Ends the test with -ENOTSUP
+ * when the device is alone or reaches no peers. */
+struct trn_hal_dev *cts_chip(struct cts *c, uint32_t index);
+struct trn_hal_mem cts_alloc_on(struct cts *c, struct trn_hal_dev *dev, enum trn_hal_mem_kind kind,
+				uint64_t size);
 struct trn_hal_mem cts_alloc(struct cts *c, enum trn_hal_mem_kind kind, uint64_t size);
 void cts_free(struct cts *c, struct trn_hal_mem *mem);
 struct trn_hal_queue *cts_queue(struct cts *c, uint32_t depth);

@@ -13,6 +13,10 @@ static const char *const uris[] = {
 	"mock:trn3?extension=0",
 	"mock:trn3?api=6",
 	"mock:trn2?threads=1&extension=0",
+	"mock:trn2-48xl/5",
+	"mock:trn3-ultraserver/77",
+	"mock:trn3-ultraserver/77?threads=1",
+	"mock:trn3-gen1/63?extension=0",
 	"null:",
 	"record(file=cts-record.txt)+mock:trn3",
 	"record(file=cts-record-null.txt)+null:",
@@ -54,6 +58,11 @@ static const struct {
 
 enum cts_verdict cts_expected(const char *uri, const char *test, const char **ret_reason)
 {
+	/* Chips of a pod have an INDEX behind a slash. */
+	if (!strchr(uri, '/') && strncmp(test, "pod.", 4) == 0) {
+		*ret_reason = "one device has no peers";
+		return CTS_NEVER;
+	}
 	for (size_t i = 0; i < TRN_ARRAY_LEN(list); i++) {
 		if (strstr(uri, list[i].uri) &&
 		    strncmp(test, list[i].test, strlen(list[i].test)) == 0) {

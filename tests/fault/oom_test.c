@@ -6,6 +6,7 @@
 #include <string.h>
 #include <trn/trn.h>
 #include "api_images.h"
+#include "base/prng.h"
 #include "base/test_alloc.h"
 #include "base/test_main.h"
 
@@ -178,6 +179,82 @@ START_TEST(each_allocation_fails_once)
 }
 END_TEST
 
+/* ---- a pod ---- */
+
+#define POD_CHIPS 16
+#define POD_DENSE 400 /* allocations up to here one by one: model, context, the first chip */
+
+/* Opens a pod and lets two of its chips exchange a page. */
+static int pod_scenario(struct trn_context *context, struct scene *s,
+			struct trn_device *devices[POD_CHIPS])
+{
+	const struct trn_buffer_opts opts = { .size = sizeof(opts), .bytes = BYTES };
+	struct trn_buffer *peer = NULL;
+	uint32_t count = 0;
+	int r;
+
+	s->context = context;
+	r = checked(s, trn_pod_open(context, "mock:trn2-48xl", soon(), devices, POD_CHIPS, &count));
+	if (r < 0) {
+		for (int i = 0; i < POD_CHIPS; i++)
+			ck_assert_ptr_null(devices[i]);
+		return r;
+	}
+	ck_assert_uint_eq(count, POD_CHIPS);
+	s->device = trn_device_ref(devices[0]);
+	r = checked(s, trn_buffer_create(devices[15], &opts, &s->in));
+	if (r == 0)
+		r = checked(s, trn_buffer_create(devices[0], &opts, &s->out));
+	if (r == 0)
+		r = checked(s, trn_buffer_peer(s->in, devices[0], &peer));
+	if (r == 0)
+		r = make_queue(s);
+	if (r == 0)
+		r = checked(s, trn_batch_copy(s->batch, peer, 0, s->out, 0, BYTES));
+	if (r == 0)
+		r = checked(s, trn_queue_submit(s->queue, s->batch, soon(), NULL));
+	if (r == 0)
+		r = checked(s, trn_queue_drain(s->queue, soon()));
+	trn_buffer_unref(peer);
+	return r;
+}
+
+/* One by one at first; then chips are alike, and some of each are enough. */
+START_TEST(each_allocation_of_a_pod_fails)
+{
+	struct trn_prng prng;
+	struct trn_test_alloc mem;
+	bool failed = true;
+	int own = 0;
+
+	trn_prng_seed(&prng, trn_test_seed());
+	for (long n = 0; failed; n += n < POD_DENSE ? 1 : 1 + (long)trn_prng_below(&prng, 20)) {
+		struct trn_device *devices[POD_CHIPS] = { NULL };
+		struct trn_context_opts opts = { .size = sizeof(opts) };
+		struct trn_context *context = NULL;
+		struct scene s = { 0 };
+		int r;
+
+		trn_test_alloc_init(&mem, n);
+		opts.alloc = &mem.alloc;
+		r = trn_context_create(&opts, &context);
+		if (r == 0)
+			r = pod_scenario(context, &s, devices);
+		failed = mem.failed;
+		ck_assert_msg(!s.record_missing, "allocation %ld: %d without a record", n, r);
+		ck_assert_msg(failed || r == 0, "allocation %ld: %d", n, r);
+		own += failed && r == -ENOMEM;
+		for (int i = 0; i < POD_CHIPS; i++)
+			trn_device_unref(devices[i]);
+		s.context = context;
+		finish(&s, &mem.alloc);
+		ck_assert_msg(mem.live == 0, "allocation %ld: %ld blocks left", n, mem.live);
+		ck_assert_int_lt(n, 100000);
+	}
+	ck_assert_int_ge(own, OWN_MIN);
+}
+END_TEST
+
 static Suite *oom_suite(void)
 {
 	Suite *suite = suite_create("oom");
@@ -186,6 +263,7 @@ static Suite *oom_suite(void)
 	tcase_set_timeout(tc, 300);
 	tcase_add_loop_test(tc, each_allocation_fails_once, 0,
 			    (int)(sizeof(uris) / sizeof(uris[0])));
+	tcase_add_test(tc, each_allocation_of_a_pod_fails);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
