@@ -22,14 +22,24 @@
 
 /* ---- what it touches ---- */
 
-/* From the first byte of the first source to the last of the last; false: something wraps. */
-static bool sources_span(const struct trn_transfer *t, uint64_t *ret_span)
+/* A stride may lead down. */
+static bool leads_down(const struct trn_transfer *t)
+{
+	return t->sources > 1 && t->stride >> 63;
+}
+
+/* All sources from the lowest byte on, and how far; false: something wraps. */
+static bool sources_span(const struct trn_transfer *t, uint64_t *ret_low, uint64_t *ret_span)
 {
 	const uint64_t count = t->sources > 0 ? t->sources : 1;
+	const uint64_t stride = leads_down(t) ? -t->stride : t->stride;
 	uint64_t far;
 
-	return !__builtin_mul_overflow(count - 1, t->stride, &far) &&
-	       !__builtin_add_overflow(far, t->bytes, ret_span) && t->src + *ret_span >= t->src &&
+	if (__builtin_mul_overflow(count - 1, stride, &far) ||
+	    __builtin_add_overflow(far, t->bytes, ret_span))
+		return false;
+	*ret_low = leads_down(t) ? t->src - far : t->src;
+	return (!leads_down(t) || far <= t->src) && *ret_low + *ret_span >= *ret_low &&
 	       t->dst + t->bytes >= t->dst;
 }
 
@@ -53,10 +63,10 @@ static enum trn_ext_error range_check(const struct trn_transfer *t, uint32_t win
 }
 
 /* All sources at once, or one by one when something between them is not allowed. */
-static enum trn_ext_error sources_check(const struct trn_transfer *t, uint32_t window,
+static enum trn_ext_error sources_check(const struct trn_transfer *t, uint32_t window, uint64_t low,
 					uint64_t span, uint64_t *ret_bad)
 {
-	enum trn_ext_error error = range_check(t, window, t->src, span, false, ret_bad);
+	enum trn_ext_error error = range_check(t, window, low, span, false, ret_bad);
 
 	if (error != TRN_EXT_ERR_ADDRESS || t->sources <= 1)
 		return error;
@@ -72,15 +82,15 @@ static bool crosses(uint64_t a, uint64_t b, uint64_t size)
 	return a != b && (a > b ? a - b : b - a) < size;
 }
 
-static bool overlaps(const struct trn_transfer *t, uint64_t span)
+static bool overlaps(const struct trn_transfer *t, uint64_t low, uint64_t span)
 {
-	uint64_t dst = t->dst, src = t->src;
+	uint64_t dst = t->dst, src = low;
 
 	if (trn_chip_at(t->chip, &dst) != trn_chip_at(t->chip, &src) || dst >= src + span ||
 	    src >= dst + t->bytes)
 		return false;
 	for (uint32_t s = 0; s < t->sources || s == 0; s++) {
-		if (crosses(dst, src + s * t->stride, t->bytes))
+		if (crosses(dst, src + (t->src - low) + s * t->stride, t->bytes))
 			return true;
 	}
 	return false;
@@ -90,19 +100,19 @@ enum trn_ext_error trn_transfer_check(const struct trn_transfer *t, uint32_t win
 				      uint64_t *ret_bad)
 {
 	enum trn_ext_error error;
-	uint64_t span;
+	uint64_t low, span;
 
 	*ret_bad = t->src;
-	if (!sources_span(t, &span) || (t->sources > 0 && trn_address_far(t->src + span)))
+	if (!sources_span(t, &low, &span) || (t->sources > 0 && trn_address_far(low + span)))
 		return TRN_EXT_ERR_ADDRESS;
 	if (t->bytes == 0)
 		return TRN_EXT_OK;
-	error = sources_check(t, window, span, ret_bad);
+	error = sources_check(t, window, low, span, ret_bad);
 	if (error == TRN_EXT_OK)
 		error = range_check(t, window, t->dst, t->bytes, true, ret_bad);
 	if (error == TRN_EXT_OK && t->add_dst)
 		error = range_check(t, window, t->dst, t->bytes, false, ret_bad);
-	if (error == TRN_EXT_OK && overlaps(t, span)) {
+	if (error == TRN_EXT_OK && overlaps(t, low, span)) {
 		*ret_bad = t->dst;
 		error = TRN_EXT_ERR_ADDRESS;
 	}
@@ -224,6 +234,9 @@ static uint32_t same_stack(const struct trn_transfer *t, uint32_t s, uint64_t at
 			continue;
 		if (t->stride == 0)
 			return t->sources - s;
+		if (leads_down(t))
+			return (uint32_t)trn_min_u64((first - base) / -t->stride + 1,
+						     t->sources - s);
 		return (uint32_t)trn_min_u64(
 			(t->chip->hbm_bytes - 1 - (first - base)) / t->stride + 1, t->sources - s);
 	}
