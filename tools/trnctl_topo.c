@@ -20,7 +20,7 @@ struct topo_args {
 	const char *svg, *dot;
 	int level; /* -1: the pod, or the chip of one */
 	uint64_t at;
-	bool at_given, routed;
+	bool at_given, routed, probe;
 	uint32_t route[2];
 };
 
@@ -30,12 +30,14 @@ enum {
 	KEY_ROUTE,
 	KEY_SVG,
 	KEY_DOT,
+	KEY_PROBE,
 };
 
 static const struct argp_option options_list[] = {
 	{ "level", KEY_LEVEL, "LEVEL", 0, "What to show: chip, server, rack or pod (pod)", 0 },
 	{ "at", KEY_AT, "CHIP", 0, "Whose chip, server or rack it is (0)", 0 },
 	{ "route", KEY_ROUTE, "A,B", 0, "The way from chip A to chip B", 0 },
+	{ "probe", KEY_PROBE, NULL, 0, "Send a block over every link first", 0 },
 	{ "svg", KEY_SVG, "FILE", 0, "Draw it as SVG", 0 },
 	{ "dot", KEY_DOT, "FILE", 0, "Write it as a Graphviz graph", 0 },
 	{ 0 },
@@ -78,6 +80,9 @@ static error_t topo_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ROUTE:
 		return route_arg(args, state, arg);
+	case KEY_PROBE:
+		args->probe = true;
+		return 0;
 	case KEY_SVG:
 		args->svg = arg;
 		return 0;
@@ -212,6 +217,7 @@ static void edge_add(struct topo *topo, const struct trn_pod_link_info *link)
 
 static int load_links(struct topo *topo)
 {
+	topo->edges = 0;
 	for (uint32_t l = 0; l < topo->links; l++) {
 		struct trn_pod_link_info *link = &topo->link[l];
 		int r;
@@ -304,8 +310,8 @@ static int draw(struct topo *topo, const char *path, int (*fn)(const struct topo
 
 static int topo_run(struct topo *topo, const struct topo_args *args)
 {
+	enum trnctl_exit status;
 	int r = load_pod(topo);
-	struct json_object *document;
 
 	if (r != TRNCTL_OK)
 		return r;
@@ -328,18 +334,24 @@ static int topo_run(struct topo *topo, const struct topo_args *args)
 		topo->level = (enum topo_level)args->level;
 	show(topo);
 	load_hops(topo);
+	if (args->probe) {
+		r = topo_probe(topo);
+		if (r == TRNCTL_OK)
+			r = load_links(topo); /* as they are now */
+		if (r != TRNCTL_OK)
+			return r;
+	}
 	if (args->svg)
 		r = draw(topo, args->svg, topo_svg);
 	if (r == TRNCTL_OK && args->dot)
 		r = draw(topo, args->dot, topo_dot);
 	if (r != TRNCTL_OK)
 		return r;
-	if (!topo->ctl->json) {
-		topo_text(topo);
-		return TRNCTL_OK;
-	}
-	document = topo_json(topo);
-	return trnctl_print(topo->ctl, document, TRNCTL_OK);
+	status = topo->failed > 0 ? TRNCTL_FAILURE : TRNCTL_OK;
+	if (topo->ctl->json)
+		return trnctl_print(topo->ctl, topo_json(topo), status);
+	topo_text(topo);
+	return (int)status;
 }
 
 static void topo_free(struct topo *topo)
@@ -351,6 +363,7 @@ static void topo_free(struct topo *topo)
 	free(topo->node);
 	free(topo->link);
 	free(topo->edge);
+	free(topo->result);
 	json_object_put(topo->files);
 }
 

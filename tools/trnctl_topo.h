@@ -52,10 +52,13 @@ struct topo {
 	uint32_t hops_max;
 	uint32_t route[2]; /* --route */
 	bool routed;
+	int *result;               /* of --probe, by link: 0, an error, TOPO_UNTRIED; or NULL */
+	uint32_t probed, failed;   /* links */
 	struct json_object *files; /* names of what was drawn */
 };
 
 #define TOPO_CLASSES 3
+#define TOPO_UNTRIED 1
 extern const char *const topo_class_names[TOPO_CLASSES];
 extern const char *const topo_state_names[3];
 
@@ -73,6 +76,8 @@ const char *topo_title(const struct topo *topo, char buf[160]);
 /* The opened device of a chip, or any. */
 struct trn_device *topo_device(const struct topo *topo, uint32_t chip);
 
+/* Sends something over every link. */
+int topo_probe(struct topo *topo);
 void topo_text(struct topo *topo);
 struct json_object *topo_json(struct topo *topo);
 /* -EIO: not all of it could be written. */

@@ -208,6 +208,21 @@ static void states_text(const struct topo *topo)
 	}
 }
 
+static void probe_text(const struct topo *topo)
+{
+	if (!topo->result)
+		return;
+	printf("\nprobe: %" PRIu32 " of %" PRIu32 " links carried a block\n",
+	       topo->probed - topo->failed, topo->links);
+	for (uint32_t l = 0; l < topo->links; l++) {
+		if (topo->result[l] < 0)
+			printf("  %-5" PRIu32 " %-24s -> %-24s %s\n", l,
+			       topo->node[topo->link[l].from].name,
+			       topo->node[topo->link[l].to].name,
+			       trnctl_code_name(topo->result[l]));
+	}
+}
+
 void topo_text(struct topo *topo)
 {
 	pod_text(topo);
@@ -227,6 +242,7 @@ void topo_text(struct topo *topo)
 		links_text(topo);
 		break;
 	}
+	probe_text(topo);
 	states_text(topo);
 	for (size_t i = 0; i < json_object_array_length(topo->files); i++)
 		printf("\ndrawn: %s\n",
@@ -338,6 +354,12 @@ static struct json_object *link_json(const struct topo *topo, uint32_t index)
 			       json_object_new_string(topo_state_names[link->state]));
 	NUMBER(json, "bytes", link->bytes);
 	NUMBER(json, "busy_ps", link->busy_ps);
+	if (topo->result)
+		json_object_object_add(
+			json, "probe",
+			topo->result[index] == TOPO_UNTRIED ?
+				NULL :
+				json_object_new_string(trnctl_code_name(topo->result[index])));
 	return json;
 }
 
