@@ -10,6 +10,7 @@ static const struct trnctl_verb verbs[] = {
 	{ "list", "devices that are here, and the doors there are", trnctl_list },
 	{ "info", "what a device is, and its health", trnctl_info },
 	{ "topo", "the system a device belongs to: chips, switches, links; pictures", trnctl_topo },
+	{ "comm", "run, check and measure a collective on the chips of a pod", trnctl_comm },
 	{ "selftest", "try everything the device can do", trnctl_selftest },
 	{ "regs", "read registers by name; write them when told twice", trnctl_regs },
 	{ "run", "run a program file with arguments", trnctl_run },

@@ -44,6 +44,7 @@ int trnctl_info(struct trnctl *ctl, int argc, char **argv);
 int trnctl_selftest(struct trnctl *ctl, int argc, char **argv);
 int trnctl_regs(struct trnctl *ctl, int argc, char **argv);
 int trnctl_topo(struct trnctl *ctl, int argc, char **argv);
+int trnctl_comm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_run(struct trnctl *ctl, int argc, char **argv);
 int trnctl_energy(struct trnctl *ctl, int argc, char **argv);
 int trnctl_predict(struct trnctl *ctl, int argc, char **argv);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the verbs of trnctl that are about pods as a user would: topo. TAP on standard output.
+"""Runs the verbs of trnctl that are about pods as a user would: topo, comm. TAP on standard output.
 usage: trnctl_pod_test.py TRNCTL [TEST...]"""
 import os
 import shutil
@@ -103,10 +103,35 @@ def test_topo_fabrics():
     fails('-d', 'mock:trn3-ultraserver?fabric=wrong', 'topo', status=FAILURE)
 
 
+def test_topo_probe():
+    for pod in ('trn3-ultraserver', 'trn3-gen1', 'trn2-48xl', 'trn3-ultraserver?fabric=documented'):
+        document = topo('--probe', pod=pod)
+        for link in document['links']:
+            check((link['state'], link['probe']) == ('up', '0'), '%s: %s', pod, link)
+            check(link['bytes'] >= 4096 and link['busy_ps'] > 0, '%s: %s', pod, link)
+    text = Run('-d', 'mock:trn3-gen1', 'topo', '--probe').expect(OK).out
+    check('probe: 256 of 256 links carried a block' in text, '%s', text)
+    check(topo()['links'][0]['bytes'] == 0 and 'probe' not in topo()['links'][0], 'unasked')
+    fails('-d', 'mock:trn3-ultraserver/3', 'topo', '--probe', status=USAGE)
+    fails('-d', 'null:', 'topo', '--probe', status=FAILURE)
+
+
 def test_topo_states_of_links():
     uri = 'mock:trn3-ultraserver?fault=link.slow@0;link.down@5'
-    for link in topo(pod=uri[5:])['links']:
-        check(link['state'] in ('up', 'degraded', 'down'), '%s', link)
+    run = Run('-d', uri, 'topo', '--probe', '--json').expect(FAILURE)
+    links = run.json('trn.topo/1')['links']
+    check([link['link'] for link in links] == list(range(720)), 'numbers')
+    check({link['link']: link['state'] for link in links if link['state'] != 'up'} ==
+          {0: 'degraded', 5: 'down'}, '%s', [x for x in links if x['state'] != 'up'])
+    check(links[5]['probe'] != '0' and links[0]['probe'] == '0', '%s %s', links[0], links[5])
+    text = Run('-d', uri, 'topo', '--probe').expect(FAILURE).out
+    check('links that are not up' in text and 'degraded' in text, '%s', text)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'x.svg')
+        Run('-d', uri, 'topo', '--probe', '--svg', path).expect(FAILURE)
+        with open(path, encoding='ascii') as file:
+            svg = file.read()
+    check('class="chip e1"' in svg and 'class="chip e2"' in svg, 'boxes of chips')
 
 
 def drawn(option, *args, pod='trn3-ultraserver'):
@@ -177,6 +202,126 @@ def test_one_device_of_a_pod():
         check('/INDEX' in run.err or '/0' in run.err, '%s: %s', verb, run.err)
     document = Run('-d', 'mock:trn3-ultraserver/5', 'info', '--json').expect(OK).json('trn.info/1')
     check(document['device']['uri'].endswith('/5'), '%s', document['device']['uri'])
+
+
+# ---- comm ----
+
+OPERATIONS = ('allr', 'redsct', 'redsctv', 'allg', 'allgv', 'alltoall', 'alltoallv', 'bcast',
+              'reduce', 'sendrecv', 'permute', 'barrier')
+IN_PLACE = ('allr', 'redsct', 'allg', 'bcast', 'reduce')
+REDUCES = ('allr', 'redsct', 'reduce')
+TYPES = ('u8', 's8', 'u16', 's16', 'u32', 's32', 'f32', 'bf16', 'f16', 'f8e4m3', 'f8e4m3fn',
+         'f8e5m2', 'f8e3m4')
+
+
+def comm(*args, pod='trn3-ultraserver'):
+    run = Run('-d', 'mock:' + pod, 'comm', '--json', '-n', '1', '-w', '0', *args).expect(OK)
+    document = run.json('trn.comm/1')
+    for row in document['results']:
+        check(row['wall_ns']['avg'] > 0 and row['device_ns']['avg'] > 0, '%s', row)
+        if row['bound_ns']:
+            check(row['times_of_bound'] >= 1, '%s: %s', args, row)
+    return document
+
+
+def test_comm_every_operation():
+    for operation in OPERATIONS:
+        document = comm(operation, '--ranks', '6', '--bytes', '8,10K', '--check')
+        check(document['errors'] == 0 and document['ranks'] == 6, '%s', document)
+        check(operation == 'barrier' or len(document['results']) == 2, '%s', document['results'])
+        for row in document['results']:
+            check(row['checked'] > 0 or operation == 'barrier', '%s', row)
+    for operation in IN_PLACE:
+        document = comm(operation, '--ranks', '5', '--bytes', '4K', '--check', '--in-place',
+                        '--root', '3')
+        check(document['errors'] == 0 and document['in_place'], '%s', document)
+
+
+def test_comm_types_and_operators():
+    for name in TYPES:
+        document = comm('allreduce', '--ranks', '4', '--bytes', '1001', '--check', '-D', name)
+        check(document['type'] == name and document['errors'] == 0, '%s', document)
+    for op in ('sum', 'min', 'max', 'prod', 'avg'):
+        for mode in ('random', 'ones'):
+            document = comm('redsct', '--ranks', '6', '--bytes', '999', '-o', op, '--check', mode)
+            check((document['op'], document['check']) == (op, mode), '%s', document)
+            check(document['errors'] == 0, '%s', document)
+
+
+def test_comm_144_ranks():
+    document = comm('allreduce', '--ranks', '144', '--bytes', '8,64K', '--check')
+    check(document['ranks'] == 144 and document['errors'] == 0, '%s', document)
+    sizes = [row['size'] for row in document['results']]
+    check(sizes == [8, 65536], '%s', sizes)
+
+
+def test_comm_timing_only():
+    document = comm('allreduce', '--bytes', '64M', pod='trn3-ultraserver?timing-only=1')
+    row = document['results'][0]
+    check(document['ranks'] == 144 and row['size'] == 1 << 26, '%s', document)
+    check(row['times_of_bound'] < 1.25, '%s', row)
+    fails('-d', 'mock:trn3-ultraserver?timing-only=1', 'comm', 'allr', '--check', status=USAGE)
+
+
+def test_comm_text_and_csv():
+    args = ('-d', 'mock:trn3-ultraserver', 'comm', 'allg', '-r', '4', '-n', '2')
+    text = Run(*args, '-b', '4K', '-e', '16K', '-f', '2', '-c').expect(OK).out
+    check('all_gather on 4 ranks of trn3-ultraserver' in text, '%s', text)
+    for size in (4096, 8192, 16384):
+        check('%12d %11d f32' % (size, size // 16) in text, '%d: %s', size, text)
+    check('# avg bus bandwidth' in text and ' 0 errors' in text, '%s', text)
+    text = Run(*args, '-b', '1K', '-e', '3K', '-i', '1K', '--csv', '--stats',
+               'avg,p99,min').expect(OK).out
+    head, *rows = [line.split(',') for line in text.splitlines()]
+    check(len(rows) == 3 and all(len(row) == len(head) for row in rows), '%s', text)
+    check([c for c in head if c.startswith('device')] ==
+          ['device_us_avg', 'device_us_p99', 'device_us_min'], '%s', head)
+    check([row[head.index('size_bytes')] for row in rows] == ['1024', '2048', '3072'], '%s', rows)
+
+
+def test_comm_figures():
+    document = comm('allreduce', '--ranks', '8', '--bytes', '1M')
+    row = document['results'][0]
+    algbw = row['size'] / row['device_ns']['avg']
+    check(abs(row['algbw'] / algbw - 1) < 1e-6, '%s', row)
+    check(abs(row['busbw'] / row['algbw'] - 14 / 8) < 1e-6, '%s', row)
+    check(row['bound_ns'] == row['bound_latency_ns'] + row['bound_bandwidth_ns'], '%s', row)
+    again = comm('allreduce', '--ranks', '8', '--bytes', '1M')['results'][0]
+    check(again['device_ns'] == row['device_ns'], 'virtual time differs between two runs')
+    for algorithm in ('ring', 'mesh', 'rdh'):
+        document = comm('allreduce', '--ranks', '8', '--bytes', '4K', '--algorithm', algorithm,
+                        '--check')
+        check(document['results'][0]['algorithm'] == algorithm, '%s', document)
+        check(document['errors'] == 0, '%s', document)
+
+
+def test_comm_ranks_on_cores():
+    document = comm('allreduce', '--cores', '4', '--bytes', '4K', '--check', pod='trn2')
+    check(document['ranks'] == 4 and document['errors'] == 0, '%s', document)
+    document = comm('alltoall', '--cores', '2', '-r', '6', '--bytes', '4K', '--check')
+    check(document['ranks_of_a_chip'] == 2 and document['errors'] == 0, '%s', document)
+
+
+def test_comm_refuses():
+    uri = 'mock:trn3-ultraserver'
+    for args in ([], ['nosuch'], ['allr', 'allg'], ['allr', '--ranks', '0'],
+                 ['allr', '--ranks', '145'], ['allr', '--cores', '9'], ['allr', '--bytes', ''],
+                 ['allr', '--bytes', '8,x'], ['allr', '--bytes', '0'], ['allr', '-b', '0'],
+                 ['allr', '-b', '8', '-e', '4'], ['allr', '--bytes', '8', '-b', '8'],
+                 ['allr', '-f', '1'], ['allr', '-n', '0'], ['allr', '-D', 'f64'],
+                 ['allr', '-o', 'xor'], ['allg', '-o', 'max'], ['allr', '-o', 'avg', '-D', 's32'],
+                 ['allr', '--check', 'zeros'], ['allr', '--check=zeros'], ['allr', '--seed', 'x'],
+                 ['allr', '--algorithm', 'tree'], ['allr', '--stats', ''],
+                 ['allr', '--stats', 'p101'], ['allr', '--stats', 'mean'],
+                 ['alltoall', '--in-place'], ['bcast', '--root', '144'],
+                 ['allr', '--priority', '4'], ['sendrecv', '-r', '1'],
+                 ['allr', '-b', '1', '-e', '1T', '-i', '1']):
+        run, _ = fails('-d', uri, 'comm', *args, status=USAGE)
+        check('trnctl' in run.err, '%s', run.err)
+    Run('-d', uri, 'comm', 'allr', '--csv', '--json').expect(USAGE)
+    fails('comm', 'allr', status=NO_DEVICE)
+    fails('-d', 'null:', 'comm', 'allr', status=FAILURE)
+    fails('-d', uri, 'comm', 'allr', '--bytes', '1T', status=FAILURE)
 
 
 if __name__ == '__main__':
