@@ -71,6 +71,7 @@ static int open_pod(struct comm *comm)
 {
 	struct trnctl *ctl = comm->ctl;
 	int r = trnctl_context(ctl);
+	const char *uri;
 
 	if (r != TRNCTL_OK)
 		return r;
@@ -88,9 +89,9 @@ static int open_pod(struct comm *comm)
 		r = trn_device_pod(comm->device[0], &comm->pod);
 	if (r < 0)
 		return trnctl_fail(ctl, r, "the device does not describe itself");
-	if (comm->check && strstr(ctl->info.uri, "timing-only=1"))
-		return trnctl_fail_usage(ctl, "--check needs data: %s computes none",
-					 ctl->info.uri);
+	uri = ctl->uri ? ctl->uri : getenv("TRN_DEVICE");
+	if (comm->check && uri && strstr(uri, "timing-only=1"))
+		return trnctl_fail_usage(ctl, "--check needs data: %.100s moves none", uri);
 	return TRNCTL_OK;
 }
 
@@ -207,7 +208,6 @@ static struct trn_comm_call call_of(const struct comm *comm, uint32_t local)
 	if (comm->in_place && operation->layout == COMM_SCATTER)
 		call.dst.offset = own;
 	if (operation->v) {
-		call.count = comm_part(comm, rank, rank);
 		call.dst_counts = comm->counts[third];
 		if (operation->layout == COMM_EXCHANGE) {
 			call.src_counts = comm->counts[third];

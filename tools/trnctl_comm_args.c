@@ -422,10 +422,10 @@ bool comm_parse_args(struct comm *comm, int argc, char **argv, int *ret_exit)
 		.parser = comm_parse,
 		.input = &args,
 		.args = "OPERATION",
-		.doc = "Run a collective on the chips of a pod, check it, and measure it.\vOPERATION "
-		       "is allr, redsct(v), allg(v), alltoall(v), bcast, reduce, sendrecv, permute "
-		       "or barrier; long names work too. Sizes are those of the larger side of a "
-		       "rank, GB are 10^9 bytes.",
+		.doc = "Run a collective on the chips of a pod, check it, and measure it.\v"
+		       "OPERATION is allr, redsct(v), allg(v), alltoall(v), bcast, reduce, "
+		       "sendrecv, permute or barrier; long names work too. Sizes are those of the "
+		       "larger side of a rank, GB are 10^9 bytes.",
 	};
 
 	comm->type = comm_type_find("f32");

@@ -107,7 +107,7 @@ def test_topo_probe():
     for pod in ('trn3-ultraserver', 'trn3-gen1', 'trn2-48xl', 'trn3-ultraserver?fabric=documented'):
         document = topo('--probe', pod=pod)
         for link in document['links']:
-            check((link['state'], link['probe']) == ('up', '0'), '%s: %s', pod, link)
+            check((link['state'], link['probe']) == ('up', 'ok'), '%s: %s', pod, link)
             check(link['bytes'] >= 4096 and link['busy_ps'] > 0, '%s: %s', pod, link)
     text = Run('-d', 'mock:trn3-gen1', 'topo', '--probe').expect(OK).out
     check('probe: 256 of 256 links carried a block' in text, '%s', text)
@@ -123,9 +123,13 @@ def test_topo_states_of_links():
     check([link['link'] for link in links] == list(range(720)), 'numbers')
     check({link['link']: link['state'] for link in links if link['state'] != 'up'} ==
           {0: 'degraded', 5: 'down'}, '%s', [x for x in links if x['state'] != 'up'])
-    check(links[5]['probe'] != '0' and links[0]['probe'] == '0', '%s %s', links[0], links[5])
+    check([x['link'] for x in links if x['probe'] != 'ok'] == [5], 'who did not carry')
+    check(links[5]['probe'] != 'ok' and links[0]['probe'] == 'ok', '%s %s', links[0], links[5])
     text = Run('-d', uri, 'topo', '--probe').expect(FAILURE).out
     check('links that are not up' in text and 'degraded' in text, '%s', text)
+    run = Run('-d', 'mock:trn3-ultraserver?fault=link.down@0', 'topo', '--probe', '--json')
+    links = run.expect(FAILURE).json('trn.topo/1')['links']
+    check([x['link'] for x in links if x['probe'] != 'ok'] == [0], 'of a way of two links')
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'x.svg')
         Run('-d', uri, 'topo', '--probe', '--svg', path).expect(FAILURE)
@@ -226,24 +230,26 @@ def comm(*args, pod='trn3-ultraserver'):
 
 def test_comm_every_operation():
     for operation in OPERATIONS:
-        document = comm(operation, '--ranks', '6', '--bytes', '8,10K', '--check')
+        document = comm(operation, '--ranks', '6', '--bytes', '8,10K', '--check', pod='trn2-48xl')
         check(document['errors'] == 0 and document['ranks'] == 6, '%s', document)
         check(operation == 'barrier' or len(document['results']) == 2, '%s', document['results'])
         for row in document['results']:
             check(row['checked'] > 0 or operation == 'barrier', '%s', row)
     for operation in IN_PLACE:
         document = comm(operation, '--ranks', '5', '--bytes', '4K', '--check', '--in-place',
-                        '--root', '3')
+                        '--root', '3', pod='trn3-gen1')
         check(document['errors'] == 0 and document['in_place'], '%s', document)
 
 
 def test_comm_types_and_operators():
     for name in TYPES:
-        document = comm('allreduce', '--ranks', '4', '--bytes', '1001', '--check', '-D', name)
+        document = comm('allreduce', '--ranks', '4', '--bytes', '1001', '--check', '-D', name,
+                        pod='trn3-gen1')
         check(document['type'] == name and document['errors'] == 0, '%s', document)
     for op in ('sum', 'min', 'max', 'prod', 'avg'):
         for mode in ('random', 'ones'):
-            document = comm('redsct', '--ranks', '6', '--bytes', '999', '-o', op, '--check', mode)
+            document = comm('redsct', '--ranks', '6', '--bytes', '999', '-o', op, '--check', mode,
+                            pod='trn2-48xl')
             check((document['op'], document['check']) == (op, mode), '%s', document)
             check(document['errors'] == 0, '%s', document)
 
@@ -259,7 +265,7 @@ def test_comm_timing_only():
     document = comm('allreduce', '--bytes', '64M', pod='trn3-ultraserver?timing-only=1')
     row = document['results'][0]
     check(document['ranks'] == 144 and row['size'] == 1 << 26, '%s', document)
-    check(row['times_of_bound'] < 1.25, '%s', row)
+    check(1 <= row['times_of_bound'] < 2, '%s', row)
     fails('-d', 'mock:trn3-ultraserver?timing-only=1', 'comm', 'allr', '--check', status=USAGE)
 
 
@@ -288,7 +294,7 @@ def test_comm_figures():
     check(row['bound_ns'] == row['bound_latency_ns'] + row['bound_bandwidth_ns'], '%s', row)
     again = comm('allreduce', '--ranks', '8', '--bytes', '1M')['results'][0]
     check(again['device_ns'] == row['device_ns'], 'virtual time differs between two runs')
-    for algorithm in ('ring', 'mesh', 'rdh'):
+    for algorithm in ('mesh', 'rdh', 'grid'):
         document = comm('allreduce', '--ranks', '8', '--bytes', '4K', '--algorithm', algorithm,
                         '--check')
         check(document['results'][0]['algorithm'] == algorithm, '%s', document)

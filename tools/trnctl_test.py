@@ -78,8 +78,8 @@ def test_help_of_every_verb():
     text = Run('--help').expect(OK).out
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
-    for verb in ('list', 'info', 'topo', 'selftest', 'regs', 'run', 'predict', 'asm', 'disasm',
-                 'check', 'ps', 'reset', 'version'):
+    for verb in ('list', 'info', 'topo', 'comm', 'selftest', 'regs', 'run', 'predict', 'asm',
+                 'disasm', 'check', 'ps', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])

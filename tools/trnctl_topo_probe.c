@@ -25,19 +25,26 @@ static void pattern(uint8_t block[BLOCK], uint32_t link)
 		block[i] = (uint8_t)(link * 31 + i * 7 + (i >> 8));
 }
 
-/* The next chip whose way from @from begins with @link and goes through one switch at most. */
-static bool target_of(const struct topo *topo, uint32_t from, uint32_t link, uint32_t *ret_to,
-		      uint32_t ret_way[2])
+/* Two chips with a way over @link and through one switch at most: of a link of a chip, this one
+ * and the next; of one that comes from a switch, the chip there and the one before. */
+static bool way_over(const struct topo *topo, uint32_t link, uint32_t ret_ends[2],
+		     uint32_t ret_way[2])
 {
+	const struct trn_pod_link_info *info = &topo->link[link];
 	uint32_t chips = topo->pod.chips, links[TRN_ROUTE_LINKS_MAX], count;
+	bool out = info->from < chips;
 
 	for (uint32_t i = 1; i < chips; i++) {
-		uint32_t to = (from + i) % chips;
+		uint32_t from = out ? info->from : (info->to + chips - i) % chips;
+		uint32_t to = out ? (info->from + i) % chips : info->to;
 
 		if (trn_device_route(topo->device[0], from, to, links, &count, NULL) < 0 ||
-		    count < 1 || count > 2 || links[0] != link)
+		    count < 1 || count > 2 || links[out ? 0 : count - 1] != link)
 			continue;
-		*ret_to = to;
+		if (count == 2 && topo->result[links[out ? 1 : 0]] < 0)
+			continue; /* would fail for the other's sake */
+		ret_ends[0] = from;
+		ret_ends[1] = to;
 		ret_way[0] = links[0];
 		ret_way[1] = links[count - 1];
 		return true;
@@ -95,16 +102,16 @@ static int send_block(struct probe *probe, uint32_t from, uint32_t to, uint32_t 
 static void probe_link(struct probe *probe, uint32_t link)
 {
 	struct topo *topo = probe->topo;
-	uint32_t from = topo->link[link].from, to, way[2];
+	uint32_t ends[2], way[2];
 	int r;
 
-	if (from >= topo->pod.chips || !target_of(topo, from, link, &to, way))
+	if (!way_over(topo, link, ends, way))
 		return;
-	r = send_block(probe, from, to, link);
+	r = send_block(probe, ends[0], ends[1], link);
 	for (uint32_t i = 0; i < 2; i++) {
 		topo->probed += topo->result[way[i]] == TOPO_UNTRIED;
 		/* A link that carried a block once is not what failed. */
-		if (topo->result[way[i]] == TOPO_UNTRIED || topo->result[way[i]] < 0)
+		if (topo->result[way[i]] != 0)
 			topo->result[way[i]] = r;
 	}
 }
@@ -146,8 +153,15 @@ int topo_probe(struct topo *topo)
 	for (uint32_t l = 0; l < topo->links; l++)
 		topo->result[l] = TOPO_UNTRIED;
 	r = buffers_make(&probe);
-	for (uint32_t l = 0; l < topo->links && r == TRNCTL_OK; l++)
-		probe_link(&probe, l);
+	for (uint32_t l = 0; l < topo->links && r == TRNCTL_OK; l++) {
+		if (topo->result[l] == TOPO_UNTRIED)
+			probe_link(&probe, l);
+	}
+	/* Of a way that failed, which link was it? */
+	for (uint32_t l = 0; l < topo->links && r == TRNCTL_OK; l++) {
+		if (topo->result[l] < 0)
+			probe_link(&probe, l);
+	}
 	for (uint32_t i = 0; i < topo->pod.chips; i++)
 		trn_buffer_unref(probe.buffer[i]);
 	free(probe.buffer);

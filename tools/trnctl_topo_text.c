@@ -340,6 +340,14 @@ static struct json_object *switch_json(const struct topo *topo, uint32_t index)
 	return json;
 }
 
+/* null: nothing was sent over it. */
+static struct json_object *probe_json(int result)
+{
+	if (result == TOPO_UNTRIED)
+		return NULL;
+	return json_object_new_string(result < 0 ? trnctl_code_name(result) : "ok");
+}
+
 static struct json_object *link_json(const struct topo *topo, uint32_t index)
 {
 	const struct trn_pod_link_info *link = &topo->link[index];
@@ -355,11 +363,7 @@ static struct json_object *link_json(const struct topo *topo, uint32_t index)
 	NUMBER(json, "bytes", link->bytes);
 	NUMBER(json, "busy_ps", link->busy_ps);
 	if (topo->result)
-		json_object_object_add(
-			json, "probe",
-			topo->result[index] == TOPO_UNTRIED ?
-				NULL :
-				json_object_new_string(trnctl_code_name(topo->result[index])));
+		json_object_object_add(json, "probe", probe_json(topo->result[index]));
 	return json;
 }
 
