@@ -50,6 +50,44 @@ static struct json_object *device_json(const struct trn_device_info *info)
 	return device;
 }
 
+/* Where the device stands; NULL where the door does not know. */
+static struct json_object *place_json(struct trnctl *ctl)
+{
+	struct trn_device_place place = { .size = sizeof(place) };
+	struct trn_pod_info pod = { .size = sizeof(pod) };
+	struct json_object *json;
+
+	if (trn_device_place(ctl->device, &place) < 0 || trn_device_pod(ctl->device, &pod) < 0)
+		return NULL;
+	json = json_object_new_object();
+	json_object_object_add(json, "pod", trnctl_text(pod.name));
+	json_object_object_add(json, "chips", json_object_new_int64(pod.chips));
+#define NUMBER(key) json_object_object_add(json, #key, json_object_new_int64(place.key))
+	NUMBER(index);
+	NUMBER(rack);
+	NUMBER(server);
+	NUMBER(position);
+#undef NUMBER
+	json_object_object_add(json, "node_id",
+			       place.node_id == UINT32_MAX ? NULL :
+							     json_object_new_int64(place.node_id));
+	return json;
+}
+
+static void place_text(struct trnctl *ctl)
+{
+	struct trn_device_place place = { .size = sizeof(place) };
+	struct trn_pod_info pod = { .size = sizeof(pod) };
+
+	if (trn_device_place(ctl->device, &place) < 0 || trn_device_pod(ctl->device, &pod) < 0)
+		return;
+	printf("%-18s %s (%s)\n", "pod", pod.name, pod.product);
+	if (pod.chips > 1)
+		printf("%-18s chip %" PRIu32 " of %" PRIu32 ": rack %" PRIu32 ", server %" PRIu32
+		       ", position %" PRIu32 "\n",
+		       "place", place.index, pod.chips, place.rack, place.server, place.position);
+}
+
 static struct json_object *numbers32(const uint32_t *values, uint32_t count)
 {
 	struct json_object *list = json_object_new_array();
@@ -228,6 +266,7 @@ int trnctl_info(struct trnctl *ctl, int argc, char **argv)
 	generation = generation_json(ctl);
 	if (!ctl->json) {
 		device_text(&ctl->info);
+		place_text(ctl);
 		if (have == 0)
 			telemetry_text(&ctl->info, &telemetry);
 		else
@@ -241,6 +280,7 @@ int trnctl_info(struct trnctl *ctl, int argc, char **argv)
 	}
 	document = trnctl_document("trn.info/1");
 	json_object_object_add(document, "device", device_json(&ctl->info));
+	json_object_object_add(document, "place", place_json(ctl));
 	json_object_object_add(document, "telemetry",
 			       have == 0 ? telemetry_json(&ctl->info, &telemetry) : NULL);
 	json_object_object_add(document, "generation", generation);

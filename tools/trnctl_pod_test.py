@@ -29,6 +29,26 @@ def topo(*args, pod='trn3-ultraserver'):
     return Run('-d', 'mock:' + pod, 'topo', '--json', *args).expect(OK).json('trn.topo/1')
 
 
+def test_info_says_where_a_chip_stands():
+    run = Run('-d', 'mock:trn3-ultraserver/77', 'info', '--json').expect(OK)
+    document = run.json('trn.info/1')
+    check(document['place'] == {'pod': 'trn3-ultraserver', 'chips': 144, 'index': 77, 'rack': 1,
+                                'server': 1, 'position': 1, 'node_id': 19}, '%s', document['place'])
+    check('peer' in document['device']['capabilities'], '%s', document['device'])
+    text = Run('-d', 'mock:trn3-ultraserver/77', 'info').expect(OK).out
+    check('chip 77 of 144: rack 1, server 1, position 1' in text, '%s', text)
+    document = Run('-d', 'null:', 'info', '--json').expect(OK).json('trn.info/1')
+    check(document['place'] is None, '%s', document['place'])
+
+
+def test_selftest_of_one_of_many():
+    run = Run('-d', 'mock:trn2-48xl/7', 'selftest', '--json').expect(OK)
+    document = run.json('trn.selftest/1')
+    check(document['result'] == 'ok' and document['failed'] == 0, '%s', document)
+    run, _ = fails('-d', 'mock:trn2-48xl', 'selftest', status=FAILURE)
+    check('mock:trn2-48xl/0 to /15' in run.err, '%s', run.err)
+
+
 def test_topo_of_every_pod():
     for name, (chips, servers, racks, switches, links, classes) in PODS.items():
         document = topo(pod=name)
