@@ -306,7 +306,7 @@ END_TEST
 
 START_TEST(commands_take_peers)
 {
-	struct trn_buffer *theirs, *mine, *peer;
+	struct trn_buffer *theirs, *mine, *peer, *part;
 	struct trn_device *near, *far;
 	struct trn_queue *queue;
 	struct trn_batch *batch;
@@ -331,6 +331,9 @@ START_TEST(commands_take_peers)
 	ck_assert_int_eq(trn_batch_fill(batch, peer, 0, 64, 1), -ENOTSUP);
 	trn_rig_expect(&rig, -ENOTSUP, "another chip's");
 	ck_assert_int_eq(trn_batch_timestamp(batch, peer, 0), -ENOTSUP);
+	ck_assert_int_eq(trn_buffer_slice(peer, 8, 64, &part), 0);
+	ck_assert_int_eq(trn_batch_fill(batch, part, 0, 64, 1), -ENOTSUP);
+	trn_buffer_unref(part);
 	/* A recorded command keeps the other device. */
 	trn_buffer_unref(peer);
 	trn_buffer_unref(theirs);
