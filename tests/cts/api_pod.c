@@ -4,6 +4,7 @@
 #include "api.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "api_images.h"
@@ -267,6 +268,63 @@ static void pod_payload_then_flag(struct api *a)
 	}
 }
 
+/* ---- several threads ---- */
+
+#define RING 4
+#define RING_ROUNDS 25
+
+struct ring_thread {
+	struct trn_queue *queue;
+	struct trn_batch *batch;
+	int r;
+};
+
+static void *ring_run(void *arg)
+{
+	struct ring_thread *t = arg;
+
+	for (int i = 0; t->r == 0 && i < RING_ROUNDS; i++)
+		t->r = submit_wait(t->queue, t->batch);
+	return NULL;
+}
+
+/* A thread a chip: each sends to the next one, all at the same time. */
+static void pod_threads(struct api *a)
+{
+	struct trn_device *chip[RING] = { a->device, NULL, NULL, NULL };
+	struct trn_buffer *send[RING], *receive[RING];
+	struct ring_thread threads[RING] = { 0 };
+	pthread_t handles[RING];
+	uint8_t *bytes = api_bytes(a, SPAN), *got = api_bytes(a, SPAN);
+	int started = 0;
+
+	for (uint32_t i = 1; i < RING; i++)
+		chip[i] = api_chip(a, i);
+	for (uint32_t i = 0; i < RING; i++) {
+		send[i] = api_buffer_on(a, chip[i], TRN_BUFFER_HBM, SPAN);
+		receive[i] = api_buffer_on(a, chip[i], TRN_BUFFER_HBM, SPAN);
+		memset(bytes, (int)i + 1, SPAN);
+		API_OK(a, trn_buffer_write(send[i], 0, bytes, SPAN, api_soon()));
+		threads[i].queue = api_queue_on(a, chip[i], 16);
+		threads[i].batch = api_batch(a, threads[i].queue, 2);
+	}
+	for (uint32_t i = 0; i < RING; i++)
+		API_OK(a, trn_batch_copy(threads[i].batch,
+					 api_peer(a, receive[(i + 1) % RING], chip[i]), 0, send[i],
+					 0, SPAN));
+	while (started < RING &&
+	       pthread_create(&handles[started], NULL, ring_run, &threads[started]) == 0)
+		started++;
+	for (int i = 0; i < started; i++)
+		(void)pthread_join(handles[i], NULL);
+	API_CHECK(a, started == RING);
+	for (uint32_t i = 0; i < RING; i++) {
+		API_OK(a, threads[i].r);
+		API_OK(a, trn_buffer_read(receive[(i + 1) % RING], 0, got, SPAN, api_soon()));
+		API_CHECK(a, got[0] == i + 1 && memcmp(got, got + 1, SPAN - 1) == 0);
+	}
+}
+
 /* ---- timelines ---- */
 
 /* Three queues on two chips of a server answer each other; the host begins. Nobody is idle while
@@ -519,6 +577,7 @@ const struct api_test api_pod_tests[] = {
 	{ "pod.nothing-else", pod_nothing_else },
 	{ "pod.fan-out", pod_fan_out },
 	{ "pod.payload-then-flag", pod_payload_then_flag },
+	{ "pod.threads", pod_threads },
 	{ "pod.timeline-between", pod_timeline_between },
 	{ "pod.timeline-from-host", pod_timeline_from_host },
 	{ "pod.timeline-chain", pod_timeline_chain },
