@@ -49,7 +49,7 @@ struct trn_processor {
 	uint32_t ahead_at, ahead_count;
 	uint64_t since_ps; /* of a wait */
 	struct trn_flight *oldest, *newest;
-	uint32_t flights;
+	uint32_t flights, signals; /* SIGNALs among them */
 };
 
 enum trn_collect_state {

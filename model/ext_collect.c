@@ -248,13 +248,16 @@ void trn_collect_left(struct trn_collect *collect, uint32_t count)
 {
 	struct trn_queue *queue = collect->queue;
 	struct trn_sync_unit *unit = queue->launch->sync;
+	const uint32_t epoch = queue->epoch;
 
 	collect->live -= count;
 	if (collect->live > 0)
 		return;
 	let_go(unit, collect);
 	line_next(unit);
-	trn_queue_finish(queue);
+	/* Somebody's status record may lie in this queue's registers. */
+	if (queue->epoch == epoch)
+		trn_queue_finish(queue);
 }
 
 void trn_collect_fail(struct trn_collect *collect, const struct trn_queue_error *error)

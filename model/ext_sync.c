@@ -145,6 +145,7 @@ static void list_add(struct trn_processor *processor, struct trn_flight *flight)
 		processor->oldest = flight;
 	processor->newest = flight;
 	processor->flights++;
+	processor->signals += flight->is_signal;
 	processor->collect->live++;
 }
 
@@ -159,6 +160,7 @@ static void list_remove(struct trn_processor *processor, struct trn_flight *flig
 	else
 		processor->newest = flight->before;
 	processor->flights--;
+	processor->signals -= flight->is_signal;
 }
 
 /* False: no memory, and the command has failed. */
@@ -191,7 +193,7 @@ static bool signal_fire(const struct trn_flight *flight)
 /* A SIGNAL that has come, behind nothing any more that was sent to its chip before; or NULL. */
 static struct trn_flight *signal_next(const struct trn_processor *processor)
 {
-	for (struct trn_flight *f = processor->oldest; f; f = f->next) {
+	for (struct trn_flight *f = processor->oldest; f && processor->signals > 0; f = f->next) {
 		const struct trn_flight *b = f->before;
 
 		if (!f->is_signal || !f->due)
@@ -358,6 +360,7 @@ static struct trn_flight *flight_new(struct trn_processor *processor,
 		.op = processor->pc,
 		.peer = op->peer,
 		.begin_ps = now_of(processor),
+		.is_signal = op->op == TRN_SYNC_SIGNAL,
 	};
 	list_add(processor, flight);
 	return flight;
@@ -446,7 +449,6 @@ static void signal_op(struct trn_processor *processor, const struct trn_ext_sync
 	flight = flight_new(processor, op, to);
 	if (!flight)
 		return;
-	flight->is_signal = true;
 	when = to == chip ? now + chip->gen->semaphore_ns * TRN_PS_PER_NS :
 			    trn_fabric_take_ps(chip->model->fabric, chip->index, to->index,
 					       SEMAPHORE_BYTES, processor->collect->head.priority,

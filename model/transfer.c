@@ -43,19 +43,23 @@ static bool sources_span(const struct trn_transfer *t, uint64_t *ret_low, uint64
 	       t->dst + t->bytes >= t->dst;
 }
 
-/* Window, and whether something answers. A dead chip is a broken way to it. */
+/* Whether an address is of another chip, and that one is lost: a broken way to it. */
+static bool is_lost(const struct trn_transfer *t, uint64_t address)
+{
+	const struct trn_chip *chip = trn_chip_at(t->chip, &address);
+
+	return chip && chip != t->chip && chip->dead;
+}
+
+/* Window, and whether something answers. */
 static enum trn_ext_error range_check(const struct trn_transfer *t, uint32_t window,
 				      uint64_t address, uint64_t size, bool write,
 				      uint64_t *ret_bad)
 {
-	uint64_t at = address;
-	const struct trn_chip *chip;
-
 	*ret_bad = address;
 	if (!trn_launch_window_ok(t->chip->launch, window, address, size, write))
 		return TRN_EXT_ERR_ADDRESS;
-	chip = trn_chip_at(t->chip, &at);
-	if (chip && chip != t->chip && chip->dead)
+	if (is_lost(t, address))
 		return TRN_EXT_ERR_LINK;
 	return trn_chip_far_check(t->chip, address, size, write, ret_bad) < 0 ?
 		       TRN_EXT_ERR_ADDRESS :
@@ -361,7 +365,7 @@ static void arrive_event(void *arg, uint64_t at, uint64_t size)
 	uint64_t bad = t->dst + at;
 
 	if (!t->over && size > 0 && move(t, at, size, &bad) < 0)
-		end(t, TRN_EXT_ERR_ADDRESS, bad);
+		end(t, is_lost(t, bad) ? TRN_EXT_ERR_LINK : TRN_EXT_ERR_ADDRESS, bad);
 	if (t->over) {
 		leave(t);
 		return;
