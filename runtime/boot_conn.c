@@ -164,6 +164,9 @@ void trn_boot_conn_expect(struct trn_boot_conn *conn, const struct trn_boot_expe
 	conn->expect = *expect;
 	if (conn->in == TRN_BOOT_IN_PARKED)
 		park(conn);
+	/* Of an empty one nothing more arrives that would tell. */
+	if (conn->in == TRN_BOOT_IN_BODY && conn->head.length == 0)
+		conn->in = TRN_BOOT_IN_FULL;
 }
 
 void trn_boot_conn_next(struct trn_boot_conn *conn)

@@ -4,6 +4,7 @@
 #include "runtime/test_job.h"
 
 #include <sys/stat.h>
+#include "base/clock.h"
 #include "base/test_alloc.h"
 
 /* ---- coming together ---- */
@@ -58,6 +59,35 @@ START_TEST(processes_meet_and_swap)
 			ck_assert_msg(job.reports[p].r == 0, "%u of %u: %d %s", p, job.count,
 				      job.reports[p].r, job.reports[p].cause);
 	}
+}
+END_TEST
+
+/* The others' blobs are there before the hub comes, and wait. */
+static void early(struct job *job, uint32_t me, struct trn_boot *boot, struct report *report)
+{
+	static const size_t sizes[] = { 0, 8, 8000 };
+	char why[TRN_BOOT_WHY_MAX];
+	uint32_t lost;
+
+	(void)job;
+	for (uint32_t i = 0; report->r == 0 && i < TRN_ARRAY_LEN(sizes); i++) {
+		uint64_t until = job_deadline(me == 0 ? 100 : 0);
+		unsigned int round = 0;
+
+		while (!trn_clock_passed(until) && !trn_boot_lost(boot, &lost, why, sizeof(why)))
+			trn_clock_backoff(&round);
+		blob_check(boot, i, sizes[i], report);
+	}
+}
+
+START_TEST(blobs_may_come_before_the_hub)
+{
+	struct job job = { .count = 4, .with = early };
+
+	job_root_tcp(&job, "127.0.0.1");
+	job_run(&job);
+	for (uint32_t p = 0; p < job.count; p++)
+		ck_assert_msg(job.reports[p].r == 0, "%u: %s", p, job.reports[p].cause);
 }
 END_TEST
 
@@ -371,6 +401,7 @@ static Suite *boot_suite(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, processes_meet_and_swap);
+	tcase_add_test(tc, blobs_may_come_before_the_hub);
 	tcase_add_test(tc, ranks_follow_each_other);
 	tcase_add_test(tc, file_brings_them_together);
 	tcase_add_test(tc, everybody_names_who_does_not_fit);
