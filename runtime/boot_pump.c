@@ -169,6 +169,14 @@ static void on_probe(struct trn_boot *boot, struct trn_boot_conn *conn)
 	(void)trn_boot_loss(boot, process, TRN_BOOT_LOSS_ENDED, NULL, "%s ended", who);
 }
 
+/* How a connection ended on which nothing is read now: by its other end, or by silence. */
+static int dead_why(int fd)
+{
+	int r = so_error(fd);
+
+	return r < 0 ? r : -EPIPE;
+}
+
 static void conn_event(struct trn_boot *boot, struct trn_boot_conn *conn, short events)
 {
 	bool waited = conn->in == TRN_BOOT_IN_FULL;
@@ -200,7 +208,7 @@ static void conn_event(struct trn_boot *boot, struct trn_boot_conn *conn, short 
 	if ((r == -EBUSY ||
 	     (r == 0 && (waited || conn->process != TRN_BOOT_NOBODY) && boot->conn_count != 1)) &&
 	    (events & (POLLRDHUP | POLLHUP | POLLERR)))
-		r = so_error(conn->fd) ? -ECONNRESET : -EPIPE;
+		r = dead_why(conn->fd);
 	if (r == 0 || r == -EAGAIN || r == -EBUSY)
 		r = out;
 	if (r < 0 && r != -EAGAIN && r != -EBUSY)
