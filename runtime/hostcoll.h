@@ -27,19 +27,19 @@ struct trn_hostcoll_call {
 	enum trn_comm_kind kind;
 	enum trn_comm_op op;
 	enum trn_dtype dtype;
-	uint32_t root;   /* BROADCAST, REDUCE; SEND: to; RECV: from */
+	uint32_t root;   /* BROADCAST, REDUCE; SEND to; RECV from */
 	uint32_t divide; /* AVG: the sum is divided by it; 0: by the number of processes */
 	uint64_t count;  /* as struct trn_comm_call */
 	const void *src;
 	void *dst;
-	/* NULL: count of each, one behind the other. ALL_GATHER: dst_*; REDUCE_SCATTER: dst_counts and
-	 * src_offsets. */
+	/* NULL: count of each, one behind the other. ALL_GATHER has dst_*, REDUCE_SCATTER has
+	 * dst_counts and src_offsets. */
 	const uint64_t *src_counts, *src_offsets, *dst_counts, *dst_offsets;
-	const uint32_t *permutation; /* PERMUTE: process p sends to permutation[p]; UINT32_MAX none */
+	const uint32_t *permutation; /* PERMUTE: p sends to permutation[p]; UINT32_MAX none */
 	uint64_t deadline_ns;        /* absolute */
 };
 
-/* -EINVAL; -EBUSY: TRN_HOSTCOLL_MAX are in use; -EPERM: in a forked child. Allocates nothing. */
+/* -EINVAL; -EBUSY: TRN_HOSTCOLL_MAX are in use; -EPERM: in a forked child. Takes no memory. */
 int trn_hostcoll_start(struct trn_wire *wire, const struct trn_hostcoll_call *call,
 		       struct trn_hostcoll **ret_coll);
 /* Moves everything on that was started. 0: this one is done; -EAGAIN: not yet. -TRN_ERANK: a
