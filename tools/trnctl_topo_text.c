@@ -236,7 +236,9 @@ void topo_text(struct topo *topo)
 		break;
 	case TOPO_CHIP:
 		chip_text(topo);
-		/* fall through */
+		places_text(topo);
+		links_text(topo);
+		break;
 	case TOPO_SERVER:
 		places_text(topo);
 		links_text(topo);
