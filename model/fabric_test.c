@@ -327,6 +327,51 @@ START_TEST(faults_of_one_chip)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+START_TEST(no_memory_for_a_pod)
+{
+	const char *why = "";
+
+	for (long n = 0;; n++) {
+		struct trn_model *model = NULL;
+		int r;
+
+		trn_test_host_init_pod(&host, "trn2-48xl");
+		trn_test_alloc_init(&host.mem, n);
+		r = trn_model_create(&host.config, &model, &why);
+		if (!host.mem.failed) {
+			ck_assert_int_eq(r, 0);
+			trn_model_destroy(model);
+			ck_assert_int_eq(host.mem.live, 0);
+			ck_assert_int_gt(n, 16 * 3);
+			break;
+		}
+		ck_assert_int_eq(r, -ENOMEM);
+		ck_assert_int_eq(host.mem.live, 0);
+	}
+}
+END_TEST
+
+/* A piece goes on without a calendar, and without its order; both are counted. */
+START_TEST(no_memory_for_a_piece)
+{
+	struct trn_fabric *fabric = open_pod("trn2-48xl");
+
+	trn_test_alloc_arm(&host.mem, 0);
+	ck_assert_uint_eq(trn_fabric_take_ps(fabric, 0, 1, MB, 0, 0, US), US + hop_ps());
+	ck_assert_uint_eq(trn_model_lost_events(host.model), 1);
+	trn_test_alloc_arm(&host.mem, 1);
+	ck_assert_uint_eq(trn_fabric_take_ps(fabric, 1, 0, MB, 0, 0, 0),
+			  rate_ps(MB, 128000) + hop_ps());
+	ck_assert_uint_eq(trn_model_lost_events(host.model), 2);
+	trn_test_alloc_arm(&host.mem, -1);
+	ck_assert_uint_eq(trn_fabric_take_ps(fabric, 0, 1, MB, 0, 0, 0),
+			  rate_ps(MB, 128000) + hop_ps());
+	trn_test_host_close(&host);
+}
+END_TEST
+
 static Suite *fabric_suite(void)
 {
 	Suite *suite = suite_create("fabric");
@@ -343,6 +388,8 @@ static Suite *fabric_suite(void)
 	tcase_add_test(tc, a_lost_link_or_chip_breaks_ways_through_it);
 	tcase_add_test(tc, jitter_keeps_the_order_of_a_path_only);
 	tcase_add_test(tc, faults_of_one_chip);
+	tcase_add_test(tc, no_memory_for_a_pod);
+	tcase_add_test(tc, no_memory_for_a_piece);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
