@@ -169,7 +169,7 @@ START_TEST(a_limit_is_of_each_wait)
 		trn_test_wait(&tc, 0, 0, i, 1, i);
 	}
 	trn_test_submit(&tc, 0);
-	trn_test_collect_run(&tc);
+	trn_test_host_settle(&tc.host, 10000);
 	trn_test_expect_done(&tc, 0);
 	ck_assert_uint_gt(trn_model_now(tc.host.model), 20000 * NS);
 	ck_assert(!trn_model_step(tc.host.model));
@@ -180,6 +180,30 @@ START_TEST(a_limit_is_of_each_wait)
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
 	trn_test_expect_error(&tc, 0, TRN_EXT_ERR_TIMEOUT, 1, 2, 12);
+	trn_test_collect_close(&tc);
+}
+END_TEST
+
+/* Of two that wait, the first is served in time; the other has its own limit. */
+START_TEST(a_limit_is_of_each_processor)
+{
+	uint64_t start;
+
+	open_pod("trn3");
+	tc.limit_ns = 10000;
+	trn_test_wait(&tc, 0, 0, 0, 1, 1);
+	/* 8 us, and then the fence of the other processor begins to wait. */
+	trn_test_copy(&tc, 0, 2, D(16 * TRN_MIB), D(0), 7 * 528000)->signal = trn_test_inc(4, 0);
+	trn_test_wait(&tc, 0, 4, 0, 0, 2);
+	trn_test_signal(&tc, 0, 2, trn_test_inc(0, 0), 1);
+	trn_test_op(&tc, 0, 2, TRN_SYNC_FENCE);
+	trn_test_wait(&tc, 0, 2, 7, 1, 3);
+	trn_test_submit(&tc, 0);
+	start = trn_model_now(tc.host.model);
+	trn_test_collect_run(&tc);
+	trn_test_expect_error(&tc, 0, TRN_EXT_ERR_TIMEOUT, 2, 3, 3);
+	ck_assert_uint_gt(trn_model_now(tc.host.model), start + 17000 * NS);
+	ck_assert_uint_lt(trn_model_now(tc.host.model), start + 20000 * NS);
 	trn_test_collect_close(&tc);
 }
 END_TEST
@@ -526,6 +550,7 @@ static Suite *collect_suite(void)
 	tcase_add_test(t, closed_in_the_middle);
 	tcase_add_test(t, a_wait_has_a_limit);
 	tcase_add_test(t, a_limit_is_of_each_wait);
+	tcase_add_test(t, a_limit_is_of_each_processor);
 	tcase_add_test(t, the_longest_limit);
 	tcase_add_test(t, windows_hold);
 	tcase_add_test(t, resets_of_cores);

@@ -168,6 +168,41 @@ START_TEST(the_same_again)
 }
 END_TEST
 
+/* The example of docs/collectives-device.md, and its time. */
+START_TEST(two_chips_one_sum)
+{
+	const float *sum;
+
+	open_pod("trn3-ultraserver");
+	for (uint32_t c = 0; c < 2; c++) {
+		float *own = (float *)(void *)trn_test_hbm(&tc, c, D(0));
+		struct trn_ext_sync_op *op;
+
+		for (uint32_t i = 0; i < 16384; i++)
+			own[i] = (float)(i + c);
+		op = trn_test_copy(&tc, c, 0, trn_test_far(&tc, 1 - c, INBOX), D(0), 65536);
+		op->signal = far_inc(1 - c, 0, 0);
+		op->value = 1;
+		trn_test_wait(&tc, c, 0, 0, 1, 1 - c);
+		op = trn_test_reduce(&tc, c, 0, TRN_DTYPE_F32, D(0), INBOX, 65536);
+		op->flags = TRN_SYNC_ADD_DST;
+		(void)trn_test_op(&tc, c, 0, TRN_SYNC_FENCE);
+		trn_test_submit(&tc, c);
+	}
+	trn_test_collect_run(&tc);
+	ck_assert_uint_ge(trn_model_now(tc.host.model), 3550 * NS);
+	ck_assert_uint_le(trn_model_now(tc.host.model), 3650 * NS);
+	for (uint32_t c = 0; c < 2; c++) {
+		trn_test_expect_done(&tc, c);
+		sum = (const float *)(const void *)trn_test_hbm(&tc, c, D(0));
+		for (uint32_t i = 0; i < 16384; i++)
+			if (sum[i] != (float)(2 * i + 1))
+				ck_abort_msg("element %u", i);
+	}
+	trn_test_collect_close(&tc);
+}
+END_TEST
+
 /* ---- transfers ---- */
 
 /* Both ways, to SBUF, a sum where it lies, and what comes back. */
@@ -414,6 +449,7 @@ static Suite *collect_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_ring);
 	tcase_add_test(t, the_same_again);
+	tcase_add_test(t, two_chips_one_sum);
 	tcase_add_test(t, near_and_far);
 	tcase_add_test(t, what_far_transfers_take);
 	tcase_add_test(t, payload_before_its_count);
