@@ -41,20 +41,22 @@ static int ranks_of(struct comm *comm)
 
 static int join(struct comm *comm)
 {
-	struct trn_comm_opts opts = { .size = sizeof(opts) };
-	int r = ranks_of(comm);
+	struct trn_comm_opts opts = { .size = sizeof(opts), .count = 1 };
+	int r = comm->where == COMM_DEVICES ? ranks_of(comm) : TRNCTL_OK;
 
 	if (r != TRNCTL_OK)
 		return r;
-	opts.devices = comm->rank_device;
-	opts.cores = comm->rank_core;
-	opts.count = comm->ranks;
+	if (comm->where == COMM_DEVICES) {
+		opts.devices = comm->rank_device;
+		opts.cores = comm->rank_core;
+		opts.count = comm->ranks;
+	}
 	opts.timeout_ns = RUN_SECONDS * UINT64_C(1000000000);
 	r = trn_comm_create(comm->ctl->context, &opts, trnctl_deadline(comm->ctl, OPEN_SECONDS),
 			    &comm->comm);
 	if (r < 0)
-		return trnctl_fail(comm->ctl, r, "no communicator of %" PRIu32 " ranks",
-				   comm->ranks);
+		return trnctl_fail(comm->ctl, r, "no communicator of %" PRIu32 " ranks here",
+				   opts.count);
 	comm->info.size = sizeof(comm->info);
 	r = trn_comm_info(comm->comm, &comm->info);
 	if (r < 0)
@@ -73,7 +75,7 @@ static int open_pod(struct comm *comm)
 	int r = trnctl_context(ctl);
 	const char *uri;
 
-	if (r != TRNCTL_OK)
+	if (r != TRNCTL_OK || comm->where != COMM_DEVICES)
 		return r;
 	comm->device = calloc(CHIPS_MAX, sizeof(struct trn_device *));
 	if (!comm->device)
@@ -123,19 +125,52 @@ static void count_set(struct comm *comm, uint64_t bytes, struct comm_row *row)
 	row->bytes = elements_most(comm) * comm->type->bytes;
 }
 
-static int buffer_of(struct comm *comm, uint32_t local, uint64_t elements,
-		     struct trn_buffer **ret_buffer)
+static int buffer_of(struct comm *comm, uint32_t local, uint64_t bytes, struct comm_side *side)
 {
 	struct trn_buffer_opts opts = {
 		.size = sizeof(opts),
-		.bytes = (elements > 0 ? elements : 1) * comm->type->bytes,
+		.bytes = bytes,
 		.core = comm->rank_core[local],
 	};
-	int r = trn_buffer_create(comm->rank_device[local], &opts, ret_buffer);
 
-	return r < 0 ? trnctl_fail(comm->ctl, r, "rank %" PRIu32 ": a buffer of %" PRIu64 " bytes",
-				   comm->info.first + local, opts.bytes) :
+	return trn_buffer_create(comm->rank_device[local], &opts, &side->buffer);
+}
+
+static int host_of(struct comm *comm, uint64_t bytes, struct comm_side *side)
+{
+	void *host = NULL;
+	int r = 0;
+
+	if (comm->where == COMM_SHARED)
+		r = trn_comm_host_alloc(comm->comm, bytes, &host);
+	else if (bytes > SIZE_MAX || !(host = calloc(1, (size_t)bytes)))
+		r = -ENOMEM;
+	side->host = host;
+	return r;
+}
+
+static int side_make(struct comm *comm, uint32_t local, uint64_t elements, struct comm_side *side)
+{
+	uint64_t bytes = (elements > 0 ? elements : 1) * comm->type->bytes;
+	int r;
+
+	if (comm->where == COMM_DEVICES)
+		r = buffer_of(comm, local, bytes, side);
+	else
+		r = host_of(comm, bytes, side);
+	return r < 0 ? trnctl_fail(comm->ctl, r, "rank %" PRIu32 ": memory of %" PRIu64 " bytes",
+				   comm->info.first + local, bytes) :
 		       TRNCTL_OK;
+}
+
+static void side_free(struct comm *comm, struct comm_side *side)
+{
+	trn_buffer_unref(side->buffer);
+	if (comm->where == COMM_SHARED && comm->comm)
+		(void)trn_comm_host_free(comm->comm, side->host);
+	else
+		free(side->host);
+	*side = (struct comm_side){ 0 };
 }
 
 /* For the sizes of the row under way. Nothing touches them from here unless the check does. */
@@ -148,15 +183,13 @@ static int memory_make(struct comm *comm)
 		struct comm_memory *memory = &comm->memory[i];
 		uint64_t src = comm_src_elements(comm, rank), dst = comm_dst_elements(comm, rank);
 
-		if (comm->in_place) {
-			r = buffer_of(comm, i, src > dst ? src : dst, &memory->src);
-			if (r == TRNCTL_OK)
-				memory->dst = trn_buffer_ref(memory->src);
-			continue;
-		}
-		r = buffer_of(comm, i, src, &memory->src);
-		if (r == TRNCTL_OK)
-			r = buffer_of(comm, i, dst, &memory->dst);
+		if (comm->in_place && dst > src)
+			src = dst;
+		r = side_make(comm, i, src, &memory->src);
+		if (comm->in_place)
+			memory->dst = memory->src;
+		else if (r == TRNCTL_OK)
+			r = side_make(comm, i, dst, &memory->dst);
 	}
 	return r;
 }
@@ -164,8 +197,11 @@ static int memory_make(struct comm *comm)
 static void memory_free(struct comm *comm)
 {
 	for (uint32_t i = 0; comm->memory && i < comm->info.count; i++) {
-		comm->memory[i].src = trn_buffer_unref(comm->memory[i].src);
-		comm->memory[i].dst = trn_buffer_unref(comm->memory[i].dst);
+		struct comm_memory *memory = &comm->memory[i];
+
+		side_free(comm, &memory->src);
+		if (!comm->in_place)
+			side_free(comm, &memory->dst);
 	}
 }
 
@@ -180,6 +216,13 @@ static void v_arrays(struct comm *comm)
 			comm->offsets[third][i] = comm_offset(comm, third, i);
 		}
 	}
+}
+
+static struct trn_comm_span span_of(const struct comm_side *side, uint64_t offset)
+{
+	if (side->host)
+		return (struct trn_comm_span){ .host = side->host + offset };
+	return (struct trn_comm_span){ .buffer = side->buffer, .offset = offset };
 }
 
 static struct trn_comm_call call_of(const struct comm *comm, uint32_t local)
@@ -200,13 +243,11 @@ static struct trn_comm_call call_of(const struct comm *comm, uint32_t local)
 	};
 
 	if (operation->layout != COMM_NONE) {
-		call.src.buffer = comm->memory[local].src;
-		call.dst.buffer = comm->memory[local].dst;
+		call.src = span_of(&comm->memory[local].src,
+				   comm->in_place && operation->layout == COMM_GATHER ? own : 0);
+		call.dst = span_of(&comm->memory[local].dst,
+				   comm->in_place && operation->layout == COMM_SCATTER ? own : 0);
 	}
-	if (comm->in_place && operation->layout == COMM_GATHER)
-		call.src.offset = own;
-	if (comm->in_place && operation->layout == COMM_SCATTER)
-		call.dst.offset = own;
 	if (operation->v) {
 		call.dst_counts = comm->counts[third];
 		if (operation->layout == COMM_EXCHANGE) {

@@ -67,8 +67,20 @@ struct comm_row {
 	char first_error[160];
 };
 
+/* A buffer of a device, or host memory. */
+struct comm_side {
+	struct trn_buffer *buffer;
+	uint8_t *host;
+};
+
 struct comm_memory {
-	struct trn_buffer *src, *dst; /* the same when in place */
+	struct comm_side src, dst; /* the same when in place */
+};
+
+enum comm_where {
+	COMM_DEVICES,
+	COMM_HOST,   /* memory of this process */
+	COMM_SHARED, /* that the processes of a machine share */
 };
 
 struct comm {
@@ -78,6 +90,7 @@ struct comm {
 	enum trn_comm_op op;
 	enum trn_comm_algorithm algorithm;
 	enum comm_check check;
+	enum comm_where where;
 	bool in_place, csv;
 	uint32_t ranks, cores; /* asked for; 0: all of the pod; cores: ranks of a chip */
 	uint32_t root, priority, iterations, warmup;

@@ -12,7 +12,7 @@ struct comm_args {
 	struct comm *comm;
 	uint64_t min, max, step, factor;
 	bool min_given, max_given;
-	const char *list, *check, *stats;
+	const char *list, *check, *stats, *host;
 };
 
 enum {
@@ -24,6 +24,7 @@ enum {
 	KEY_IN_PLACE,
 	KEY_PRIORITY,
 	KEY_ROOT,
+	KEY_HOST,
 };
 
 static const struct argp_option options_list[] = {
@@ -50,6 +51,8 @@ static const struct argp_option options_list[] = {
 	{ "in-place", KEY_IN_PLACE, NULL, 0, "Results take the place of the sources", 0 },
 	{ "root", KEY_ROOT, "RANK", 0, "Of broadcast and reduce (0)", 0 },
 	{ "priority", KEY_PRIORITY, "0..3", 0, "Lower is served first (0)", 0 },
+	{ "host", KEY_HOST, "private|shared", OPTION_ARG_OPTIONAL,
+	  "Host memory instead of devices, one rank of each process", 0 },
 	{ "csv", KEY_CSV, NULL, 0, "Comma separated rows", 0 },
 	{ 0 },
 };
@@ -277,6 +280,9 @@ static error_t comm_parse(int key, char *arg, struct argp_state *state)
 	case KEY_CSV:
 		comm->csv = true;
 		return 0;
+	case KEY_HOST:
+		args->host = arg ? arg : "private";
+		return 0;
 	case ARGP_KEY_ARG:
 		return positional(args, state, arg);
 	default:
@@ -385,6 +391,20 @@ static int stats_of(struct comm *comm, const char *text)
 	return r;
 }
 
+static int host_mode(struct comm *comm, const char *text)
+{
+	if (strcmp(text, "private") == 0)
+		comm->where = COMM_HOST;
+	else if (strcmp(text, "shared") == 0)
+		comm->where = COMM_SHARED;
+	else
+		return trnctl_fail_usage(comm->ctl, "--host \"%.40s\" is not private or shared",
+					 text);
+	if (comm->ranks > 1 || comm->cores > 1)
+		return trnctl_fail_usage(comm->ctl, "--host: a process is one rank");
+	return TRNCTL_OK;
+}
+
 static int together(struct comm *comm, const struct comm_args *args)
 {
 	const struct comm_operation *operation = comm->operation;
@@ -407,6 +427,8 @@ static int together(struct comm *comm, const struct comm_args *args)
 		r = add_size(comm, 0);
 	else
 		r = args->list ? list_sizes(comm, args->list) : sweep_sizes(comm, args);
+	if (r == TRNCTL_OK && args->host)
+		r = host_mode(comm, args->host);
 	if (r == TRNCTL_OK && args->check)
 		r = check_mode(comm, args->check);
 	if (r == TRNCTL_OK)

@@ -294,7 +294,27 @@ static void source_of(const struct comm *comm, uint32_t rank, uint64_t at, uint3
 
 /* ---- filling and comparing ---- */
 
-static int write_poison(struct comm *comm, struct trn_buffer *buffer, uint64_t bytes)
+static int side_write(struct comm *comm, const struct comm_side *side, uint64_t at,
+		      const uint8_t *bytes, uint64_t count)
+{
+	if (side->buffer)
+		return trn_buffer_write(side->buffer, at, bytes, count,
+					trnctl_deadline(comm->ctl, IO_SECONDS));
+	memcpy(side->host + at, bytes, count);
+	return 0;
+}
+
+static int side_read(struct comm *comm, const struct comm_side *side, uint64_t at, uint8_t *bytes,
+		     uint64_t count)
+{
+	if (side->buffer)
+		return trn_buffer_read(side->buffer, at, bytes, count,
+				       trnctl_deadline(comm->ctl, IO_SECONDS));
+	memcpy(bytes, side->host + at, count);
+	return 0;
+}
+
+static int write_poison(struct comm *comm, const struct comm_side *side, uint64_t bytes)
 {
 	uint8_t chunk[CHUNK];
 	int r = 0;
@@ -303,8 +323,7 @@ static int write_poison(struct comm *comm, struct trn_buffer *buffer, uint64_t b
 	for (uint64_t at = 0; r == 0 && at < bytes; at += sizeof(chunk)) {
 		uint64_t part = bytes - at < sizeof(chunk) ? bytes - at : sizeof(chunk);
 
-		r = trn_buffer_write(buffer, at, chunk, part,
-				     trnctl_deadline(comm->ctl, IO_SECONDS));
+		r = side_write(comm, side, at, chunk, part);
 	}
 	return r;
 }
@@ -319,7 +338,7 @@ int comm_fill(struct comm *comm)
 		uint32_t rank = comm->info.first + i;
 		uint64_t elements = comm_src_elements(comm, rank), base = src_at(comm, rank);
 
-		r = write_poison(comm, comm->memory[i].dst,
+		r = write_poison(comm, &comm->memory[i].dst,
 				 (dst_at(comm, rank) + comm_dst_elements(comm, rank)) * size);
 		for (uint64_t at = 0; at < elements && r == 0; at += CHUNK) {
 			uint64_t part = elements - at < CHUNK ? elements - at : CHUNK;
@@ -327,8 +346,8 @@ int comm_fill(struct comm *comm)
 			for (uint32_t k = 0; k < part; k++)
 				store(comm->type, chunk + (size_t)k * size,
 				      value_of(comm, rank, at + k));
-			r = trn_buffer_write(comm->memory[i].src, (base + at) * size, chunk,
-					     part * size, trnctl_deadline(comm->ctl, IO_SECONDS));
+			r = side_write(comm, &comm->memory[i].src, (base + at) * size, chunk,
+				       part * size);
 		}
 	}
 	free(chunk);
@@ -428,9 +447,8 @@ int comm_compare(struct comm *comm, struct comm_row *row)
 				continue;
 			part = elements - first < CHUNK ? elements - first : CHUNK;
 			more |= first + part < elements;
-			r = trn_buffer_read(comm->memory[i].dst,
-					    (dst_at(comm, rank) + first) * size, chunk, part * size,
-					    trnctl_deadline(comm->ctl, IO_SECONDS));
+			r = side_read(comm, &comm->memory[i].dst,
+				      (dst_at(comm, rank) + first) * size, chunk, part * size);
 			if (r == 0)
 				look_at_chunk(comm, row, sums, rank, first, part, chunk);
 		}

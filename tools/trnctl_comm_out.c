@@ -230,8 +230,10 @@ static struct json_object *document_of(struct comm *comm, double bus)
 	struct json_object *document = trnctl_document("trn.comm/1");
 
 	json_object_object_add(document, "operation", trnctl_text(comm->operation->name));
-	json_object_object_add(document, "pod", trnctl_text(comm->pod.name));
-	json_object_object_add(document, "fabric", trnctl_text(comm->pod.fabric));
+	json_object_object_add(document, "pod",
+			       comm->pod.name[0] ? trnctl_text(comm->pod.name) : NULL);
+	json_object_object_add(document, "fabric",
+			       comm->pod.name[0] ? trnctl_text(comm->pod.fabric) : NULL);
 	NUMBER(document, "ranks", comm->info.ranks);
 	NUMBER(document, "ranks_of_a_chip", comm->cores);
 	NUMBER(document, "processes", comm->info.processes);

@@ -186,7 +186,7 @@ def test_topo_svg():
 
 def test_topo_dot():
     if not shutil.which('dot'):
-        return 'dot', 'no graphviz'
+        return 'no graphviz'
     for pod, (chips, _, _, switches, links, _) in PODS.items():
         text = drawn('--dot', pod=pod)
         check(text.count(' -- ') == links // 2, '%s: %d edges', pod, text.count(' -- '))
@@ -328,6 +328,31 @@ def test_comm_ranks_on_cores():
     check(document['ranks_of_a_chip'] == 2 and document['errors'] == 0, '%s', document)
 
 
+def together(count, folder, *args):
+    """The same command line as processes of one job; (status, output) of each."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith('TRN_')}
+    env['TRN_COMM_ROOT'] = 'file:' + os.path.join(folder, 'root')
+    env['TRN_COMM_SIZE'] = str(count)
+    runs = [subprocess.Popen([trnctl_test.TRNCTL, *args], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             env=dict(env, TRN_COMM_RANK=str(i))) for i in range(count)]
+    return [(run.communicate(timeout=120)[0].decode(), run.returncode) for run in runs]
+
+
+def test_comm_between_processes():
+    if 'several processes' in Run('comm', 'barrier', '--host').err:
+        return 'no ranks of several processes in this build'
+    for args in (('--host', '--bytes', '8,100K'), ('--host=shared', '--bytes', '64K'),
+                 ('-d', 'mock:trn2-48xl', '-r', '2', '--bytes', '4K')):
+        for operation in ('allr', 'alltoall', 'barrier'):
+            with tempfile.TemporaryDirectory() as folder:
+                done = together(3, folder, 'comm', operation, *args, '--check', '-n', '2')
+            check(all(status == 0 for _, status in done), '%s: %s', args, done)
+            check(' 0 errors' in done[0][0], '%s', done[0][0])
+            check([text for text, _ in done[1:]] == ['', ''], '%s', done)
+    return None
+
+
 def test_comm_refuses():
     uri = 'mock:trn3-ultraserver'
     for args in ([], ['nosuch'], ['allr', 'allg'], ['allr', '--ranks', '0'],
@@ -341,7 +366,8 @@ def test_comm_refuses():
                  ['allr', '--stats', 'p101'], ['allr', '--stats', 'mean'],
                  ['alltoall', '--in-place'], ['bcast', '--root', '144'],
                  ['allr', '--priority', '4'], ['sendrecv', '-r', '1'],
-                 ['allr', '-b', '1', '-e', '1T', '-i', '1']):
+                 ['allr', '-b', '1', '-e', '1T', '-i', '1'], ['allr', '--host=disk'],
+                 ['allr', '--host', '--ranks', '2']):
         run, _ = fails('-d', uri, 'comm', *args, status=USAGE)
         check('trnctl' in run.err, '%s', run.err)
     Run('-d', uri, 'comm', 'allr', '--csv', '--json').expect(USAGE)

@@ -66,7 +66,7 @@ def fails(*args, status, **more):
     return run, document
 
 
-# ---- the tests: every function test_* runs; a test may return (name, reason) to skip ----
+# ---- the tests: every function test_* runs; a test may return why it was skipped ----
 
 def test_version():
     Run('version').expect(OK)
@@ -550,8 +550,8 @@ def main(functions, only):
             if only and name not in only:
                 print('ok %d - %s # SKIP not asked for' % (number, name))
                 continue
-            function()
-            print('ok %d - %s' % (number, name), flush=True)
+            skip = function()
+            print('ok %d - %s%s' % (number, name, ' # SKIP ' + skip if skip else ''), flush=True)
         except (Failed, ValueError, KeyError, IndexError, TypeError, OSError,
                 subprocess.TimeoutExpired) as error:
             failed += 1
