@@ -382,31 +382,26 @@ static bool is_full(struct trn_processor *processor)
 
 static void transfer_op(struct trn_processor *processor, const struct trn_ext_sync_op *op)
 {
-	struct trn_transfer transfer;
-	struct trn_chip *to = NULL;
 	struct trn_flight *flight;
 	enum trn_ext_error error;
 	uint64_t bad = 0;
 
 	if (is_full(processor))
 		return;
-	transfer_fill(processor, op, &transfer);
-	error = trn_transfer_check(&transfer, processor->collect->queue->window, &bad);
-	if (error == TRN_EXT_OK) {
-		bad = op->signal;
-		error = ends_check(processor, op, &to);
-	}
-	if (error != TRN_EXT_OK) {
-		fail(processor, op, error, bad);
-		return;
-	}
-	flight = flight_new(processor, op, to);
+	flight = flight_new(processor, op, NULL);
 	if (!flight)
 		return;
-	flight->transfer = transfer;
-	if (trn_transfer_begin(&flight->transfer) < 0) {
+	transfer_fill(processor, op, &flight->transfer);
+	error = trn_transfer_check(&flight->transfer, processor->collect->queue->window, &bad);
+	if (error == TRN_EXT_OK) {
+		bad = op->signal;
+		error = ends_check(processor, op, &flight->to);
+	}
+	if (error == TRN_EXT_OK && trn_transfer_begin(&flight->transfer) < 0)
+		error = TRN_EXT_ERR_RESET;
+	if (error != TRN_EXT_OK) {
 		flight->unborn = true;
-		fail(processor, op, TRN_EXT_ERR_RESET, 0);
+		fail(processor, op, error, error == TRN_EXT_ERR_RESET ? 0 : bad);
 		return;
 	}
 	next_op(processor);
