@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/clock.h"
+#include "base/ext.h"
 #include "base/regs.h"
 #include "base/test_alloc.h"
 #include "base/test_main.h"
@@ -214,6 +215,90 @@ START_TEST(an_inline_model_stands_still)
 }
 END_TEST
 
+/* A schedule that waits for a count that nobody sends, 20 ms at most; the queue's status. */
+static const volatile struct trn_ext_status *wait_for_nobody(void)
+{
+	uint8_t *base = pages;
+	struct trn_ext_cmd *cmd = pages;
+	struct trn_ext_collect *head = (struct trn_ext_collect *)(void *)(base + MOCK_PAGE);
+	struct trn_ext_sync_stream *stream = (struct trn_ext_sync_stream *)(void *)(head + 1);
+	struct trn_ext_sync_op *op =
+		(struct trn_ext_sync_op *)(void *)(base + (size_t)2 * MOCK_PAGE);
+	const uint64_t page = MOCK_PAGE;
+	uint64_t iova = 0;
+
+	memset(pages, 0, (size_t)4 * MOCK_PAGE);
+	ck_assert_int_eq(bus->ops->cfg_write32(bus, 0x04, 0x6), 0);
+	ck_assert_int_eq(bus->ops->dma_map(bus, pages, 4 * MOCK_PAGE, &iova), 0);
+	iova |= TRN_AXI_HOST;
+	*cmd = (struct trn_ext_cmd){ .op = TRN_CMD_COLLECT, .a = { iova + page } };
+	*head = (struct trn_ext_collect){ .magic = TRN_EXT_MAGIC,
+					  .version = TRN_EXT_VERSION,
+					  .streams = 1,
+					  .limit_ns = 20000000 };
+	*stream = (struct trn_ext_sync_stream){ iova + 2 * page, 2, 0 };
+	op[0] = (struct trn_ext_sync_op){ .op = TRN_SYNC_WAIT, .value = 1, .peer = 5 };
+	op[1].op = TRN_SYNC_END;
+	{
+		const struct {
+			uint32_t reg, value;
+		} writes[] = {
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_BASE_LO, trn_lo32(iova) },
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_BASE_HI, trn_hi32(iova) },
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_ENTRIES, 16 },
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_STATUS_LO, trn_lo32(iova + 3 * page) },
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_STATUS_HI, trn_hi32(iova + 3 * page) },
+			{ TRN_EXT_QUEUE(0) + TRN_EXT_Q_CONTROL, TRN_EXT_Q_ENABLE },
+			{ TRN_EXT_DOORBELL(0) + TRN_EXT_DB_TAIL, 1 },
+		};
+
+		for (size_t i = 0; i < TRN_ARRAY_LEN(writes); i++)
+			ck_assert_int_eq(bus->ops->write32(bus, TRN_BAR_REGS,
+							   TRN_EXT_BAR0 + writes[i].reg,
+							   writes[i].value),
+					 0);
+	}
+	return (const volatile struct trn_ext_status *)(void *)(base + (size_t)3 * MOCK_PAGE);
+}
+
+/* Inline, a poll does not let the limit of a wait pass, a caller who waits does. */
+START_TEST(an_inline_limit_is_for_who_waits)
+{
+	const volatile struct trn_ext_status *status;
+	unsigned int round = 0;
+
+	open_bus("mock:trn3?hbm=64M");
+	status = wait_for_nobody();
+	while (bus->ops->progress(bus, &round, 0) == 0)
+		;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(bus->ops->progress(bus, &round, 0), -EAGAIN);
+	ck_assert_uint_eq(status->error, TRN_EXT_OK);
+	ck_assert_uint_lt(virtual_time(), UINT64_C(20000000000));
+	ck_assert_int_eq(bus->ops->progress(bus, &round, trn_clock_deadline(UINT64_C(20000000000))),
+			 0);
+	ck_assert_uint_eq(status->error, TRN_EXT_ERR_TIMEOUT);
+	ck_assert_uint_eq(status->operand, 5);
+}
+END_TEST
+
+/* A free model does not jump to a limit: others may be late by the wall's clock. */
+START_TEST(a_free_limit_follows_the_wall)
+{
+	const uint64_t end = trn_clock_deadline(UINT64_C(20000000000)), start = trn_clock_ns();
+	const volatile struct trn_ext_status *status;
+	unsigned int round = 0;
+
+	open_bus("mock:trn3?hbm=64M&threads=1");
+	status = wait_for_nobody();
+	while (__atomic_load_n(&status->error, __ATOMIC_ACQUIRE) == TRN_EXT_OK &&
+	       !trn_clock_passed(end))
+		ck_assert_int_eq(bus->ops->progress(bus, &round, end), 0);
+	ck_assert_uint_eq(status->error, TRN_EXT_ERR_TIMEOUT);
+	ck_assert_uint_ge(trn_clock_ns() - start, 18000000);
+}
+END_TEST
+
 static Suite *mock_suite(void)
 {
 	Suite *suite = suite_create("hal-mock");
@@ -229,6 +314,8 @@ static Suite *mock_suite(void)
 	tcase_add_test(tc, a_free_model_is_not_stepped);
 	tcase_add_test(tc, a_free_model_follows_the_wall);
 	tcase_add_test(tc, an_inline_model_stands_still);
+	tcase_add_test(tc, an_inline_limit_is_for_who_waits);
+	tcase_add_test(tc, a_free_limit_follows_the_wall);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
