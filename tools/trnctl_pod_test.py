@@ -45,6 +45,9 @@ def test_selftest_of_one_of_many():
     run = Run('-d', 'mock:trn2-48xl/7', 'selftest', '--json').expect(OK)
     document = run.json('trn.selftest/1')
     check(document['result'] == 'ok' and document['failed'] == 0, '%s', document)
+    check(document['skipped'] == 0, 'a chip of a pod skips %s', document)
+    run = Run('-d', 'fault(link.jitter)+mock:trn3-ultraserver/143?seed=2', 'selftest', 'peer')
+    check('2 ok' not in run.out and '1 ok, 0 failed' in run.expect(OK).out, '%s', run.out)
     run, _ = fails('-d', 'mock:trn2-48xl', 'selftest', status=FAILURE)
     check('mock:trn2-48xl/0 to /15' in run.err, '%s', run.err)
 

@@ -25,6 +25,7 @@ static const struct check_row {
 	{ "copy-h2d", "host to device, odd sizes and places", trnctl_check_copy_h2d },
 	{ "copy-d2h", "device to host, odd sizes and places", trnctl_check_copy_d2h },
 	{ "copy-d2d", "inside and between HBM stacks", trnctl_check_copy_d2d },
+	{ "peer", "to another chip of the pod, and back", trnctl_check_peer },
 	{ "fill", "fill by the device", trnctl_check_fill },
 	{ "queue", "commands go round, more than the ring holds", trnctl_check_queue },
 	{ "timeline", "host and device signal each other", trnctl_check_timeline },

@@ -34,6 +34,7 @@ int trnctl_check_memory(struct trnctl_check *check);
 int trnctl_check_copy_h2d(struct trnctl_check *check);
 int trnctl_check_copy_d2h(struct trnctl_check *check);
 int trnctl_check_copy_d2d(struct trnctl_check *check);
+int trnctl_check_peer(struct trnctl_check *check);
 int trnctl_check_fill(struct trnctl_check *check);
 int trnctl_check_queue(struct trnctl_check *check);
 int trnctl_check_timeline(struct trnctl_check *check);
