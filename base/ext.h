@@ -189,7 +189,7 @@ struct trn_ext_sync_op {
 	uint64_t dst;       /* COPY, REDUCE: may be a peer's */
 	uint64_t src;       /* COPY: may be a peer's; REDUCE: local */
 	uint64_t bytes;     /* COPY: any; REDUCE: of dst, a multiple of the element */
-	uint64_t stride;    /* REDUCE: bytes from one source to the next, 0 for one source */
+	uint64_t stride;    /* REDUCE: bytes from one source to the next, up or down */
 	uint64_t signal;    /* SIGNAL, COPY, REDUCE: semaphore INC register; 0: none */
 	float scale;        /* REDUCE of floats: 1 leaves it. Integers: 1 */
 	uint32_t divisor;   /* REDUCE of integers: 0 and 1 leave it. Floats: 0 */

@@ -251,6 +251,47 @@ START_TEST(near_and_far)
 }
 END_TEST
 
+/* Sources here, the result there: the most there may be, upwards and downwards, an average. */
+START_TEST(a_sum_goes_far)
+{
+	const uint64_t pitch = 8192, top = D((TRN_SYNC_SOURCES_MAX - 1) * pitch);
+	const float *sum;
+
+	open_pod("trn3-ultraserver");
+	for (uint32_t s = 0; s < TRN_SYNC_SOURCES_MAX; s++) {
+		float *p = (float *)(void *)trn_test_hbm(&tc, 0, D(s * pitch));
+
+		for (uint32_t i = 0; i < 1024; i++)
+			p[i] = (float)(i + s);
+	}
+	for (uint32_t down = 0; down < 2; down++) {
+		struct trn_ext_sync_op *op = trn_test_reduce(&tc, 0, 7, TRN_DTYPE_F32,
+							     trn_test_far(&tc, 100, INBOX),
+							     down ? top : D(0), 4096);
+
+		op->sources = TRN_SYNC_SOURCES_MAX;
+		op->stride = down ? -pitch : pitch;
+		op->scale = 1.0f / TRN_SYNC_SOURCES_MAX;
+		op->signal = far_inc(100, 3, 3);
+		op->value = 1;
+		trn_test_wait(&tc, 100, 3, 3, 1, 0);
+		trn_test_submit(&tc, 100);
+		trn_test_submit(&tc, 0);
+		trn_test_collect_run(&tc);
+		trn_test_expect_done(&tc, 100);
+		trn_test_expect_done(&tc, 0);
+		sum = (const float *)(const void *)trn_test_hbm(&tc, 100, INBOX);
+		for (uint32_t i = 0; i < 1024; i++) {
+			/* Whole numbers below 2^24: exact. */
+			if (sum[i] != (float)i + 511.5f)
+				ck_abort_msg("element %u is %f", i, (double)sum[i]);
+		}
+		memset(trn_test_hbm(&tc, 100, INBOX), 0, 4096);
+	}
+	trn_test_collect_close(&tc);
+}
+END_TEST
+
 /* A link's rate and latency; a pull asks first. */
 START_TEST(what_far_transfers_take)
 {
@@ -451,6 +492,7 @@ static Suite *collect_suite(void)
 	tcase_add_test(t, the_same_again);
 	tcase_add_test(t, two_chips_one_sum);
 	tcase_add_test(t, near_and_far);
+	tcase_add_test(t, a_sum_goes_far);
 	tcase_add_test(t, what_far_transfers_take);
 	tcase_add_test(t, payload_before_its_count);
 	tcase_add_test(t, a_link_that_is_down);
