@@ -3,13 +3,14 @@
 """Hosts as network namespaces on one bridge: loss, a cut, delay, a killed process 0, in the middle
 of what the processes do; nothing of it stays. usage: hosts.py RANK [SAMPLE]"""
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
-from jobs import ERANK, Job, kill_all, tree
+from jobs import ERANK, Job, tree
 
 HOSTS = 4
 SILENCE = {'TRN_COMM_SILENCE_MS': '2000'}
@@ -75,6 +76,38 @@ class Net:
     def cut(self, host):
         self.rule(host, 'meta', 'iifname', '!=', 'lo', 'drop')
 
+    def relay(self, host, ms):
+        """The wire of a host becomes long. Answers the process that carries its frames."""
+        inside = ['ip', 'netns', 'exec', self.bridge]
+        script = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                               'relay.py')]
+        for name in self.names:
+            sh('ip', 'netns', 'exec', name, *script, 'no-offload', 'eth0')
+        sh('ip', '-n', self.bridge, 'link', 'add', 'ra', 'type', 'veth', 'peer', 'name', 'rb')
+        sh('ip', '-n', self.bridge, 'link', 'set', 'p%d' % host, 'nomaster')
+        sh('ip', '-n', self.bridge, 'link', 'set', 'ra', 'up')
+        sh('ip', '-n', self.bridge, 'link', 'set', 'rb', 'master', 'br0', 'up')
+        child = subprocess.Popen(inside + script + ['p%d' % host, 'ra', str(ms)],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        child.stdout.readline()
+        return child
+
+    def unrelay(self, host, child):
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        sh('ip', '-n', self.bridge, 'link', 'del', 'ra')
+        sh('ip', '-n', self.bridge, 'link', 'set', 'p%d' % host, 'master', 'br0')
+
+    def netem(self, host, ms):
+        """The same by the kernel, where it can. False: it cannot."""
+        text = sh('ip', 'netns', 'exec', self.names[host], 'tc', 'qdisc', 'add', 'dev', 'eth0',
+                  'root', 'netem', 'delay', '%dms' % ms, check=False)
+        return not text
+
+    def unnetem(self, host):
+        sh('ip', 'netns', 'exec', self.names[host], 'tc', 'qdisc', 'del', 'dev', 'eth0', 'root')
+
     def heal(self):
         for host in range(HOSTS):
             sh(*self.on(host), 'nft', 'flush', 'ruleset')
@@ -92,7 +125,9 @@ def job_of(net, command, root='10.211.0.1:7711', **env):
 
 
 def shm():
-    return sorted(os.listdir('/dev/shm'))
+    """What processes of these jobs left there; others use the folder meanwhile."""
+    return ['/dev/shm/' + name for name in os.listdir('/dev/shm')
+            if any(part in Job.pids for part in re.findall(r'\d+', name))]
 
 
 def sockets(net):
@@ -126,6 +161,28 @@ def loss(net, program):
     problems += job.end(90)
     net.heal()
     yield '5 % of all packets are lost: right', problems + job.all_say('ok 30 rounds')
+
+
+def delayed(net, command, words):
+    """20 ms there and 20 ms back at least for each of 10 rounds: it was on that wire."""
+    job = job_of(net, command).start_all()
+    began = time.monotonic()
+    problems = job.end(60) + job.all_say(words)
+    took = time.monotonic() - began
+    return problems + ([] if took >= 0.4 else ['took only %.3f s' % took])
+
+
+def delay(net, program):
+    child = net.relay(1, 20)
+    problems = delayed(net, [program], 'ok 10 rounds')
+    net.unrelay(1, child)
+    yield 'a long wire, by a relay', problems
+    if not shutil.which('tc') or not net.netem(1, 40):
+        yield 'a long wire, by netem', 'this kernel has no netem'
+        return
+    problems = delayed(net, [program], 'ok 10 rounds')
+    net.unnetem(1)
+    yield 'a long wire, by netem', problems
 
 
 def rest_of(victim):
@@ -177,7 +234,7 @@ def main():
         if not shutil.which(tool):
             tap.skip('hosts', '%s is not installed (iproute2, nftables)' % tool)
             return tap.done()
-    net, before = Net(), shm()
+    net = Net()
     try:
         net.start()
     except RuntimeError as error:
@@ -185,11 +242,14 @@ def main():
         tap.skip('hosts', 'no network namespaces here: %s' % error)
         return tap.done()
     try:
-        for case in (meet, loss, cut, cut_early, killed):
+        for case in (meet, loss, delay, cut, cut_early, killed):
             for name, problems in case(net, program):
-                tap.result(name, problems)
+                if isinstance(problems, str):
+                    tap.skip(name, problems)
+                else:
+                    tap.result(name, problems)
         tap.result('no process, socket or shared memory is left',
-                   sockets(net) + [n for n in shm() if n not in before])
+                   sockets(net) + shm())
     finally:
         net.stop()
     return tap.done()

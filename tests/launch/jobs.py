@@ -28,8 +28,9 @@ def clean_env(**more):
 
 
 class Job:
-    """Plain processes, rank by rank. command: list, or a function of the rank; a rank that is None
-    is not started."""
+    """Plain processes, rank by rank. command: list, or a function of the rank."""
+
+    pids = set()  # of all jobs, as text
 
     def __init__(self, count, command, env, prefix=lambda rank: []):
         self.count, self.command, self.env, self.prefix = count, command, env, prefix
@@ -43,6 +44,7 @@ class Job:
         self.children[rank] = subprocess.Popen(
             self.prefix(rank) + command, env=merged, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        Job.pids.add(str(self.children[rank].pid))
 
     def start_all(self, but=()):
         for rank in range(self.count):
@@ -91,11 +93,3 @@ class Job:
                     problems.append('rank %d does not say "%s": %s' % (
                         rank, word, self.output.get(rank, '').strip().replace('\n', ' | ')))
         return problems
-
-
-def kill_all(jobs):
-    for job in jobs:
-        for child in job.children.values():
-            if child.poll() is None:
-                child.kill()
-                child.wait()
