@@ -24,10 +24,10 @@ struct report {
 
 struct job {
 	uint32_t count, victim;
-	uint32_t absent;      /* bit: never started */
-	uint32_t late;        /* bit: comes a while later */
-	uint32_t patience_ms; /* of open; 0: 10 s */
-	uint32_t number;      /* free for the test */
+	uint32_t absent;       /* bit: never started */
+	uint32_t late;         /* bit: comes a while later */
+	uint32_t patience_ms;  /* of open; 0: 10 s */
+	uint32_t number, pass; /* free for the test */
 	char root[128], path[128], folder[64];
 	uint16_t port;
 	/* Changes what a process says of itself. */
