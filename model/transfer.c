@@ -211,19 +211,22 @@ static uint64_t piece_max(const struct trn_transfer *t)
 	return trn_max_u64(each / ELEMENT_MAX * ELEMENT_MAX, PIECE_MIN);
 }
 
-/* What the engines take for so many bytes of dst, at start_ps or as soon as they can. */
-static uint64_t engine_ps(const struct trn_transfer *t, uint64_t size, uint64_t start_ps)
+/* When the engines begin with so many bytes of dst, at start_ps or as soon as they can; *ret_span
+ * is what they take. */
+static uint64_t engine_ps(const struct trn_transfer *t, uint64_t size, uint64_t start_ps,
+			  uint64_t *ret_span)
 {
 	const uint64_t work = size * (t->sources > 0 ? t->sources : 1) * 100u / t->percent;
 	const uint64_t span = work * 1000000u / t->mbps;
 	uint64_t end;
 
+	*ret_span = span;
 	if (!t->shared)
-		return span;
+		return start_ps;
 	trn_slots_roll(t->shared, t->chip->model->now_ps, NULL, NULL);
 	t->shared->capacity = t->mbps;
 	end = trn_slots_take(t->shared, 0, work, start_ps, span);
-	return end > start_ps + span ? end - start_ps : span;
+	return end > start_ps + span ? end - span : start_ps;
 }
 
 /* How many sources from s on lie in the stack of that one: those of one stack are read as one. */
@@ -281,20 +284,21 @@ static uint64_t add_ps(const struct trn_transfer *t, uint64_t at, uint64_t size,
 }
 
 /* When the next piece is at dst; TRN_MODEL_NEVER: the way is broken. */
-static uint64_t piece_ps(const struct trn_transfer *t, uint64_t size)
+static uint64_t piece_ps(struct trn_transfer *t, uint64_t size)
 {
-	const uint64_t start = t->chip->model->now_ps + (t->begun == 0 ? t->trigger_ps : 0);
 	struct trn_piece piece = {
 		.dst = t->dst + t->begun,
 		.src = t->src + t->begun,
 		.bytes = size,
 		.priority = t->priority,
-		.start_ps = start,
-		.span_ps = engine_ps(t, size, start),
 	};
 	uint64_t end;
 
-	piece.span_ps = read_ps(t, t->begun, size, start, piece.span_ps) - start;
+	piece.start_ps = engine_ps(t, size,
+				   t->chip->model->now_ps + (t->begun == 0 ? t->trigger_ps : 0),
+				   &piece.span_ps);
+	t->sent_ps = piece.start_ps + piece.span_ps;
+	piece.span_ps = read_ps(t, t->begun, size, piece.start_ps, piece.span_ps) - piece.start_ps;
 	end = trn_piece_ps(t->chip, &piece);
 	if (t->add_dst && end != TRN_MODEL_NEVER)
 		end = add_ps(t, t->begun, size, piece.span_ps, end);
@@ -403,6 +407,16 @@ static void next_event(void *arg, uint64_t a, uint64_t b)
 	leave(t);
 }
 
+/* When the piece behind the last one begins: the engine goes on while bytes are on the way, but
+ * has so many pieces out and no more. */
+static uint64_t next_ps(const struct trn_transfer *t)
+{
+	const uint64_t oldest =
+		t->pieces < TRN_TRANSFER_AHEAD ? 0 : t->when_ps[t->pieces % TRN_TRANSFER_AHEAD];
+
+	return trn_max_u64(t->sent_ps, oldest - trn_min_u64(oldest, t->latency_ps));
+}
+
 /* The next piece: its arrival, and when the one behind it is looked at. -ENOMEM: nothing of it
  * is in the calendar. */
 static int book(struct trn_transfer *t)
@@ -418,9 +432,10 @@ static int book(struct trn_transfer *t)
 	if (r < 0)
 		return r;
 	t->begun += size;
+	t->when_ps[t->pieces++ % TRN_TRANSFER_AHEAD] = when;
 	/* If there is no memory for it, the arrival does it. */
 	if (!last)
-		(void)later(t, when - t->latency_ps, next_event, 0, 0);
+		(void)later(t, next_ps(t), next_event, 0, 0);
 	return 0;
 }
 
@@ -428,6 +443,7 @@ int trn_transfer_begin(struct trn_transfer *t)
 {
 	t->begun = t->arrived = 0;
 	t->events = 0;
+	t->pieces = 0;
 	t->over = false;
 	t->latency_ps = latency_ps(t);
 	return book(t);

@@ -8,6 +8,8 @@
 #include "base/reduce.h"
 #include "model/private.h"
 
+#define TRN_TRANSFER_AHEAD 4u /* pieces that have been sent and have not arrived */
+
 struct trn_transfer {
 	/* What, filled in by who begins it. */
 	struct trn_chip *chip; /* whose engines move it */
@@ -32,6 +34,9 @@ struct trn_transfer {
 	/* Own. */
 	uint64_t begun, arrived;
 	uint64_t latency_ps;
+	uint64_t sent_ps;                     /* the engine is through with the last piece */
+	uint64_t when_ps[TRN_TRANSFER_AHEAD]; /* the last pieces arrive */
+	uint32_t pieces;
 	uint32_t events; /* that will come */
 	bool over;       /* done, or cancelled */
 };
