@@ -181,27 +181,21 @@ static int calls_check(struct trn_comm *comm, const struct trn_comm_call *calls,
 	return r;
 }
 
-TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
-			   uint64_t *ret_ticket)
+static int group_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+		       uint64_t deadline_ns, uint64_t *ret_ticket)
 {
 	struct trn_comm_pending *p;
 	bool host = false;
-	int r;
+	int r = calls_check(comm, calls, count, &host);
 
-	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
-	if (!ret_ticket)
-		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_ticket is NULL");
-	r = calls_check(comm, calls, count, &host);
 	if (r < 0)
 		return r;
 	p = &comm->pending[(comm->tickets + 1) % TRN_COMM_GROUPS];
 	if (p->ticket != 0)
-		return trn_fail(comm->context, NULL, -EAGAIN, __func__,
+		return trn_fail(comm->context, NULL, -EAGAIN, "trn_comm_start",
 				"%u groups are under way: wait for one", TRN_COMM_GROUPS);
 	if (host)
-		r = trn_comm_host_start(comm, calls, count, trn_clock_deadline(comm->timeout_ns),
-					&p->host);
+		r = trn_comm_host_start(comm, calls, count, deadline_ns, &p->host);
 	else
 		r = trn_comm_team_start(comm->team, calls, count, comm->forced, &p->team_ticket);
 	if (r < 0)
@@ -211,7 +205,19 @@ TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *ca
 	return 0;
 }
 
-static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t deadline_ns)
+TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+			   uint64_t *ret_ticket)
+{
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!ret_ticket)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_ticket is NULL");
+	return group_start(comm, calls, count, trn_clock_deadline(comm->timeout_ns), ret_ticket);
+}
+
+/* limit_ns: when to stop waiting, before the group's own deadline, at which whoever is late is
+ * named. */
+static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t limit_ns)
 {
 	unsigned int round = 0;
 	int r;
@@ -220,10 +226,10 @@ static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t
 		r = trn_comm_host_step(comm, p->host);
 		if (r != -EAGAIN)
 			break;
-		if (trn_clock_passed(deadline_ns))
+		if (trn_clock_passed(limit_ns))
 			return trn_fail(comm->context, NULL, -ETIMEDOUT, "trn_comm_wait",
 					"the group has not come to the end");
-		trn_clock_backoff(&round);
+		trn_comm_host_relax(comm, &round);
 	}
 	trn_comm_host_end(comm, p->host);
 	p->host = NULL;
@@ -261,10 +267,14 @@ TRN_API int trn_comm_run(struct trn_comm *comm, const struct trn_comm_call *call
 		return -EINVAL;
 	if (deadline_ns == 0)
 		deadline_ns = trn_clock_deadline(comm->timeout_ns);
-	r = trn_comm_start(comm, calls, count, &ticket);
-	if (r == 0)
-		r = trn_comm_wait(comm, ticket, deadline_ns);
-	return r;
+	r = group_start(comm, calls, count, deadline_ns, &ticket);
+	if (r < 0)
+		return r;
+	/* The group of a host has the deadline itself. */
+	if (comm->pending[ticket % TRN_COMM_GROUPS].host)
+		return host_wait(comm, &comm->pending[ticket % TRN_COMM_GROUPS],
+				 TRN_DEADLINE_NEVER);
+	return trn_comm_wait(comm, ticket, deadline_ns);
 }
 
 TRN_API int trn_comm_progress(struct trn_comm *comm)

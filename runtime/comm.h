@@ -178,6 +178,8 @@ int trn_comm_host_start(struct trn_comm *comm, const struct trn_comm_call *calls
 			uint64_t deadline_ns, struct trn_comm_host_group **ret_group);
 /* 0 done, -EAGAIN, or why it failed (recorded). Never blocks. */
 int trn_comm_host_step(struct trn_comm *comm, struct trn_comm_host_group *group);
+/* One step of a wait for it. */
+void trn_comm_host_relax(const struct trn_comm *comm, unsigned int *round);
 void trn_comm_host_end(struct trn_comm *comm, struct trn_comm_host_group *group);
 /* Also without a group. */
 int trn_comm_host_progress(struct trn_comm *comm);

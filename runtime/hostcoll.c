@@ -384,6 +384,23 @@ static void enqueue(struct trn_wire *wire, struct trn_hostcoll *coll)
 	append(&wire->messages, coll);
 }
 
+uint32_t trn_hostcoll_room(const struct trn_wire *wire)
+{
+	uint32_t room = 0;
+
+	for (uint32_t i = 0; i < TRN_HOSTCOLL_MAX; i++)
+		room += !wire->colls[i].used;
+	return room;
+}
+
+int trn_hostcoll_check(struct trn_wire *wire, const struct trn_hostcoll_call *call)
+{
+	struct trn_hostcoll coll = { .wire = wire, .call = *call, .size = 1 };
+	const char *wrong = wrong_with(&coll);
+
+	return wrong ? trn_fail(wire->context, NULL, -EINVAL, "trn_comm", "%s", wrong) : 0;
+}
+
 int trn_hostcoll_start(struct trn_wire *wire, const struct trn_hostcoll_call *call,
 		       struct trn_hostcoll **ret_coll)
 {

@@ -42,6 +42,10 @@ struct trn_hostcoll_call {
 /* -EINVAL; -EBUSY: TRN_HOSTCOLL_MAX are in use; -EPERM: in a forked child. Takes no memory. */
 int trn_hostcoll_start(struct trn_wire *wire, const struct trn_hostcoll_call *call,
 		       struct trn_hostcoll **ret_coll);
+/* What start would say of the call itself: 0, -EINVAL. */
+int trn_hostcoll_check(struct trn_wire *wire, const struct trn_hostcoll_call *call);
+/* How many more may be started. */
+uint32_t trn_hostcoll_room(const struct trn_wire *wire);
 /* Moves everything on that was started. 0: this one is done; -EAGAIN: not yet. -TRN_ERANK: a
  * process died, is late or does not match; the record names it. -ETIMEDOUT does not occur: who is
  * waited for at the deadline is late. */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Communicators of several processes: ranks of host memory, and ranks that are chips of a pod in
+ * each process. Every result is compared with what one process computes. */
+#include <check.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <trn/comm.h>
+#include <trn/trn.h>
+#include <unistd.h>
+#include "base/test_main.h"
+
+#define LIMIT_NS UINT64_C(40000000000)
+#define LOCALS 4u
+#define PROCESSES_MAX 4u
+
+struct job {
+	uint32_t processes, locals; /* locals 0: a rank of host memory */
+	const char *provider;
+	char root[64];
+};
+
+struct self {
+	const struct job *job;
+	uint32_t process;
+	struct trn_context *context;
+	struct trn_device *devices[64];
+	struct trn_buffer *src[LOCALS], *dst[LOCALS];
+	struct trn_comm *comm;
+};
+
+static int wrong(const struct self *self, int r, const char *what)
+{
+	struct trn_error error = { .size = sizeof(error) };
+
+	(void)trn_error_get(self->context, &error);
+	fprintf(stderr, "# process %u: %s: %s: %s\n", self->process, what, trn_strerror(r),
+		error.cause);
+	return r < 0 ? r : -EPROTO;
+}
+
+typedef int process_fn(struct self *self);
+
+static uint32_t run(struct job *job, process_fn *fn)
+{
+	char folder[] = "/tmp/trn-hosts-XXXXXX";
+	pid_t pids[PROCESSES_MAX];
+	uint32_t bad = 0;
+
+	if (!mkdtemp(folder))
+		return UINT32_MAX;
+	(void)snprintf(job->root, sizeof(job->root), "file:%s/root", folder);
+	(void)fflush(NULL);
+	for (uint32_t p = 0; p < job->processes; p++) {
+		pids[p] = fork();
+		if (pids[p] == 0) {
+			struct self self = { .job = job, .process = p };
+			int r = fn(&self);
+
+			(void)fflush(NULL);
+			_exit(r == 0 ? 0 : 1);
+		}
+	}
+	for (uint32_t p = 0; p < job->processes; p++) {
+		int status = 1;
+
+		if (waitpid(pids[p], &status, 0) != pids[p] || status != 0)
+			bad |= 1u << p;
+	}
+	(void)unlink(job->root + 5);
+	(void)rmdir(folder);
+	return bad;
+}
+
+static int open_all(struct self *self)
+{
+	struct trn_comm_opts opts = { .size = sizeof(opts),
+				      .count = self->job->locals ? self->job->locals : 1,
+				      .process = self->process,
+				      .processes = self->job->processes,
+				      .root = self->job->root,
+				      .provider = self->job->provider };
+	struct trn_buffer_opts buffer = { .size = sizeof(buffer), .bytes = 1 << 20 };
+	uint32_t count = 0;
+	int r = trn_context_create(NULL, &self->context);
+
+	if (r == 0 && self->job->locals) {
+		r = trn_pod_open(self->context, "mock:trn2-48xl", trn_deadline_in(LIMIT_NS),
+				 self->devices, 64, &count);
+		opts.devices = self->devices;
+	}
+	for (uint32_t l = 0; r == 0 && l < self->job->locals; l++) {
+		r = trn_buffer_create(self->devices[l], &buffer, &self->src[l]);
+		if (r == 0)
+			r = trn_buffer_create(self->devices[l], &buffer, &self->dst[l]);
+	}
+	if (r == 0)
+		r = trn_comm_create(self->context, &opts, trn_deadline_in(LIMIT_NS), &self->comm);
+	return r < 0 ? wrong(self, r, "opening") : 0;
+}
+
+static void close_all(struct self *self)
+{
+	(void)trn_comm_unref(self->comm);
+	for (uint32_t l = 0; l < LOCALS; l++) {
+		(void)trn_buffer_unref(self->src[l]);
+		(void)trn_buffer_unref(self->dst[l]);
+	}
+	for (uint32_t d = 0; d < 64; d++)
+		(void)trn_device_unref(self->devices[d]);
+	(void)trn_context_unref(self->context);
+}
+
+/* ---- what a collective gives ---- */
+
+static int32_t given(uint32_t rank, uint64_t i)
+{
+	return (int32_t)((rank + 3) * 1000003u + (uint32_t)i * 7919u) >> 8;
+}
+
+static int32_t total(uint32_t ranks, uint64_t i)
+{
+	int32_t sum = 0;
+
+	for (uint32_t rank = 0; rank < ranks; rank++)
+		sum += given(rank, i);
+	return sum;
+}
+
+/* Element i of what rank gets. */
+static int32_t expected(const struct trn_comm_call *call, uint32_t ranks, uint64_t i)
+{
+	switch (call->kind) {
+	case TRN_COMM_BROADCAST:
+		return given(call->root, i);
+	case TRN_COMM_ALL_GATHER:
+		return given((uint32_t)(i / call->count), i % call->count);
+	case TRN_COMM_REDUCE_SCATTER:
+		return total(ranks, call->rank * call->count + i);
+	default:
+		return total(ranks, i);
+	}
+}
+
+static uint64_t got(const struct trn_comm_call *call, uint32_t ranks)
+{
+	if (call->kind == TRN_COMM_REDUCE && call->root != call->rank)
+		return 0;
+	return call->kind == TRN_COMM_ALL_GATHER ? call->count * ranks : call->count;
+}
+
+static int put(struct self *self, struct trn_comm_call *call, uint32_t local, uint32_t ranks,
+	       bool in_place)
+{
+	static int32_t host_src[1 << 18], host_dst[1 << 18];
+	const uint64_t count = call->kind == TRN_COMM_REDUCE_SCATTER ? call->count * ranks :
+								       call->count;
+
+	for (uint64_t i = 0; i < count; i++)
+		host_src[i] = given(call->rank, i);
+	if (!self->job->locals) {
+		call->src.host = host_src;
+		call->dst.host = in_place ? host_src : host_dst;
+		return 0;
+	}
+	call->src.buffer = self->src[local];
+	call->dst.buffer = in_place ? self->src[local] : self->dst[local];
+	return trn_buffer_write(self->src[local], 0, host_src, count * 4,
+				trn_deadline_in(LIMIT_NS));
+}
+
+static int check(struct self *self, const struct trn_comm_call *call, uint32_t ranks)
+{
+	static int32_t back[1 << 18];
+	const int32_t *result = call->dst.host;
+	const uint64_t count = got(call, ranks);
+	int r = 0;
+
+	if (count == 0)
+		return 0;
+	if (self->job->locals) {
+		r = trn_buffer_read(call->dst.buffer, 0, back, count * 4,
+				    trn_deadline_in(LIMIT_NS));
+		result = back;
+	}
+	for (uint64_t i = 0; r == 0 && i < count; i++)
+		if (result[i] != expected(call, ranks, i)) {
+			fprintf(stderr, "# process %u rank %u %s count %llu: element %llu\n",
+				self->process, call->rank, trn_comm_kind_name(call->kind),
+				(unsigned long long)call->count, (unsigned long long)i);
+			r = -EPROTO;
+		}
+	return r;
+}
+
+static int one(struct self *self, enum trn_comm_kind kind, uint64_t count, uint32_t root,
+	       bool in_place)
+{
+	struct trn_comm_info info = { .size = sizeof(info) };
+	struct trn_comm_call calls[LOCALS];
+	int r = trn_comm_info(self->comm, &info);
+
+	memset(calls, 0, sizeof(calls));
+	for (uint32_t l = 0; r == 0 && l < info.count; l++) {
+		/* In any order. */
+		struct trn_comm_call *call = &calls[info.count - 1 - l];
+
+		call->size = sizeof(*call);
+		call->kind = kind;
+		call->dtype = TRN_DTYPE_S32;
+		call->rank = info.first + l;
+		call->root = root;
+		call->count = count;
+		r = put(self, call, l, info.ranks, in_place);
+	}
+	if (r == 0)
+		r = trn_comm_run(self->comm, calls, info.count, trn_deadline_in(LIMIT_NS));
+	if (r < 0)
+		return wrong(self, r, trn_comm_kind_name(kind));
+	for (uint32_t l = 0; r == 0 && kind != TRN_COMM_BARRIER && l < info.count; l++)
+		r = check(self, &calls[l], info.ranks);
+	return r;
+}
+
+static int all_kinds(struct self *self)
+{
+	static const uint64_t counts[] = { 1, 7, 1000, 9001 };
+	static const enum trn_comm_kind kinds[] = { TRN_COMM_ALL_REDUCE, TRN_COMM_BROADCAST,
+						    TRN_COMM_REDUCE,     TRN_COMM_ALL_GATHER,
+						    TRN_COMM_BARRIER,    TRN_COMM_REDUCE_SCATTER };
+	struct trn_comm_info info = { .size = sizeof(info) };
+	int r = open_all(self);
+
+	if (r == 0)
+		r = trn_comm_info(self->comm, &info);
+	for (size_t c = 0; r == 0 && c < sizeof(counts) / sizeof(counts[0]); c++)
+		for (size_t k = 0; r == 0 && k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			r = one(self, kinds[k], counts[c], (uint32_t)(c * 3 + k) % info.ranks,
+				kinds[k] == TRN_COMM_ALL_REDUCE && c % 2 == 1);
+	if (r == 0 && info.processes > 1 && strcmp(info.transport, "device") == 0)
+		r = wrong(self, 0, "the transport is the device's");
+	close_all(self);
+	return r;
+}
+
+START_TEST(ranks_of_host_memory)
+{
+	struct job job = { .processes = 3 };
+
+	ck_assert_uint_eq(run(&job, all_kinds), 0);
+	job.provider = "tcp;ofi_rxm";
+	ck_assert_uint_eq(run(&job, all_kinds), 0);
+}
+END_TEST
+
+START_TEST(ranks_of_pods)
+{
+	static const uint32_t processes[] = { 2, 4 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct job job = { .processes = processes[i], .locals = LOCALS };
+
+		ck_assert_uint_eq(run(&job, all_kinds), 0);
+	}
+}
+END_TEST
+
+/* ---- a process dies: the others hear who, and go on without it ---- */
+
+static int survive(struct self *self)
+{
+	struct trn_comm_info info = { .size = sizeof(info) };
+	struct trn_comm *fresh = NULL;
+	uint32_t rank = 0;
+	char why[192];
+	int r = open_all(self);
+
+	for (uint32_t i = 0; r == 0 && i < 50; i++) {
+		if (self->process == 1 && i == 10)
+			(void)kill(getpid(), SIGKILL);
+		r = one(self, TRN_COMM_ALL_REDUCE, 9001, 0, false);
+	}
+	if (r != -TRN_ERANK)
+		return wrong(self, r, "nobody is missed");
+	r = trn_comm_lost(self->comm, 0, &rank, why, sizeof(why));
+	if (r < 0 || rank / (self->job->locals ? self->job->locals : 1) != 1 ||
+	    !strstr(why, "process 1"))
+		return wrong(self, r, "another one is blamed");
+	r = trn_comm_shrink(self->comm, trn_deadline_in(LIMIT_NS), &fresh);
+	if (r < 0)
+		return wrong(self, r, "shrink");
+	(void)trn_comm_unref(self->comm);
+	self->comm = fresh;
+	r = trn_comm_info(self->comm, &info);
+	if (r == 0 && info.processes != 2)
+		r = wrong(self, r, "not two processes");
+	if (r == 0)
+		r = one(self, TRN_COMM_ALL_REDUCE, 9001, 0, false);
+	close_all(self);
+	return r;
+}
+
+START_TEST(survivors_go_on)
+{
+	struct job job = { .processes = 3, .locals = _i ? LOCALS : 0 };
+
+	ck_assert_uint_eq(run(&job, survive), 1u << 1);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("hosts");
+	TCase *t = tcase_create("hosts");
+
+	tcase_set_timeout(t, 150);
+	tcase_add_test(t, ranks_of_host_memory);
+	tcase_add_test(t, ranks_of_pods);
+	tcase_add_loop_test(t, survivors_go_on, 0, 2);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TRN_TEST_MAIN(suite)
