@@ -94,8 +94,11 @@ static void judge_late(struct trn_boot *boot, struct trn_boot_conn *conn,
 {
 	char why[TRN_BOOT_WHY_MAX], who[128];
 
-	if (hello->generation > boot->generation && conn->head.value == boot->run)
-		return; /* waits, FULL, until this process shrinks too */
+	/* Waits, FULL, until this process shrinks too, which then looks at the run again: a slow
+	 * one may not even know it yet. */
+	if (hello->generation > boot->generation &&
+	    (conn->head.value == boot->run || boot->stage == TRN_BOOT_STAGE_JOIN))
+		return;
 	describe_hello(boot, &conn->head, hello, who, sizeof(who));
 	(void)trn_text_add(why, sizeof(why), 0, "%s came when the job was complete", who);
 	trn_logf(&boot->context->log, TRN_LOG_WARNING, "%s", why);

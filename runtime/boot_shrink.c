@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#define PROBE_NS UINT64_C(200000000)
+
 static bool is_gone(const struct trn_boot *boot, uint32_t process)
 {
 	return boot->left[process] || trn_boot_loss_of(boot, process);
@@ -105,7 +107,8 @@ static void probe(struct trn_boot *boot)
 	for (uint32_t p = 0; p < boot->processes; p++) {
 		int fd;
 
-		if (p == boot->process || boot->here[p] || is_gone(boot, p))
+		if (p == boot->process || boot->here[p] || is_gone(boot, p) ||
+		    boot->conns[p].fd >= 0)
 			continue;
 		fd = trn_boot_connect(&boot->addrs[p], boot->silence_ms);
 		if (fd < 0)
@@ -186,7 +189,7 @@ static int too_few(struct trn_boot *boot, uint32_t alive)
 
 static int survivors_gather(struct trn_boot *boot, uint64_t deadline_ns)
 {
-	uint64_t now = trn_clock_ns(), limit = deadline_ns;
+	uint64_t now = trn_clock_ns(), limit = deadline_ns, ask = 0;
 	uint32_t alive;
 
 	if (deadline_ns != TRN_DEADLINE_NEVER && deadline_ns > now)
@@ -197,9 +200,14 @@ static int survivors_gather(struct trn_boot *boot, uint64_t deadline_ns)
 	for (uint32_t i = 0; i < TRN_BOOT_STRANGERS; i++)
 		if (boot->strangers[i].in == TRN_BOOT_IN_FULL)
 			trn_boot_judge(boot, &boot->strangers[i]);
-	probe(boot);
-	while (!all_here(boot) && !trn_clock_passed(trn_min_u64(limit, boot->limit_ns)))
+	while (!all_here(boot) && !trn_clock_passed(trn_min_u64(limit, boot->limit_ns))) {
+		/* Again and again: it may end only now. */
+		if (trn_clock_passed(ask)) {
+			probe(boot);
+			ask = trn_clock_deadline(PROBE_NS);
+		}
 		trn_boot_pump(boot, trn_min_u64(limit, boot->limit_ns));
+	}
 	/* One that came and ended again. */
 	for (uint32_t p = 0; p < boot->processes; p++) {
 		if (!boot->here[p] || !is_gone(boot, p))

@@ -103,6 +103,7 @@ static int recover(struct job *job)
 		return fail(job, r);
 	trn_comm_unref(job->comm);
 	job->comm = rest;
+	job->rounds = 3;
 	return all_rounds(job);
 }
 
@@ -137,8 +138,7 @@ int main(int argc, char **argv)
 	job.uri = argc > 4 + shrink ? argv[4 + shrink] : NULL;
 	job.values = calloc(job.count, sizeof(float));
 	r = job.values ? fail(&job, setup(&job)) : -ENOMEM;
-	if (r == 0)
-		r = all_rounds(&job);
+	r = r < 0 ? r : all_rounds(&job);
 	if (r < 0 && job.comm && shrink)
 		r = recover(&job);
 	trn_comm_unref(job.comm);

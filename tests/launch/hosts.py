@@ -14,6 +14,8 @@ from jobs import ERANK, Job, tree
 
 HOSTS = 4
 SILENCE = {'TRN_COMM_SILENCE_MS': '2000'}
+# Where packets are lost, the kernel's questions are, too: it must ask more often.
+PATIENT = {'TRN_COMM_SILENCE_MS': '20000'}
 
 
 def sh(*command, check=True):
@@ -60,21 +62,21 @@ class Net:
             time.sleep(0.1)
         raise RuntimeError('no link-local address')
 
-    def rule(self, host, *rule):
-        """Everything that leaves or reaches a host goes through this rule."""
+    def rule(self, host, hooks, *rule):
+        """Everything that reaches a host (input), or leaves it (output), goes through this."""
         nft = self.on(host) + ['nft']
         sh(*nft, 'add', 'table', 'inet', 'trn')
-        for hook in ('input', 'output'):
+        for hook in hooks:
             sh(*nft, 'add', 'chain', 'inet', 'trn', hook,
                '{ type filter hook %s priority 0 ; }' % hook)
             sh(*nft, 'add', 'rule', 'inet', 'trn', hook, *rule)
 
     def lose(self, percent):
         for host in range(HOSTS):
-            self.rule(host, 'numgen', 'random', 'mod', '100', '<', str(percent), 'drop')
+            self.rule(host, ('input',), 'numgen', 'random', 'mod', '100', '<', str(percent), 'drop')
 
     def cut(self, host):
-        self.rule(host, 'meta', 'iifname', '!=', 'lo', 'drop')
+        self.rule(host, ('input', 'output'), 'meta', 'iifname', '!=', 'lo', 'drop')
 
     def relay(self, host, ms):
         """The wire of a host becomes long. Answers the process that carries its frames."""
@@ -155,7 +157,7 @@ def meet(net, program):
 
 
 def loss(net, program):
-    job = job_of(net, [program, '--rounds', '30', '--patience', '60000']).start_all()
+    job = job_of(net, [program, '--rounds', '30', '--patience', '60000'], **PATIENT).start_all()
     problems = job.ready()
     net.lose(5)
     problems += job.end(90)
@@ -224,6 +226,47 @@ def killed(net, program):
         [ERANK, 'process 0 (rank 0, host ', ') ended', 'survivors 3', 'ok 5 rounds'], rest_of(0))
 
 
+WIRE = 'tcp;ofi_rxm'
+
+
+def all_reduce(net, sample):
+    job = job_of(net, [sample]).start_all()
+    yield 'all-reduce between four hosts', job.end() + job.all_say([WIRE, 'right'])
+    job = job_of(net, [sample, '20000', '30', '60'], **PATIENT).start_all()
+    problems = job.ready()
+    net.lose(5)
+    problems += job.end(90)
+    net.heal()
+    yield 'all-reduce, 5 % of all packets are lost', problems + job.all_say('right')
+    child = net.relay(2, 20)
+    problems = delayed(net, [sample], [WIRE, 'right'])
+    net.unrelay(2, child)
+    yield 'all-reduce over a long wire', problems
+
+
+def all_reduce_broken(net, sample):
+    command = [sample, '--shrink', '100000', '1000000', '10']
+    for how, victim in (('cut off', 3), ('cut off', 0), ('killed', 1), ('killed', 0)):
+        job = job_of(net, command).start_all()
+        problems = job.ready()
+        began = time.monotonic()
+        if how == 'killed':
+            job.signal(victim, signal.SIGKILL)
+        else:
+            net.cut(victim)
+        problems += job.end(60)
+        took = time.monotonic() - began
+        net.heal()
+        rest = rest_of(victim)
+        yield 'all-reduce, host %d is %s: the others name it' % (victim, how), \
+            problems + job.all_say([ERANK, 'process %d (rank %d, host ' % (victim, victim),
+                                    'lost: rank %d: ' % victim], rest) + \
+            (['took %.0f s' % took] if took > 40 else [])
+        yield 'all-reduce goes on without it', [
+            line for rank in rest
+            for line in job.all_say(['rank %d of 3: ' % rest.index(rank), 'right'], [rank])]
+
+
 def main():
     tap = tree.Tap()
     program = os.path.abspath(sys.argv[1])
@@ -242,8 +285,12 @@ def main():
         tap.skip('hosts', 'no network namespaces here: %s' % error)
         return tap.done()
     try:
-        for case in (meet, loss, delay, cut, cut_early, killed):
-            for name, problems in case(net, program):
+        cases = [(case, program) for case in (meet, loss, delay, cut, cut_early, killed)]
+        if len(sys.argv) > 2:
+            cases += [(case, os.path.abspath(sys.argv[2]))
+                      for case in (all_reduce, all_reduce_broken)]
+        for case, what in cases:
+            for name, problems in case(net, what):
                 if isinstance(problems, str):
                     tap.skip(name, problems)
                 else:
