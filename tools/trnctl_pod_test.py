@@ -317,7 +317,7 @@ def test_comm_figures():
     check(row['bound_ns'] == row['bound_latency_ns'] + row['bound_bandwidth_ns'], '%s', row)
     again = comm('allreduce', '--ranks', '8', '--bytes', '1M')['results'][0]
     check(again['device_ns'] == row['device_ns'], 'virtual time differs between two runs')
-    for algorithm in ('mesh', 'rdh', 'grid'):
+    for algorithm in ('ring', 'mesh', 'rdh', 'paired', 'grid'):
         document = comm('allreduce', '--ranks', '8', '--bytes', '4K', '--algorithm', algorithm,
                         '--check')
         check(document['results'][0]['algorithm'] == algorithm, '%s', document)
@@ -329,6 +329,20 @@ def test_comm_ranks_on_cores():
     check(document['ranks'] == 4 and document['errors'] == 0, '%s', document)
     document = comm('alltoall', '--cores', '2', '-r', '6', '--bytes', '4K', '--check')
     check(document['ranks_of_a_chip'] == 2 and document['errors'] == 0, '%s', document)
+
+
+def test_comm_with_faults():
+    uri = 'mock:trn3-ultraserver?fault='
+    args = ('comm', 'allr', '--bytes', '64K', '-n', '1', '--check')
+    run, document = fails('-d', uri + 'link.down@2', *args, status=FAILURE)
+    check(document['error']['name'] == 'TRN_ERANK', '%s', document['error'])
+    check('rank 72' in run.err and 'rank 0' in run.err, '%s', run.err)
+    plain = Run('-d', uri[:-7], *args, '--json').expect(OK).json('trn.comm/1')
+    for fault in ('link.slow@2', 'link.flap@2', 'link.jitter'):
+        worse = Run('-d', uri + fault, *args, '--json').expect(OK).json('trn.comm/1')
+        check(worse['errors'] == 0, '%s: %s', fault, worse)
+        check(fault == 'link.flap@2' or worse['results'][0]['device_ns']['avg'] >=
+              plain['results'][0]['device_ns']['avg'], '%s is faster', fault)
 
 
 def together(count, folder, *args):
