@@ -357,17 +357,19 @@ def together(count, folder, *args):
 
 
 def test_comm_between_processes():
-    if 'several processes' in Run('comm', 'barrier', '--host').err:
-        return 'no ranks of several processes in this build'
-    for args in (('--host', '--bytes', '8,100K'), ('--host=shared', '--bytes', '64K'),
-                 ('-d', 'mock:trn2-48xl', '-r', '2', '--bytes', '4K')):
-        for operation in ('allr', 'alltoall', 'barrier'):
-            with tempfile.TemporaryDirectory() as folder:
-                done = together(3, folder, 'comm', operation, *args, '--check', '-n', '2')
-            check(all(status == 0 for _, status in done), '%s: %s', args, done)
-            check(' 0 errors' in done[0][0], '%s', done[0][0])
-            check([text for text, _ in done[1:]] == ['', ''], '%s', done)
-    return None
+    pod = ('-d', 'mock:trn2-48xl', '-r', '2', '--bytes', '4K')
+    for operation, args in (('allr', ('--host', '--bytes', '8,100K')),
+                            ('alltoall', ('--host', '--bytes', '100K')),
+                            ('allgv', ('--host', '--bytes', '10K')), ('barrier', ('--host',)),
+                            ('allr', ('--host=shared', '--bytes', '64K', '--in-place')),
+                            ('allr', pod), ('barrier', pod)):
+        with tempfile.TemporaryDirectory() as folder:
+            done = together(3, folder, 'comm', operation, *args, '--check', '-n', '2')
+        check(all(status == 0 for _, status in done), '%s: %s', args, done)
+        check(' 0 errors' in done[0][0], '%s', done[0][0])
+        check([text for text, _ in done[1:]] == ['', ''], '%s', done)
+    alone = Run('comm', 'allr', '--host', '--bytes', '1K', '--check', '--json').expect(OK)
+    check(alone.json('trn.comm/1')['results'][0]['device_ns'] is None, '%s', alone.out)
 
 
 def test_comm_refuses():
