@@ -666,7 +666,23 @@ uint64_t trn_coll_chunks(const struct trn_coll *c)
 	bytes = (to - from) * c->element;
 	if (!one_vector(c->kind))
 		bytes *= c->ranks;
-	return trn_max_u64((bytes + c->room - 1) / c->room, 1);
+	bytes = trn_max_u64((bytes + c->room - 1) / c->room, 1);
+	return bytes > 1 && c->turns > 0 ? bytes + 1 : bytes;
+}
+
+static bool is_staggered(const struct trn_coll *c, uint64_t chunks)
+{
+	return c->turns > 0 && chunks > 2;
+}
+
+/* Where a chunk begins in the channel's share of a vector. */
+static uint64_t chunk_at(const struct trn_coll *c, uint64_t count, uint64_t chunk, uint64_t chunks)
+{
+	if (chunk == 0 || chunk == chunks)
+		return chunk == 0 ? 0 : count;
+	if (!is_staggered(c, chunks))
+		return trn_coll_share(count, chunk, chunks);
+	return trn_coll_share(count, (chunk - 1) * c->turns + c->turn, (chunks - 1) * c->turns);
 }
 
 static void lay_vector(struct build *b, uint64_t chunk, uint64_t chunks)
@@ -675,8 +691,8 @@ static void lay_vector(struct build *b, uint64_t chunk, uint64_t chunks)
 	uint64_t from, to, lo, hi;
 
 	channel_range(b->c, b->c->count, &from, &to);
-	lo = from + trn_coll_share(to - from, chunk, chunks);
-	hi = from + trn_coll_share(to - from, chunk + 1, chunks);
+	lo = from + chunk_at(b->c, to - from, chunk, chunks);
+	hi = from + chunk_at(b->c, to - from, chunk + 1, chunks);
 	for (uint32_t p = 0; p < n; p++) {
 		b->from[p] = b->to[p] = lo + trn_coll_share(hi - lo, p, n);
 		b->len[p] = lo + trn_coll_share(hi - lo, p + 1, n) - b->from[p];
@@ -693,8 +709,8 @@ static void lay_piece(struct build *b, uint32_t p, uint64_t chunk, uint64_t chun
 	uint64_t from, to, lo;
 
 	channel_range(c, count, &from, &to);
-	lo = from + trn_coll_share(to - from, chunk, chunks);
-	b->len[p] = from + trn_coll_share(to - from, chunk + 1, chunks) - lo;
+	lo = from + chunk_at(b->c, to - from, chunk, chunks);
+	b->len[p] = from + chunk_at(c, to - from, chunk + 1, chunks) - lo;
 	b->from[p] = b->to[p] = offset + lo;
 	if (c->kind == TRN_COMM_ALL_GATHER)
 		b->from[p] = lo;

@@ -30,6 +30,7 @@ struct trn_coll_dim {
 struct trn_coll_way {
 	uint32_t dims;
 	struct trn_coll_dim dim[TRN_COLL_DIMS];
+	uint32_t turn, turns;     /* of the channel among those that go this way, from 1 on */
 	const uint16_t *rank_at;  /* of a position */
 	const uint16_t *position; /* of a rank */
 };
@@ -62,6 +63,9 @@ struct trn_coll {
 	/* The channel: [part_from, part_to) of parts of every vector. */
 	uint32_t channel, channels;
 	uint64_t part_from, part_to, parts;
+	/* Its first chunk is turn / turns of one: channels whose steps differ in what they need
+	 * then need it at different times. turns 0: whole. */
+	uint32_t turn, turns;
 	const struct trn_coll_way *way;
 	uint32_t semaphore;      /* first of the way */
 	uint32_t root_semaphore; /* ready, then data */

@@ -160,19 +160,18 @@ void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, u
 
 /* ---- what a plan takes ---- */
 
-static uint64_t dim_bytes(const struct trn_coll_part *part, uint32_t d, uint64_t bytes)
+uint64_t trn_coll_dim_bytes(const struct trn_coll_part *part, uint32_t d, uint64_t bytes)
 {
 	const uint32_t n = part->dim[d].size;
 
-	/* A mesh on a ring of links: some go more than one link. */
-	if (!part->dim[d].ring && part->hops[d] > 1 && n > 2)
+	if (part->detour[d])
 		return bytes / n * (n / 2) * ((n + 1) / 2);
 	return bytes / n * (n - 1);
 }
 
 struct part_cost {
 	uint64_t latency_ns, wire;
-	uint64_t busy_ns[TRN_POD_DIMS + 1];
+	uint64_t busy_ns[TRN_COLL_LOADS + 1];
 	uint32_t steps;
 };
 
@@ -186,14 +185,14 @@ static void part_cost(const struct trn_coll_part *part, const struct trn_coll_si
 	for (uint32_t d = 0; d < part->dims; d++) {
 		const uint32_t n = part->dim[d].size;
 		const uint64_t go = DMA_FIXED_NS + (uint64_t)part->hops[d] * site->graph->hop_ns;
-		const uint32_t at = part->cls[d] < TRN_POD_DIMS ? part->cls[d] : TRN_POD_DIMS;
 
 		ret->latency_ns += part->dim[d].ring ? (n - 1) * (go + 3 * OP_NS) :
 						       go + (n + 1) * OP_NS;
 		ret->steps += part->dim[d].ring ? n - 1 : 1;
 		if (part->mbps[d] > 0)
 			ret->wire += left / n * (n - 1);
-		ret->busy_ns[at] += span_ns(dim_bytes(part, d, left), part->mbps[d]);
+		ret->busy_ns[part->load[d]] +=
+			span_ns(trn_coll_dim_bytes(part, d, left), part->mbps[d]);
 		left /= n;
 	}
 }
@@ -215,7 +214,7 @@ void trn_coll_plan_cost(const struct trn_coll_plan *plan, const struct trn_coll_
 					      kind == TRN_COMM_BROADCAST ?
 				      2 :
 				      1;
-	uint64_t busy[TRN_POD_DIMS + 1] = { 0 }, latency = 0, most = 0;
+	uint64_t busy[TRN_COLL_LOADS + 1] = { 0 }, latency = 0, most = 0;
 	const uint32_t used = trn_coll_plan_channels(plan, site, bytes);
 
 	*ret_cost = (struct trn_coll_cost){ 0 };
@@ -230,10 +229,10 @@ void trn_coll_plan_cost(const struct trn_coll_plan *plan, const struct trn_coll_
 		latency = trn_max_u64(latency, one.latency_ns);
 		ret_cost->steps = one.steps > ret_cost->steps ? one.steps : ret_cost->steps;
 		ret_cost->wire_bytes += ways * one.wire;
-		for (uint32_t k = 0; k <= TRN_POD_DIMS; k++)
+		for (uint32_t k = 0; k <= TRN_COLL_LOADS; k++)
 			busy[k] += one.busy_ns[k];
 	}
-	for (uint32_t k = 0; k <= TRN_POD_DIMS; k++)
+	for (uint32_t k = 0; k <= TRN_COLL_LOADS; k++)
 		most = trn_max_u64(most, busy[k]);
 	most = trn_max_u64(ways * most,
 			   span_ns((2 * ways + 1) * bytes * local, gens[gen].hbm_mbps));

@@ -11,7 +11,7 @@ struct box {
 	struct {
 		uint32_t size;
 		bool ring;
-		uint8_t cls;
+		uint8_t load;
 		uint64_t mbps;
 		uint32_t hops;
 	} dim[TRN_COLL_DIMS];
@@ -24,7 +24,7 @@ static void box_add(struct box *box, uint32_t size, bool ring, uint64_t mbps, ui
 		return;
 	box->dim[box->dims].size = size;
 	box->dim[box->dims].ring = ring && size > 2;
-	box->dim[box->dims].cls = TRN_LINK_CLASSES;
+	box->dim[box->dims].load = TRN_COLL_LOADS;
 	box->dim[box->dims].mbps = mbps;
 	box->dim[box->dims++].hops = hops;
 }
@@ -216,7 +216,7 @@ static bool grid_fill(const struct grid *grid, const struct trn_coll_site *site,
 	return true;
 }
 
-static bool box_grid(struct box *box, const struct trn_coll_site *site, bool rings)
+static bool box_grid(struct box *box, const struct trn_coll_site *site)
 {
 	struct grid grid;
 
@@ -226,31 +226,19 @@ static bool box_grid(struct box *box, const struct trn_coll_site *site, bool rin
 	box_add(box, grid.per_chip, false, 0, 0);
 	for (uint32_t d = 0; d < grid.dims; d++) {
 		const struct trn_pod_dim *dim = &grid.dim[d];
-		const bool ring = dim->ring && grid.used[d] == dim->size;
-		uint32_t at = box->dims;
+		const uint32_t at = box->dims;
 
 		if (dim->mbps == 0 && grid.used[d] > 1)
 			return false;
-		box_add(box, grid.used[d], ring && rings, dim->mbps / grid.per_chip,
-			dim->ring && !(ring && rings) ? dim->size / 2 : 1);
+		box_add(box, grid.used[d], false, dim->mbps / grid.per_chip,
+			dim->ring ? dim->size / 2 : 1);
 		if (box->dims > at)
-			box->dim[at].cls = (uint8_t)d;
+			box->dim[at].load = (uint8_t)d;
 	}
 	return true;
 }
 
 /* ---- parts ---- */
-
-/* What a rank sends in a dimension, in SHARES of a vector that is fraction / SHARES now. */
-static uint64_t dim_load(uint32_t size, bool ring, uint32_t hops, uint64_t fraction)
-{
-	uint64_t load = fraction * (size - 1) / size;
-
-	/* A mesh on a ring of links: some go more than one link. */
-	if (!ring && hops > 1 && size > 2)
-		load = fraction * (size / 2) * ((size + 1) / 2) / size;
-	return load;
-}
 
 #define LOAD_ONE (UINT64_C(1) << 32)
 
@@ -273,7 +261,9 @@ static void part_init(struct trn_coll_part *part, const struct box *box, const u
 		};
 		part->mbps[d] = box->dim[from].mbps;
 		part->hops[d] = box->dim[from].hops;
-		part->cls[d] = box->dim[from].cls;
+		part->detour[d] = !box->dim[from].ring && box->dim[from].hops > 1 &&
+				  box->dim[from].size > 2;
+		part->load[d] = box->dim[from].load;
 		total *= box->dim[from].size;
 	}
 	for (uint32_t p = 0; p < total; p++) {
@@ -289,25 +279,24 @@ static void part_init(struct trn_coll_part *part, const struct box *box, const u
 }
 
 /* Time that a part alone keeps each dimension of the pod busy, as LOAD_ONE bytes would. */
-static void part_loads(const struct trn_coll_part *part, uint64_t ret_load[TRN_POD_DIMS])
+static void part_loads(const struct trn_coll_part *part, uint64_t ret_load[TRN_COLL_LOADS])
 {
 	uint64_t fraction = LOAD_ONE;
 
-	memset(ret_load, 0, TRN_POD_DIMS * sizeof(ret_load[0]));
+	memset(ret_load, 0, TRN_COLL_LOADS * sizeof(ret_load[0]));
 	for (uint32_t d = 0; d < part->dims; d++) {
-		if (part->cls[d] < TRN_POD_DIMS && part->mbps[d] > 0)
-			ret_load[part->cls[d]] += dim_load(part->dim[d].size, part->dim[d].ring,
-							   part->hops[d], fraction) /
-						  (part->mbps[d] / 1000 + 1);
+		if (part->load[d] < TRN_COLL_LOADS && part->mbps[d] > 0)
+			ret_load[part->load[d]] +=
+				trn_coll_dim_bytes(part, d, fraction) / (part->mbps[d] / 1000 + 1);
 		fraction /= part->dim[d].size;
 	}
 }
 
-static uint64_t busiest(uint64_t load[][TRN_POD_DIMS], const uint32_t *weight, uint32_t parts)
+static uint64_t busiest(uint64_t load[][TRN_COLL_LOADS], const uint32_t *weight, uint32_t parts)
 {
 	uint64_t most = 0;
 
-	for (uint32_t k = 0; k < TRN_POD_DIMS; k++) {
+	for (uint32_t k = 0; k < TRN_COLL_LOADS; k++) {
 		uint64_t sum = 0;
 
 		for (uint32_t p = 0; p < parts; p++)
@@ -318,7 +307,7 @@ static uint64_t busiest(uint64_t load[][TRN_POD_DIMS], const uint32_t *weight, u
 }
 
 /* Moves shares between parts as long as that helps the busiest dimension. */
-static void balance(uint64_t load[][TRN_POD_DIMS], uint32_t *weight, uint32_t parts)
+static void balance(uint64_t load[][TRN_COLL_LOADS], uint32_t *weight, uint32_t parts)
 {
 	weight[0] = TRN_COLL_SHARES;
 	for (uint32_t p = 1; p < parts; p++)
@@ -397,29 +386,24 @@ static void give_channels(struct trn_coll_plan *plan, const uint32_t *weight, ui
 	}
 }
 
-static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32_t channels,
-		       bool rotate)
+/* Boxes of all orders of the dimensions. Cores of a chip stay first: they make the rest short. */
+static void make_orders(struct trn_coll_plan *plan, const struct box *box,
+			uint64_t load[][TRN_COLL_LOADS])
 {
-	static const uint8_t orders[TRN_COLL_PARTS][3] = { { 0, 1, 2 }, { 1, 2, 0 }, { 2, 0, 1 },
-							   { 0, 2, 1 }, { 1, 0, 2 }, { 2, 1, 0 } };
-	uint64_t load[TRN_COLL_PARTS][TRN_POD_DIMS];
-	uint32_t weight[TRN_COLL_PARTS] = { TRN_COLL_SHARES };
-	/* Cores of a chip come first: they make the rest short. */
+	static const uint8_t turns[TRN_COLL_PARTS][3] = { { 0, 1, 2 }, { 1, 0, 2 }, { 1, 2, 0 },
+							  { 2, 0, 1 }, { 0, 2, 1 }, { 2, 1, 0 } };
 	const uint32_t fixed = box->dims > 0 && box->dim[0].mbps == 0 ? 1 : 0;
-	const uint32_t turn = rotate ? box->dims - fixed : 1;
+	const uint32_t count = box->dims - fixed;
 
-	plan->parts = 0;
 	for (uint32_t p = 0; p < TRN_COLL_PARTS; p++) {
-		uint8_t order[TRN_COLL_DIMS];
-		bool fits = turn > 1 || p == 0;
+		uint8_t order[TRN_COLL_DIMS] = { 0 };
+		bool fits = true;
 
-		for (uint32_t d = 0; d < box->dims; d++)
-			order[d] = (uint8_t)d;
-		for (uint32_t d = 0; turn > 1 && d < 3; d++) {
-			if (d < turn)
-				order[fixed + d] = (uint8_t)(fixed + orders[p][d]);
-			/* Two dimensions turn in two ways only. */
-			fits = fits && (d < turn ? orders[p][d] < turn : orders[p][d] == d);
+		/* Those that do not turn stand where they are. */
+		for (uint32_t d = 0; d < 3; d++) {
+			if (d < count)
+				order[fixed + d] = (uint8_t)(fixed + turns[p][d]);
+			fits = fits && (d < count ? turns[p][d] < count : turns[p][d] == d);
 		}
 		if (!fits)
 			continue;
@@ -427,8 +411,25 @@ static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32
 		part_loads(&plan->part[plan->parts], load[plan->parts]);
 		plan->parts++;
 	}
-	if (plan->parts > 1)
+}
+
+static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32_t channels,
+		       bool rotate)
+{
+	uint64_t load[TRN_COLL_PARTS][TRN_COLL_LOADS];
+	uint32_t weight[TRN_COLL_PARTS] = { TRN_COLL_SHARES };
+	uint8_t order[TRN_COLL_DIMS];
+
+	plan->parts = 0;
+	if (rotate) {
+		make_orders(plan, box, load);
 		balance(load, weight, plan->parts);
+	}
+	if (plan->parts == 0) {
+		for (uint32_t d = 0; d < box->dims; d++)
+			order[d] = (uint8_t)d;
+		part_init(&plan->part[plan->parts++], box, order);
+	}
 	while (plan->parts > 1) {
 		uint32_t least = TRN_COLL_SHARES;
 
@@ -439,6 +440,46 @@ static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32
 		drop_smallest(plan, weight);
 	}
 	give_channels(plan, weight, channels);
+}
+
+/* The busiest link says what a rank has in a dimension when all are at it. */
+static void dim_rate(struct trn_coll_part *part, const struct trn_coll_site *site, uint32_t d,
+		     uint32_t below)
+{
+	const uint32_t n = part->dim[d].size, to = part->dim[d].ring ? 2 : n;
+	uint32_t count[TRN_POD_LINKS_MAX] = { 0 };
+	uint16_t links[TRN_POD_PATH_MAX];
+	uint64_t most = 0;
+
+	for (uint32_t p = 0; p < site->ranks; p++) {
+		const uint32_t mine = p / below % n;
+
+		for (uint32_t i = 1; i < to; i++) {
+			uint32_t peer = p + ((mine + i) % n) * below - mine * below;
+			uint32_t k = trn_pod_route(site->graph, site->chip[part->rank_at[p]],
+						   site->chip[part->rank_at[peer]], links);
+
+			while (k-- > 0)
+				count[links[k]]++;
+		}
+	}
+	for (uint32_t l = 0; l < site->graph->links; l++)
+		if (count[l] > 0)
+			most = trn_max_u64(most, count[l] * UINT64_C(1000000000) /
+							 (trn_pod_link_mbps(site->graph, l) + 1));
+	part->mbps[d] = most > 0 ? (to - 1) * UINT64_C(1000000000) / most : 0;
+}
+
+static void part_rates(struct trn_coll_part *part, const struct trn_coll_site *site)
+{
+	uint32_t below = 1;
+
+	for (uint32_t d = part->dims; d-- > 0;) {
+		dim_rate(part, site, d, below);
+		below *= part->dim[d].size;
+		/* That is in the rate. */
+		part->detour[d] = false;
+	}
 }
 
 bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
@@ -456,11 +497,13 @@ bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 		fits = box_rdh(&box, site);
 	else if (shape == TRN_COLL_PAIRED)
 		fits = box_paired(&box, site);
-	else if (shape == TRN_COLL_GRID || shape == TRN_COLL_BLOCK)
-		fits = box_grid(&box, site, shape == TRN_COLL_GRID);
+	else if (shape == TRN_COLL_GRID)
+		fits = box_grid(&box, site);
 	if (!fits)
 		return false;
-	make_parts(plan, &box, site->channels, shape >= TRN_COLL_GRID);
+	make_parts(plan, &box, site->channels, shape == TRN_COLL_GRID);
+	if (shape != TRN_COLL_GRID)
+		part_rates(&plan->part[0], site);
 	plan->semaphores = 2 * box.dims;
 	return true;
 }
@@ -494,5 +537,7 @@ bool trn_coll_plan_way(const struct trn_coll_plan *plan, uint32_t channel, uint3
 	memcpy(ret_way->dim, part->dim, sizeof(part->dim));
 	for (uint32_t d = 0; d < part->dims; d++)
 		ret_way->dim[d].back = part->dim[d].ring && mine % 2 != 0;
+	ret_way->turn = mine + 1;
+	ret_way->turns = count + 1;
 	return true;
 }

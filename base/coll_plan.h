@@ -8,6 +8,7 @@
 #include "base/pod.h"
 
 #define TRN_COLL_PARTS 6u
+#define TRN_COLL_LOADS TRN_POD_DIMS /* kinds of links that parts share */
 
 /* What is known of the places of the ranks. */
 struct trn_coll_site {
@@ -24,16 +25,16 @@ enum trn_coll_shape {
 	TRN_COLL_RING = 1,
 	TRN_COLL_RDH = 2,
 	TRN_COLL_PAIRED = 3,
-	TRN_COLL_GRID = 4,  /* rings where the pod has rings */
-	TRN_COLL_BLOCK = 5, /* GRID for short vectors: meshes everywhere */
-	TRN_COLL_SHAPES = 6,
+	TRN_COLL_GRID = 4, /* dimensions of the pod, a mesh in each */
+	TRN_COLL_SHAPES = 5,
 };
 
 struct trn_coll_part {
 	struct trn_coll_dim dim[TRN_COLL_DIMS];
 	uint64_t mbps[TRN_COLL_DIMS]; /* of a rank in that dimension, one way; 0: inside the chip */
 	uint32_t hops[TRN_COLL_DIMS];
-	uint8_t cls[TRN_COLL_DIMS];
+	bool detour[TRN_COLL_DIMS];  /* a mesh on a ring of links: some go more than one */
+	uint8_t load[TRN_COLL_DIMS]; /* which links; TRN_COLL_LOADS: none that are shared */
 	uint32_t dims;
 	uint32_t share_from, share_to; /* of TRN_COLL_SHARES: which part of a vector */
 	uint32_t channel, channels;    /* those that carry it */
@@ -57,6 +58,9 @@ bool trn_coll_plan_way(const struct trn_coll_plan *plan, uint32_t channel, uint3
 /* Channels that a vector of so many bytes is worth. */
 uint32_t trn_coll_plan_channels(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
 				uint64_t bytes);
+
+/* Of a vector of bytes: what the links of a rank in dimension d carry. */
+uint64_t trn_coll_dim_bytes(const struct trn_coll_part *part, uint32_t d, uint64_t bytes);
 
 struct trn_coll_cost {
 	uint64_t ns, wire_bytes;

@@ -248,6 +248,8 @@ int trn_comm_record(struct trn_comm_team *team, struct trn_batch *batch,
 		if (!trn_coll_plan_way(plan, ch, used, &way[streams.count], &one->part_from,
 				       &one->part_to))
 			continue;
+		one->turn = one->way->turn;
+		one->turns = one->way->turns;
 		trn_coll_build(one, &out);
 		streams_add(&streams, team->rank[call->rank].processor + ch, out.count);
 	}

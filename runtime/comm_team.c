@@ -467,7 +467,7 @@ int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call 
 		[TRN_COMM_MESH] = SHAPE(TRN_COLL_MESH),
 		[TRN_COMM_RDH] = SHAPE(TRN_COLL_RDH),
 		[TRN_COMM_PAIRED] = SHAPE(TRN_COLL_PAIRED),
-		[TRN_COMM_GRID] = SHAPE(TRN_COLL_GRID) | SHAPE(TRN_COLL_BLOCK),
+		[TRN_COMM_GRID] = SHAPE(TRN_COLL_GRID),
 		[TRN_COMM_SWITCH] = SHAPE(TRN_COLL_MESH),
 	};
 	const bool is_forced = call->algorithm == TRN_COMM_AUTO;
