@@ -191,11 +191,35 @@ static void times(struct trn_comm_team *team, uint32_t slot)
 	team->device_ns = end > begin ? end - begin : 0;
 }
 
-/* Who is behind a failure: the device that is gone, or the rank that a schedule waited for. */
+/* The rank that most of the broken ways end at; of two, the one that failed itself. */
+static uint32_t cut_off(struct trn_comm_team *team, uint32_t rank)
+{
+	uint32_t *count = team->index, best = rank;
+
+	memset(count, 0, team->ranks * sizeof(*count));
+	for (uint32_t i = 0; i < team->ranks; i++) {
+		const struct trn_queue *queue = team->member[i].queue;
+		const struct trn_ext_status *st = queue->hal->status;
+
+		if (!queue->failed || st->error != TRN_EXT_ERR_LINK)
+			continue;
+		count[i]++;
+		if (st->operand < team->ranks)
+			count[st->operand]++;
+	}
+	for (uint32_t i = 0; i < team->ranks; i++)
+		if (count[i] > count[best])
+			best = i;
+	return best;
+}
+
+/* Who is behind a failure: the device that is gone, the rank that is cut off, or the one that a
+ * schedule waited for. */
 static void blame(struct trn_comm_team *team, uint32_t rank)
 {
 	const struct trn_queue *queue = team->member[rank].queue;
 	const struct trn_ext_status *st = queue->hal->status;
+	const char *how = "was waited for by";
 	uint32_t who = UINT32_MAX;
 
 	for (uint32_t i = 0; i < team->ranks; i++) {
@@ -209,22 +233,40 @@ static void blame(struct trn_comm_team *team, uint32_t rank)
 	}
 	if (who != UINT32_MAX || !queue->failed)
 		return;
-	if (st->error == TRN_EXT_ERR_TIMEOUT || st->error == TRN_EXT_ERR_LINK)
+	if (st->error == TRN_EXT_ERR_TIMEOUT)
 		who = st->operand;
+	for (uint32_t i = 0; i < team->ranks; i++)
+		if (team->member[i].queue->failed &&
+		    team->member[i].queue->hal->status->error == TRN_EXT_ERR_LINK) {
+			who = cut_off(team, i);
+			how = "is cut off; heard by";
+			break;
+		}
 	if (who >= team->ranks)
 		return;
 	team->member[who].lost = true;
 	(void)snprintf(team->member[who].why, sizeof(team->member[who].why), "rank %u %s rank %u",
-		       who, st->error == TRN_EXT_ERR_LINK ? "is cut off from" : "was waited for by",
-		       rank);
+		       who, how, rank);
 }
 
-static int wait_failed(struct trn_comm_team *team, uint32_t rank, int code)
+/* The others end, too: done, failed, or by the limit of their schedules. */
+static void settle(struct trn_comm_team *team, const struct trn_comm_group *group,
+		   uint64_t deadline_ns)
+{
+	for (uint32_t i = 0; i < team->ranks; i++)
+		if (!atomic_load(&team->member[i].device->lost))
+			(void)!trn_queue_wait(team->member[i].queue, group->sequence[i],
+					      deadline_ns);
+}
+
+static int wait_failed(struct trn_comm_team *team, const struct trn_comm_group *group,
+		       uint32_t rank, int code, uint64_t deadline_ns)
 {
 	struct trn_error error = { .size = sizeof(error) };
 	const bool known = trn_error_get(team->context, &error) == 0;
 
 	team->failed = code;
+	settle(team, group, deadline_ns);
 	blame(team, rank);
 	for (uint32_t i = 0; i < team->ranks; i++)
 		if (team->member[i].lost)
@@ -249,7 +291,7 @@ int trn_comm_team_wait(struct trn_comm_team *team, uint64_t ticket, uint64_t dea
 			return trn_fail(team->context, team->member[i].device, r, "trn_comm_wait",
 					"rank %u has not come to the end", i);
 		if (r < 0)
-			return wait_failed(team, i, r);
+			return wait_failed(team, group, i, r, deadline_ns);
 	}
 	if (group->stamped)
 		times(team, slot);
