@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include "base/bits.h"
-#include "base/regs.h"
 
 #define SLOT_ALIGN 64u
 
@@ -49,13 +48,6 @@ struct target {
 	uint32_t rank;
 	uint64_t signal; /* 0: none */
 };
-
-uint64_t trn_coll_semaphore(uint32_t processor, uint32_t semaphore)
-{
-	uint32_t block = processor < 8 ? processor : processor + 2;
-
-	return trn_regs_topsp_axi(block) + TRN_TOPSP_SEM_INC + 4 * (uint64_t)semaphore;
-}
 
 static void put(struct trn_coll_ops *out, struct trn_ext_sync_op op)
 {
@@ -631,11 +623,6 @@ static void build_barrier(struct build *b)
 }
 
 /* ---- a channel ---- */
-
-uint64_t trn_coll_share(uint64_t count, uint64_t part, uint64_t parts)
-{
-	return count / parts * part + count % parts * part / parts;
-}
 
 /* Elements of one vector that are the channel's. */
 static void channel_range(const struct trn_coll *c, uint64_t count, uint64_t *ret_from,

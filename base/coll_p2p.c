@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Point to point: what one rank sends and receives in a group, as one stream of a channel. */
+/* Point to point: what one rank sends and receives in a group, as one stream of a channel; and the
+ * arithmetic of both kinds. */
 #include "base/bits.h"
 #include "base/coll.h"
 #include "base/regs.h"
+
+uint64_t trn_coll_semaphore(uint32_t processor, uint32_t semaphore)
+{
+	uint32_t block = processor < 8 ? processor : processor + 2;
+
+	return trn_regs_topsp_axi(block) + TRN_TOPSP_SEM_INC + 4 * (uint64_t)semaphore;
+}
+
+uint64_t trn_coll_share(uint64_t count, uint64_t part, uint64_t parts)
+{
+	return count / parts * part + count % parts * part / parts;
+}
 
 static void put(struct trn_coll_ops *out, struct trn_ext_sync_op op)
 {
