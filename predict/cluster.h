@@ -108,13 +108,15 @@ enum trn_cluster_kind {
 };
 const char *trn_cluster_kind_name(enum trn_cluster_kind kind);
 
-/** enum trn_cluster_inner - inside a pod; the names are those of trn_comm_algorithm */
+/** enum trn_cluster_inner - inside a pod: the runtime's schedules, base/coll_plan.h */
 enum trn_cluster_inner {
-	TRN_CLUSTER_INNER_AUTO,
-	TRN_CLUSTER_INNER_RING,
+	TRN_CLUSTER_INNER_AUTO, /* what the runtime would pick */
 	TRN_CLUSTER_INNER_MESH,
+	TRN_CLUSTER_INNER_RING,
 	TRN_CLUSTER_INNER_RDH,
+	TRN_CLUSTER_INNER_PAIRED,
 	TRN_CLUSTER_INNER_GRID,
+	TRN_CLUSTER_INNER_BLOCK,
 	TRN_CLUSTER_INNERS,
 };
 const char *trn_cluster_inner_name(enum trn_cluster_inner inner);
@@ -150,6 +152,9 @@ struct trn_cluster_call {
 	enum trn_cluster_inner inner;
 	enum trn_cluster_outer outer;
 	uint32_t chunks; /* that follow each other through the phases; 0: the best number */
+	/* Of a collective that stays in pods: channels that are alike are one lane and links are
+	 * shared fairly, as between pods, instead of one by one in order of arrival. */
+	bool fair;
 };
 
 /** struct trn_cluster_result - what it takes */

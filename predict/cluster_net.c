@@ -183,7 +183,7 @@ static int round_open(struct trn_net *net)
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		links[i] = TRN_CLUSTER_NONE;
 	if (r == 0)
-		(void)trn_flows_append(net->into, net->all, 1.0, links);
+		(void)trn_flows_append(net->into, net->all, 0, 0, 1.0, links);
 	trn_free(&trn_alloc_libc, links);
 	return r;
 }
@@ -204,7 +204,7 @@ static int round_close(struct trn_net *net, struct trn_predict_why *why)
 	for (uint32_t i = 0; list && i < trn_flows_links(folded); i++)
 		list[i] = TRN_CLUSTER_NONE;
 	if (list) {
-		task = trn_flows_append(net->flows, folded, 1.0, list);
+		task = trn_flows_append(net->flows, folded, 0, trn_flows_tasks(folded), 1.0, list);
 		trn_flows_after(net->flows, task, net->phase.end);
 		net->phase.end = task;
 	}

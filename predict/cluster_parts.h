@@ -3,7 +3,7 @@
 #ifndef PREDICT_CLUSTER_PARTS_H
 #define PREDICT_CLUSTER_PARTS_H
 
-#include "base/pod.h"
+#include "base/coll_plan.h"
 #include "predict/cluster.h"
 #include "predict/flow.h"
 
@@ -43,16 +43,30 @@ struct trn_phase {
 
 /* ---- cluster_pod.c: one pod, with all its links ---- */
 
-/** struct trn_pod_phases - a pod's flows: a reduce-scatter and an all-gather, or an all-to-all */
-struct trn_pod_phases {
-	struct trn_flows *flows;  /* link i is link i of the graph, until it is folded */
-	struct trn_phase in, out; /* the all-to-all has no second one: out.begin NONE */
+#define TRN_CLUSTER_LANES TRN_COLL_CHANNELS
+
+/** struct trn_pod_lane - channels that do the same; independent of other lanes */
+struct trn_pod_lane {
+	uint32_t first, count;    /* tasks */
+	struct trn_phase in, out; /* an all-to-all has no second one: out.begin NONE */
+	uint32_t chunks;          /* times, one after the other */
 };
-/* Of a pod's first @chips, @bytes each, in the call's groups. -ENOTSUP: not by this algorithm. The
- * caller destroys flows. @pod 0 has the cluster's slow link. */
+
+/** struct trn_pod_phases - what a pod does: a reduce-scatter and an all-gather, or an exchange */
+struct trn_pod_phases {
+	struct trn_flows *flows;
+	struct trn_pod_lane lane[TRN_CLUSTER_LANES];
+	uint32_t lanes;
+};
+/* Of a pod's first @chips, @bytes each, in the call's groups. @alone: chunks as the runtime makes
+ * them. -ENOTSUP: not by this algorithm. The caller destroys flows. @pod 0 has the cluster's slow
+ * link. */
 int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, uint32_t pod,
-			   const struct trn_cluster_call *call, double bytes,
+			   const struct trn_cluster_call *call, double bytes, bool alone,
 			   struct trn_pod_phases *ret_phases, struct trn_predict_why *why);
+/* What the runtime would pick: trn_comm_cost(). */
+enum trn_cluster_inner trn_cluster_pod_choose(const struct trn_cluster *cluster, uint32_t chips,
+					      const struct trn_cluster_call *call);
 
 /* ---- cluster_net.c: between pods ---- */
 

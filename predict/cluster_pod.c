@@ -1,30 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pod, every chip and every link of its graph: what the sync processors of its chips do in a
- * collective (docs/device-spec.md 12.5), as flows. */
+/* One pod, every chip and every link of its graph: the schedules that the runtime gives to the sync
+ * processors (base/coll.c on the boxes of base/coll_plan.c), as flows. Channels of a box that do
+ * the same are one lane. All chips of a lane go on together. docs/scale.md 3. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include "base/alloc.h"
+#include "base/bits.h"
 #include "model/gen.h"
 #include "predict/cluster_parts.h"
 
 #define CHIPS TRN_POD_CHIPS_MAX
+#define STACKS 4u      /* of a chip; what the user has lies in one, scratch in the others */
+#define ROOM 4194304.0 /* bytes of a chunk of a channel, as runtime/comm.h has it */
+#define UNDER_WAY 64.0 /* transfers of a processor at the same time: device-spec.md 12.5 */
+#define ENGINES 16.0   /* of a core; its two processors share them */
+#define CORES 8u
 
-/* Where a phase is built: chips in groups, every stride-th one, or side by side. */
+/* Where a phase is built: chips in groups, every so-many-th one, or side by side. */
 struct pod {
 	const struct trn_cluster *c;
 	struct trn_flows *flows;
 	uint32_t chips, groups, members; /* of a group */
 	bool blocks;
-	uint32_t memory, dma;                /* first links of the chips */
-	double op_s, trigger_s, done_s, add; /* add: times the DMA time of a copied byte */
-	uint32_t dims, size[TRN_POD_DIMS];   /* of a group, as a grid */
-	uint32_t coord[CHIPS][TRN_POD_DIMS];
+	enum trn_cluster_kind kind;
+	struct trn_coll_plan *plan;      /* of each group */
+	uint32_t used;                   /* channels */
+	bool alone;                      /* every channel is a lane, links serve in order */
+	uint32_t stack[STACKS], scratch; /* first links of the chips: memory, and all scratch */
+	uint32_t engines[CORES];
+	double op_s, trigger_s, done_s, hop_s, add, core_rate;
 };
+
+/* Channels of one part in one direction. */
+struct lane {
+	uint32_t part;
+	double channels;
+	uint32_t dma, scratch; /* first links of the chips */
+	double bytes;          /* of one channel and chunk */
+	struct trn_coll_way way;
+};
+
+static uint32_t member(const struct pod *p, uint32_t group, uint32_t index)
+{
+	return p->blocks ? group * p->members + index : group + p->groups * index;
+}
+
+/* ---- links ---- */
+
+static void links_of_chips(struct pod *p, double rate, uint32_t tag, uint32_t *ret_first)
+{
+	*ret_first = trn_flows_links(p->flows);
+	for (uint32_t i = 0; i < p->chips; i++)
+		(void)trn_flows_link(p->flows, rate, 1.0, tag);
+}
 
 static void pod_links(struct pod *p, uint32_t number)
 {
-	const struct trn_gen *gen = p->c->gen;
-	double dma = (double)gen->dma_engines * (double)gen->dma_load_mbps * 1e6;
+	double memory = (double)p->c->gen->hbm_bytes_per_s;
 
 	for (uint32_t i = 0; i < p->c->graph.links; i++) {
 		const struct trn_pod_link *link = &p->c->graph.link[i];
@@ -36,282 +69,489 @@ static void pod_links(struct pod *p, uint32_t number)
 			rate /= p->c->slow;
 		(void)trn_flows_link(p->flows, rate, absent ? 0.0 : 1.0, link->cls);
 	}
-	p->memory = trn_flows_links(p->flows);
-	for (uint32_t i = 0; i < p->chips; i++)
-		(void)trn_flows_link(p->flows, (double)gen->hbm_bytes_per_s, 1.0,
-				     TRN_CLUSTER_MEMORY);
-	p->dma = trn_flows_links(p->flows);
-	for (uint32_t i = 0; i < p->chips; i++)
-		(void)trn_flows_link(p->flows, dma, 1.0, TRN_CLUSTER_DMA);
+	links_of_chips(p, memory / STACKS, TRN_CLUSTER_MEMORY, &p->stack[0]);
+	if (!p->alone) {
+		links_of_chips(p, memory * (STACKS - 1) / STACKS, TRN_CLUSTER_MEMORY, &p->scratch);
+		return;
+	}
+	for (uint32_t i = 1; i < STACKS; i++)
+		links_of_chips(p, memory / STACKS, TRN_CLUSTER_MEMORY, &p->stack[i]);
+	for (uint32_t i = 0; i < CORES; i++)
+		links_of_chips(p, p->core_rate, TRN_CLUSTER_DMA, &p->engines[i]);
 }
 
-static uint32_t member(const struct pod *p, uint32_t group, uint32_t index)
+/* ---- messages ---- */
+
+enum where {
+	HOME,
+	SCRATCH,
+};
+
+/* One of those that a channel sends at once, of so many sources. */
+struct message {
+	double bytes, sources;
+	enum where src, dst;
+	uint32_t number, messages; /* of the operation among those at once */
+};
+
+static uint32_t memory_link(const struct pod *p, const struct lane *lane, enum where where,
+			    uint32_t chip)
 {
-	return p->blocks ? group * p->members + index : group + p->groups * index;
+	return (where == HOME ? p->stack[0] : lane->scratch) + chip;
 }
 
-static uint32_t group_of(const struct pod *p, uint32_t chip)
+static uint32_t task_after(struct pod *p, uint32_t before, double delay)
 {
-	return p->blocks ? chip / p->members : chip % p->groups;
-}
+	uint32_t task = trn_flows_task(p->flows, delay, 1);
 
-/* ---- tasks ---- */
-
-static uint32_t task_after(struct pod *p, uint32_t before, double delay, uint32_t repeat)
-{
-	uint32_t task = trn_flows_task(p->flows, delay, repeat);
-
-	if (before != TRN_CLUSTER_NONE)
-		trn_flows_after(p->flows, task, before);
+	trn_flows_after(p->flows, task, before);
 	return task;
 }
 
-/* One of @messages that a chip sends at once. */
-static void send(struct pod *p, uint32_t task, uint32_t from, uint32_t to, double bytes,
-		 uint32_t messages)
+/* A transfer's time from its operation to its arrival, without its bytes. */
+static double life(const struct pod *p, uint32_t hops)
 {
+	return p->trigger_s + p->done_s + hops * p->hop_s;
+}
+
+static void send(struct pod *p, const struct lane *lane, uint32_t task, uint32_t from, uint32_t to,
+		 const struct message *m)
+{
+	double n = lane->channels, reads = m->sources > 1.0 ? m->sources : 1.0;
+	double work = m->sources > 1.0 ? m->sources * p->add : 1.0, apart;
 	struct trn_flow_hop hop[TRN_POD_PATH_MAX + 3];
 	uint16_t links[TRN_POD_PATH_MAX];
-	uint32_t count = trn_pod_route(&p->c->graph, from, to, links), hops = 0;
-	uint32_t passed = trn_pod_hops(&p->c->graph, from, to);
-	struct trn_flow flow = { .task = task,
-				 .bytes = bytes,
-				 .latency_s =
-					 p->done_s + passed * (double)p->c->graph.hop_ns * 1e-9,
-				 .limit = messages > 1 ? bytes / (messages * p->op_s) : 0.0 };
+	uint32_t count = 0, hops = 0, passed = 0;
+	struct trn_flow flow = { .task = task, .bytes = m->bytes, .count = n };
 
+	if (from != to) {
+		count = trn_pod_route(&p->c->graph, from, to, links);
+		passed = trn_pod_hops(&p->c->graph, from, to);
+	}
+	flow.latency_s = p->done_s + passed * p->hop_s;
+	apart = fmax(p->op_s, life(p, passed) / UNDER_WAY);
+	if (p->alone)
+		flow.start_s = m->number < (uint32_t)UNDER_WAY ? m->number * p->op_s :
+								 m->number * apart;
+	else if (m->messages > 1 && m->bytes > 0.0)
+		flow.limit = m->bytes / (m->messages * apart);
 	for (uint32_t i = 0; i < count; i++)
-		hop[hops++] = (struct trn_flow_hop){ links[i], 1.0 };
-	hop[hops++] = (struct trn_flow_hop){ p->memory + from, 1.0 };
-	hop[hops++] = (struct trn_flow_hop){ p->memory + to, 1.0 };
-	hop[hops++] = (struct trn_flow_hop){ p->dma + from, 1.0 };
+		hop[hops++] = (struct trn_flow_hop){ links[i], n };
+	hop[hops++] = (struct trn_flow_hop){ memory_link(p, lane, m->src, from), n * reads };
+	hop[hops++] = (struct trn_flow_hop){ memory_link(p, lane, m->dst, to), n };
+	hop[hops++] = (struct trn_flow_hop){ lane->dma + from, n * work };
 	trn_flows_add(p->flows, &flow, hop, hops);
 }
 
-/* Every chip adds up @sources parts of @bytes in its memory. */
-static uint32_t reduce(struct pod *p, uint32_t before, uint32_t sources, double bytes)
+/* Every chip for itself, in its own memory. */
+static void local(struct pod *p, const struct lane *lane, uint32_t task, const struct message *m)
 {
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s, 1);
-
-	for (uint32_t i = 0; i < p->chips; i++) {
-		struct trn_flow flow = { .task = task, .bytes = bytes, .latency_s = p->done_s };
-		struct trn_flow_hop hop[] = { { p->memory + i, sources + 1.0 },
-					      { p->dma + i, sources * p->add } };
-
-		trn_flows_add(p->flows, &flow, hop, 2);
-	}
-	return task;
+	for (uint32_t i = 0; i < p->chips; i++)
+		send(p, lane, task, i, i, m);
 }
 
-/* ---- grid and mesh: everybody in a dimension to everybody ---- */
+/* ---- dimensions ---- */
 
-/* How many different coordinates of a dimension a group has. */
-static uint32_t extent(const struct pod *p, uint32_t group, uint32_t dim,
-		       uint32_t coord[][TRN_POD_DIMS])
+static uint32_t below(const struct lane *lane, uint32_t dim)
 {
-	bool seen[CHIPS] = { false };
-	uint32_t size = 0;
+	uint32_t size = 1;
 
-	for (uint32_t i = 0; i < p->members; i++) {
-		uint32_t at = coord[member(p, group, i)][dim];
-
-		size += !seen[at];
-		seen[at] = true;
-	}
+	for (uint32_t d = dim + 1; d < lane->way.dims; d++)
+		size *= lane->way.dim[d].size;
 	return size;
 }
 
-/* Coordinates within a group: by the pod's dimensions, or one for all. -ENOTSUP when the groups
- * are no boxes of one shape. */
-static int grid_make(struct pod *p, bool mesh)
+/* Calls back for every pair that stands @step apart in a dimension, in all groups. */
+static void neighbours(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t step,
+		       uint32_t task, const struct message *m)
 {
-	struct trn_pod_dim dim[TRN_POD_DIMS];
-	uint32_t dims = trn_pod_grid(&p->c->graph, dim), cells = 1;
-	uint32_t all[CHIPS][TRN_POD_DIMS];
+	uint32_t stride = below(lane, dim), n = lane->way.dim[dim].size;
 
-	p->dims = 0;
-	if (mesh) {
-		p->size[p->dims++] = p->members;
-		for (uint32_t g = 0; g < p->groups; g++)
-			for (uint32_t i = 0; i < p->members; i++)
-				p->coord[member(p, g, i)][0] = i;
-		return 0;
-	}
-	for (uint32_t i = 0; i < p->chips; i++)
-		trn_pod_coord(&p->c->graph, i, all[i]);
-	for (uint32_t d = 0; d < dims; d++) {
-		uint32_t size = extent(p, 0, d, all);
+	for (uint32_t g = 0; g < p->groups; g++) {
+		const struct trn_coll_part *part = &p->plan[g].part[lane->part];
 
-		for (uint32_t g = 1; g < p->groups; g++)
-			if (extent(p, g, d, all) != size)
-				return -ENOTSUP;
-		cells *= size;
-		if (size == 1)
-			continue;
-		for (uint32_t i = 0; i < p->chips; i++)
-			p->coord[i][p->dims] = all[i][d];
-		p->size[p->dims++] = size;
+		for (uint32_t at = 0; at < p->members; at++) {
+			uint32_t mine = at / stride % n, other = (mine + step) % n;
+			uint32_t to = at - mine * stride + other * stride;
+
+			send(p, lane, task, member(p, g, part->rank_at[at]),
+			     member(p, g, part->rank_at[to]), m);
+		}
 	}
-	return cells == p->members && p->dims > 0 ? 0 : -ENOTSUP;
 }
 
-static bool share_line(const struct pod *p, uint32_t a, uint32_t b, uint32_t dim)
+/* Everybody on a line to everybody. */
+static void line(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t task,
+		 const struct message *m)
 {
-	if (a == b || group_of(p, a) != group_of(p, b))
+	struct message one = *m;
+
+	one.messages = lane->way.dim[dim].size;
+	for (uint32_t step = 1; step < lane->way.dim[dim].size; step++) {
+		one.number = m->number + step - 1;
+		neighbours(p, lane, dim, step, task, &one);
+	}
+}
+
+/* What a reduce-scatter holds: so many parts of each block, in a memory. */
+struct held {
+	double bytes, sources;
+	enum where where;
+};
+
+static uint32_t rs_mesh(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+			struct held *held)
+{
+	uint32_t n = lane->way.dim[dim].size;
+	struct message m = { held->bytes / n, held->sources, held->where, SCRATCH, 0, 1 };
+	/* Waiting costs nothing that is not over when the others are heard. */
+	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+
+	line(p, lane, dim, task, &m);
+	m.number = n - 1;
+	local(p, lane, task, &m);
+	*held = (struct held){ m.bytes, n, SCRATCH };
+	return task_after(p, task, p->op_s);
+}
+
+static uint32_t ring_step(const struct lane *lane, uint32_t dim)
+{
+	return lane->way.dim[dim].back ? lane->way.dim[dim].size - 1u : 1u;
+}
+
+static uint32_t rs_ring(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+			struct held *held)
+{
+	uint32_t n = lane->way.dim[dim].size, task = before;
+	struct message m = { held->bytes, held->sources, held->where, SCRATCH, 0, 1 };
+
+	if (held->sources > 1.0) {
+		task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+		local(p, lane, task, &m);
+		held->where = SCRATCH;
+	}
+	m = (struct message){ held->bytes / n, 1.0, held->where, SCRATCH, 0, 1 };
+	for (uint32_t s = 0; s + 1 < n; s++) {
+		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		neighbours(p, lane, dim, ring_step(lane, dim), task, &m);
+		m.sources = 2.0;
+	}
+	*held = (struct held){ m.bytes, 2.0, SCRATCH };
+	return task;
+}
+
+static void rs_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret,
+		   struct held *held)
+{
+	uint32_t task = ret->in.begin;
+
+	*held = (struct held){ lane->bytes, 1.0, HOME };
+	for (uint32_t d = 0; d < lane->way.dims; d++)
+		task = lane->way.dim[d].ring ? rs_ring(p, lane, d, task, held) :
+					       rs_mesh(p, lane, d, task, held);
+	trn_flows_after(p->flows, ret->in.end, task);
+}
+
+/* What a dimension on the way back sends; into the results, or straight to where they go. */
+static uint32_t ag_dim(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+		       struct held *held)
+{
+	uint32_t n = lane->way.dim[dim].size, task = before;
+	bool ring = lane->way.dim[dim].ring, direct = dim == 0 && !ring;
+	struct message m = { held->bytes,    held->sources,
+			     SCRATCH,        direct ? HOME : SCRATCH,
+			     direct ? 1 : 0, 1 };
+	struct message out = { held->bytes, 1.0, SCRATCH, HOME, 0, 1 };
+
+	for (uint32_t s = 0; ring && s + 1 < n; s++) {
+		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		neighbours(p, lane, dim, ring_step(lane, dim), task, &m);
+	}
+	if (!ring) {
+		task = task_after(p, task, p->op_s + p->trigger_s);
+		line(p, lane, dim, task, &m);
+		if (direct)
+			local(p, lane, task, &out);
+	}
+	held->bytes *= n;
+	held->sources = 1.0;
+	return task;
+}
+
+static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret,
+		   struct held held)
+{
+	uint32_t dims = lane->way.dims, task = ret->out.begin;
+	const struct trn_coll_dim *last = &lane->way.dim[dims - 1];
+	bool fuse = dims >= 2 && last->size == 2 && !last->ring;
+	struct message join = { held.bytes, held.sources, SCRATCH, SCRATCH, 0, 1 };
+
+	if (!fuse) {
+		task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+		local(p, lane, task, &join);
+		held.sources = 1.0;
+	}
+	for (uint32_t d = dims; d-- > 0;) {
+		task = ag_dim(p, lane, d, task, &held);
+		if (fuse && d == dims - 1)
+			local(p, lane, task, &join);
+	}
+	if (lane->way.dim[0].ring) {
+		struct message out = { held.bytes, 1.0, SCRATCH, HOME, 0, 1 };
+
+		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		local(p, lane, task, &out);
+	}
+	trn_flows_after(p->flows, ret->out.end, task);
+}
+
+/* Signals to everybody that this one is there, then to each what is theirs. */
+static void exchange(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret)
+{
+	uint32_t n = p->members, task;
+	struct message m = { lane->bytes / n, 1.0, HOME, HOME, 0, 1 };
+	double heard = 0.0;
+
+	/* Signals: each is on its way when it has been said. */
+	for (uint32_t i = 1; i < n; i++)
+		heard = fmax(heard,
+			     i * p->op_s + p->hop_s * trn_pod_hops(&p->c->graph, member(p, 0, 0),
+								   member(p, 0, i)));
+	task = task_after(p, ret->in.begin, fmax(heard, (n - 1) * p->op_s) + p->op_s);
+	task = task_after(p, task, p->op_s + p->trigger_s);
+	line(p, lane, 0, task, &m);
+	m.number = n - 1;
+	local(p, lane, task, &m);
+	trn_flows_after(p->flows, ret->in.end, task_after(p, task, p->op_s));
+}
+
+/* ---- lanes ---- */
+
+static void lane_build(struct pod *p, struct lane *lane, struct trn_pod_lane *ret)
+{
+	struct held held;
+
+	ret->first = trn_flows_tasks(p->flows);
+	ret->in.begin = trn_flows_task(p->flows, 0, 1);
+	ret->in.end = trn_flows_task(p->flows, 0, 1);
+	ret->out = (struct trn_phase){ TRN_CLUSTER_NONE, TRN_CLUSTER_NONE };
+	if (p->kind == TRN_CLUSTER_ALL_TO_ALL) {
+		exchange(p, lane, ret);
+	} else {
+		ret->out.begin = trn_flows_task(p->flows, 0, 1);
+		ret->out.end = trn_flows_task(p->flows, 0, 1);
+		rs_all(p, lane, ret, &held);
+		ag_all(p, lane, ret, held);
+	}
+	ret->count = trn_flows_tasks(p->flows) - ret->first;
+}
+
+/* Channels that are like the one before join its lane. Processors 2c and 2c + 1 share a core's
+ * engines when both are used. */
+static void lanes_make(struct pod *p, double bytes, struct trn_pod_phases *ret)
+{
+	struct lane lane[TRN_CLUSTER_LANES];
+	double rate[TRN_CLUSTER_LANES] = { 0.0 };
+	uint32_t on_core[CORES] = { 0 }, lane_of[TRN_COLL_CHANNELS];
+	const double all = (double)TRN_COLL_SHARES * TRN_COLL_CHANNELS;
+
+	ret->lanes = 0;
+	for (uint32_t ch = 0; ch < TRN_COLL_CHANNELS; ch++) {
+		struct trn_coll_way way;
+		uint64_t from, to;
+		uint32_t part = 0, i = 0;
+
+		lane_of[ch] = TRN_CLUSTER_NONE;
+		if (!trn_coll_plan_way(p->plan, ch, p->used, &way, &from, &to) || to == from)
+			continue;
+		while (part + 1 < p->plan->parts && ch >= p->plan->part[part + 1].channel)
+			part++;
+		while (i < ret->lanes && (p->alone || lane[i].part != part ||
+					  memcmp(lane[i].way.dim, way.dim, sizeof(way.dim)) != 0))
+			i++;
+		if (i == ret->lanes)
+			lane[ret->lanes++] = (struct lane){ .part = part, .way = way };
+		if (p->alone) {
+			lane[i].scratch = p->stack[1 + ch % (STACKS - 1)];
+			lane[i].dma = p->engines[ch / 2];
+		}
+		lane[i].channels += 1.0;
+		lane[i].bytes += bytes * (double)(to - from) / all;
+		lane_of[ch] = i;
+		on_core[ch / 2]++;
+	}
+	for (uint32_t ch = 0; ch < TRN_COLL_CHANNELS; ch++)
+		if (lane_of[ch] != TRN_CLUSTER_NONE)
+			rate[lane_of[ch]] += p->core_rate / on_core[ch / 2];
+	for (uint32_t i = 0; i < ret->lanes; i++) {
+		lane[i].bytes /= lane[i].channels;
+		ret->lane[i].chunks = 1;
+		if (p->alone)
+			ret->lane[i].chunks = (uint32_t)fmax(ceil(lane[i].bytes / ROOM), 1.0);
+		lane[i].bytes /= ret->lane[i].chunks;
+		if (p->alone)
+			continue;
+		lane[i].scratch = p->scratch;
+		links_of_chips(p, rate[i], TRN_CLUSTER_DMA, &lane[i].dma);
+	}
+	for (uint32_t i = 0; i < ret->lanes; i++)
+		lane_build(p, &lane[i], &ret->lane[i]);
+}
+
+/* A chip alone has nothing to do. */
+static void lane_empty(struct pod *p, struct trn_pod_phases *ret)
+{
+	struct trn_pod_lane *lane = &ret->lane[0];
+
+	lane->in.begin = trn_flows_task(p->flows, 0, 1);
+	lane->in.end = task_after(p, lane->in.begin, 0);
+	lane->out = (struct trn_phase){ TRN_CLUSTER_NONE, TRN_CLUSTER_NONE };
+	if (p->kind == TRN_CLUSTER_ALL_REDUCE) {
+		lane->out.begin = trn_flows_task(p->flows, 0, 1);
+		lane->out.end = task_after(p, lane->out.begin, 0);
+	}
+	lane->count = trn_flows_tasks(p->flows);
+	lane->chunks = 1;
+	ret->lanes = 1;
+}
+
+/* ---- plans ---- */
+
+static bool group_plan(const struct pod *p, uint32_t group, enum trn_coll_shape shape,
+		       struct trn_coll_site *site, struct trn_coll_plan *plan)
+{
+	uint16_t chip[CHIPS], core[CHIPS] = { 0 };
+
+	for (uint32_t i = 0; i < p->members; i++)
+		chip[i] = (uint16_t)member(p, group, i);
+	*site = (struct trn_coll_site){ .graph = &p->c->graph,
+					.ranks = p->members,
+					.chip = chip,
+					.core = core,
+					.channels = TRN_COLL_CHANNELS };
+	if (!trn_coll_plan_init(plan, shape, site))
 		return false;
-	for (uint32_t d = 0; d < p->dims; d++)
-		if (d != dim && p->coord[a][d] != p->coord[b][d])
+	/* The site's lists end here. */
+	site->chip = site->core = NULL;
+	return true;
+}
+
+static bool alike(const struct trn_coll_plan *a, const struct trn_coll_plan *b)
+{
+	if (a->parts != b->parts)
+		return false;
+	for (uint32_t i = 0; i < a->parts; i++)
+		if (a->part[i].dims != b->part[i].dims ||
+		    memcmp(a->part[i].dim, b->part[i].dim, sizeof(a->part[i].dim)) != 0)
 			return false;
 	return true;
 }
 
-/* Every chip sends @bytes to every other one on its line. */
-static uint32_t line(struct pod *p, uint32_t before, uint32_t dim, double bytes)
+static int plans_make(struct pod *p, enum trn_cluster_inner inner, double bytes)
 {
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s, 1);
+	enum trn_coll_shape shape = (enum trn_coll_shape)((int)inner - TRN_CLUSTER_INNER_MESH);
+	struct trn_coll_site site;
 
-	for (uint32_t a = 0; a < p->chips; a++)
-		for (uint32_t b = 0; b < p->chips; b++)
-			if (share_line(p, a, b, dim))
-				send(p, task, a, b, bytes, p->size[dim] - 1);
-	return task;
-}
-
-/* Parts of the bytes take the dimensions in rotated order, all at once. */
-static void grid(struct pod *p, double bytes, struct trn_pod_phases *ret)
-{
-	for (uint32_t part = 0; part < p->dims; part++) {
-		uint32_t in = ret->in.begin, out = ret->out.begin;
-		double left = bytes / p->dims;
-
-		for (uint32_t k = 0; k < p->dims; k++) {
-			uint32_t dim = (part + k) % p->dims;
-
-			left /= p->size[dim];
-			in = reduce(p, line(p, in, dim, left), p->size[dim], left);
-		}
-		for (uint32_t k = p->dims; k-- > 0;) {
-			uint32_t dim = (part + k) % p->dims;
-
-			out = line(p, out, dim, left);
-			left *= p->size[dim];
-		}
-		trn_flows_after(p->flows, ret->in.end, in);
-		trn_flows_after(p->flows, ret->out.end, out);
-	}
-}
-
-/* ---- ring, halving and doubling ---- */
-
-static uint32_t round_of(struct pod *p, uint32_t before, uint32_t step, bool ring, double bytes,
-			 uint32_t repeat, bool add)
-{
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s, repeat);
-
-	for (uint32_t g = 0; g < p->groups; g++)
-		for (uint32_t i = 0; i < p->members; i++) {
-			uint32_t to = ring ? (i + step) % p->members : i ^ step;
-
-			send(p, task, member(p, g, i), member(p, g, to), bytes, 1);
-		}
-	return add ? reduce(p, task, 2, bytes) : task;
-}
-
-static void ring(struct pod *p, double bytes, struct trn_pod_phases *ret)
-{
-	uint32_t steps = p->members - 1, in = ret->in.begin, out = ret->out.begin;
-
-	for (uint32_t i = 0; i < steps; i++)
-		in = round_of(p, in, 1, true, bytes / p->members, 1, true);
-	if (steps > 0)
-		out = round_of(p, out, 1, true, bytes / p->members, steps, false);
-	trn_flows_after(p->flows, ret->in.end, in);
-	trn_flows_after(p->flows, ret->out.end, out);
-}
-
-static void halving(struct pod *p, double bytes, struct trn_pod_phases *ret)
-{
-	uint32_t in = ret->in.begin, out = ret->out.begin;
-	double left = bytes;
-
-	for (uint32_t d = p->members / 2; d > 0; d /= 2) {
-		left /= 2;
-		in = round_of(p, in, d, false, left, 1, true);
-	}
-	for (uint32_t d = 1; d < p->members; d *= 2) {
-		out = round_of(p, out, d, false, left, 1, false);
-		left *= 2;
-	}
-	trn_flows_after(p->flows, ret->in.end, in);
-	trn_flows_after(p->flows, ret->out.end, out);
-}
-
-/* ---- phases ---- */
-
-static int phases_build(struct pod *p, enum trn_cluster_kind kind, enum trn_cluster_inner inner,
-			double bytes, struct trn_pod_phases *ret)
-{
-	bool mesh = inner == TRN_CLUSTER_INNER_MESH;
-
-	ret->in.begin = task_after(p, TRN_CLUSTER_NONE, 0, 1);
-	ret->in.end = task_after(p, ret->in.begin, 0, 1);
-	ret->out = (struct trn_phase){ TRN_CLUSTER_NONE, TRN_CLUSTER_NONE };
-	if (kind == TRN_CLUSTER_ALL_TO_ALL) {
-		if (!mesh || grid_make(p, true) < 0)
-			return -ENOTSUP;
-		if (p->members > 1)
-			trn_flows_after(p->flows, ret->in.end,
-					line(p, ret->in.begin, 0, bytes / p->members));
-		return 0;
-	}
-	ret->out.begin = task_after(p, TRN_CLUSTER_NONE, 0, 1);
-	ret->out.end = task_after(p, ret->out.begin, 0, 1);
-	if (p->members == 1)
-		return 0;
-	if (inner == TRN_CLUSTER_INNER_RING)
-		ring(p, bytes, ret);
-	else if (inner == TRN_CLUSTER_INNER_RDH && (p->members & (p->members - 1)) == 0)
-		halving(p, bytes, ret);
-	else if (inner != TRN_CLUSTER_INNER_RDH && grid_make(p, mesh) == 0)
-		grid(p, bytes, ret);
-	else
+	if (p->kind == TRN_CLUSTER_ALL_TO_ALL && shape != TRN_COLL_MESH)
 		return -ENOTSUP;
+	p->plan = trn_alloc_array(&trn_alloc_libc, p->groups, sizeof(*p->plan));
+	if (!p->plan)
+		return -ENOMEM;
+	for (uint32_t g = 0; g < p->groups; g++)
+		if (!group_plan(p, g, shape, &site, &p->plan[g]) || !alike(p->plan, &p->plan[g]))
+			return -ENOTSUP;
+	p->used = trn_coll_plan_channels(p->plan, &site, (uint64_t)bytes);
+	return 0;
+}
+
+static struct pod pod_of(const struct trn_cluster *c, uint32_t chips,
+			 const struct trn_cluster_call *call)
+{
+	uint32_t members = call->block ? call->block : chips / call->stride;
+	const struct trn_gen *gen = c->gen;
+
+	return (struct pod){ .c = c,
+			     .chips = chips,
+			     .groups = chips / members,
+			     .members = members,
+			     .blocks = call->block > 0,
+			     .kind = call->kind,
+			     .op_s = (double)gen->sync_op_ns * 1e-9,
+			     .trigger_s = (double)gen->dma_trigger_hardware_ns * 1e-9,
+			     .done_s = (double)gen->dma_done_ns * 1e-9,
+			     .hop_s = (double)c->graph.hop_ns * 1e-9,
+			     .add = 100.0 / (double)gen->dma_add_same_percent,
+			     .core_rate = ENGINES * (double)gen->dma_load_mbps * 1e6 };
+}
+
+enum trn_cluster_inner trn_cluster_pod_choose(const struct trn_cluster *cluster, uint32_t chips,
+					      const struct trn_cluster_call *call)
+{
+	const enum trn_comm_kind kind = call->kind == TRN_CLUSTER_ALL_REDUCE ? TRN_COMM_ALL_REDUCE :
+									       TRN_COMM_ALL_TO_ALL;
+	struct pod p = pod_of(cluster, chips, call);
+	uint32_t last = call->kind == TRN_CLUSTER_ALL_TO_ALL ? 1 : TRN_COLL_SHAPES;
+	enum trn_cluster_inner best = TRN_CLUSTER_INNER_MESH;
+	uint64_t least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < last && p.members > 1; i++) {
+		uint16_t chip[CHIPS], core[CHIPS] = { 0 };
+		struct trn_coll_site site = { .graph = &cluster->graph,
+					      .ranks = p.members,
+					      .chip = chip,
+					      .core = core,
+					      .channels = TRN_COLL_CHANNELS };
+		struct trn_coll_plan plan;
+		struct trn_coll_cost cost;
+
+		for (uint32_t k = 0; k < p.members; k++)
+			chip[k] = (uint16_t)member(&p, 0, k);
+		if (!trn_coll_plan_init(&plan, (enum trn_coll_shape)i, &site))
+			continue;
+		trn_coll_plan_cost(&plan, &site, kind, call->bytes, &cost);
+		if (cost.ns >= least)
+			continue;
+		least = cost.ns;
+		best = (enum trn_cluster_inner)((int)i + TRN_CLUSTER_INNER_MESH);
+	}
+	return best;
+}
+
+static int fold(struct trn_pod_phases *phases, struct trn_predict_why *why)
+{
+	struct trn_flows *folded = NULL;
+	int r = trn_flows_fold(phases->flows, &folded, NULL, why);
+
+	if (r < 0)
+		return r;
+	trn_flows_destroy(phases->flows);
+	phases->flows = folded;
 	return 0;
 }
 
 int trn_cluster_pod_phases(const struct trn_cluster *cluster, uint32_t chips, uint32_t pod,
-			   const struct trn_cluster_call *call, double bytes,
+			   const struct trn_cluster_call *call, double bytes, bool alone,
 			   struct trn_pod_phases *ret_phases, struct trn_predict_why *why)
 {
-	uint32_t members = call->block ? call->block : chips / call->stride;
-	const struct trn_gen *gen = cluster->gen;
-	struct pod p = { .c = cluster,
-			 .chips = chips,
-			 .groups = chips / members,
-			 .members = members,
-			 .blocks = call->block > 0,
-			 .op_s = (double)gen->sync_op_ns * 1e-9,
-			 .trigger_s = (double)gen->dma_trigger_hardware_ns * 1e-9,
-			 .done_s = (double)gen->dma_done_ns * 1e-9,
-			 .add = 100.0 / (double)gen->dma_add_same_percent };
+	struct pod p = pod_of(cluster, chips, call);
 	struct trn_pod_phases phases = { NULL };
-	int r;
+	int r = trn_flows_create(&phases.flows);
 
-	r = trn_flows_create(&phases.flows);
 	p.flows = phases.flows;
-	if (r == 0) {
+	p.alone = alone;
+	if (r == 0 && alone)
+		trn_flows_in_order(p.flows);
+	if (r == 0)
 		pod_links(&p, pod);
-		r = phases_build(&p, call->kind, call->inner, bytes, &phases);
-	}
-	if (r == 0 && !cluster->apart) {
-		struct trn_flows *folded = NULL;
-
-		r = trn_flows_fold(phases.flows, &folded, NULL, why);
-		if (r == 0) {
-			trn_flows_destroy(phases.flows);
-			phases.flows = folded;
-		}
-	}
+	if (r == 0 && p.members == 1)
+		lane_empty(&p, &phases);
+	else if (r == 0)
+		r = plans_make(&p, call->inner, bytes);
+	if (r == 0 && p.members > 1)
+		lanes_make(&p, bytes, &phases);
+	if (r == 0 && !cluster->apart)
+		r = fold(&phases, why);
+	trn_free(&trn_alloc_libc, p.plan);
 	if (r < 0) {
 		trn_flows_destroy(phases.flows);
 		return r == -ENOTSUP ? trn_predict_fail(why, r, "%u chips of %s have no %s", chips,

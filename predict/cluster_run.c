@@ -10,6 +10,7 @@
 
 #define NONE TRN_CLUSTER_NONE
 #define CHUNKS_MAX 64u
+#define IN_ORDER_MAX 6000u  /* flows */
 #define LEAST_CHUNK 65536.0 /* bytes of a chip, below which chunks are not tried */
 
 /* Pods that are alike, and where their tasks are in the run. */
@@ -43,6 +44,18 @@ static void run_close(struct run *run)
 	trn_flows_destroy(run->flows);
 }
 
+static bool crosses(const struct trn_cluster *c, const struct trn_cluster_call *call)
+{
+	return trn_cluster_pods(c) > 1 && call->block == 0;
+}
+
+/* Channel by channel, as the device serves them: in an all-reduce enough is alike. */
+static bool in_order(const struct trn_cluster *c, const struct trn_cluster_call *call)
+{
+	return !crosses(c, call) && !c->apart && !call->fair &&
+	       call->kind == TRN_CLUSTER_ALL_REDUCE;
+}
+
 static uint32_t *links_none(uint32_t count)
 {
 	uint32_t *links = trn_alloc_array(&trn_alloc_libc, count + 1, sizeof(*links));
@@ -57,11 +70,14 @@ static int pod_open(struct run *run, uint32_t pod, uint32_t chips, double bytes,
 {
 	struct kind_of_pod *k = &run->pods[run->kinds];
 	struct trn_cluster_call call = run->call;
-	int r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, &k->phases, run->why);
+	bool alone = in_order(run->c, &call);
+	int r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, alone, &k->phases,
+				       run->why);
 
 	call.inner = TRN_CLUSTER_INNER_MESH;
 	if (r == -ENOTSUP && run->c->part > 0 && chips == run->c->part)
-		r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, &k->phases, run->why);
+		r = trn_cluster_pod_phases(run->c, chips, pod, &call, bytes, alone, &k->phases,
+					   run->why);
 	if (r < 0)
 		return r;
 	run->kinds++;
@@ -86,18 +102,16 @@ static int pods_open(struct run *run, double bytes)
 	return r;
 }
 
-static bool crosses(const struct trn_cluster *c, const struct trn_cluster_call *call)
-{
-	return trn_cluster_pods(c) > 1 && call->block == 0;
-}
-
 static int run_open(struct run *run)
 {
-	double bytes = (double)run->call.bytes / run->call.chunks;
+	double bytes =
+		(double)run->call.bytes / (crosses(run->c, &run->call) ? run->call.chunks : 1);
 	int r = trn_flows_create(&run->flows);
 
 	if (r < 0)
 		return trn_predict_fail(run->why, r, "no memory");
+	if (in_order(run->c, &run->call))
+		trn_flows_in_order(run->flows);
 	r = pods_open(run, bytes);
 	if (r < 0 || !crosses(run->c, &run->call))
 		return r;
@@ -122,6 +136,20 @@ struct chunk {
 	uint32_t in, net, out; /* ends of the phases; NONE: none yet */
 };
 
+/* Reduce-scatter, or exchange, of all pods; then what is between them; then the all-gather. */
+static void lanes_after(struct run *run, const struct kind_of_pod *k, bool out, uint32_t before,
+			uint32_t chunk_before, uint32_t end)
+{
+	for (uint32_t i = 0; i < k->phases.lanes; i++) {
+		const struct trn_pod_lane *lane = &k->phases.lane[i];
+		const struct trn_phase *phase = out ? &lane->out : &lane->in;
+
+		after(run, k->first + phase->begin, before);
+		after(run, k->first + phase->begin, chunk_before);
+		after(run, end, k->first + phase->end);
+	}
+}
+
 static void chunk_add(struct run *run, struct chunk *last)
 {
 	struct chunk now = { trn_flows_task(run->flows, 0, 1), NONE, NONE };
@@ -130,29 +158,48 @@ static void chunk_add(struct run *run, struct chunk *last)
 	for (uint32_t i = 0; i < run->kinds; i++) {
 		struct kind_of_pod *k = &run->pods[i];
 
-		k->first = trn_flows_append(run->flows, k->phases.flows, k->times, k->links);
-		after(run, k->first + k->phases.in.begin, last->in);
-		after(run, now.in, k->first + k->phases.in.end);
+		k->first = trn_flows_append(run->flows, k->phases.flows, 0,
+					    trn_flows_tasks(k->phases.flows), k->times, k->links);
+		lanes_after(run, k, false, NONE, last->in, now.in);
 	}
 	between = now.in;
 	if (run->net.flows) {
-		uint32_t first = trn_flows_append(run->flows, run->net.flows, 1.0, run->net_links);
+		uint32_t first = trn_flows_append(run->flows, run->net.flows, 0,
+						  trn_flows_tasks(run->net.flows), 1.0,
+						  run->net_links);
 
 		after(run, first + run->net.phase.begin, now.in);
 		after(run, first + run->net.phase.begin, last->net);
 		now.net = between = first + run->net.phase.end;
 	}
-	if (run->pods[0].phases.out.begin != NONE) {
+	if (run->call.kind == TRN_CLUSTER_ALL_REDUCE) {
 		now.out = trn_flows_task(run->flows, 0, 1);
-		for (uint32_t i = 0; i < run->kinds; i++) {
-			const struct kind_of_pod *k = &run->pods[i];
-
-			after(run, k->first + k->phases.out.begin, between);
-			after(run, k->first + k->phases.out.begin, last->out);
-			after(run, now.out, k->first + k->phases.out.end);
-		}
+		for (uint32_t i = 0; i < run->kinds; i++)
+			lanes_after(run, &run->pods[i], true, between, last->out, now.out);
 	}
 	*last = now;
+}
+
+/* Pods that need no network: every lane goes through its own chunks as it can. */
+static void lanes_add(struct run *run, struct kind_of_pod *k)
+{
+	for (uint32_t i = 0; i < k->phases.lanes; i++) {
+		const struct trn_pod_lane *lane = &k->phases.lane[i];
+		uint32_t last = NONE;
+
+		for (uint32_t n = 0; n < lane->chunks; n++) {
+			uint32_t at = trn_flows_append(run->flows, k->phases.flows, lane->first,
+						       lane->count, k->times, k->links) -
+				      lane->first;
+
+			after(run, at + lane->in.begin, last);
+			last = at + lane->in.end;
+			if (lane->out.begin == NONE)
+				continue;
+			after(run, at + lane->out.begin, last);
+			last = at + lane->out.end;
+		}
+	}
 }
 
 /* ---- what came of it ---- */
@@ -257,8 +304,19 @@ static int run_once(const struct trn_cluster *c, const struct trn_cluster_call *
 	double seconds = 0.0;
 	int r = run_open(&run);
 
-	for (uint32_t i = 0; r == 0 && i < call->chunks; i++)
+	/* Channels of a pod that is not even are too many to be followed one by one. */
+	if (r == 0 && in_order(c, call) &&
+	    trn_flows_flows(run.pods[0].phases.flows) > IN_ORDER_MAX) {
+		run_close(&run);
+		run = (struct run){ .c = c, .call = *call, .why = why };
+		run.call.fair = true;
+		r = run_open(&run);
+	}
+
+	for (uint32_t i = 0; r == 0 && crosses(c, call) && i < call->chunks; i++)
 		chunk_add(&run, &last);
+	for (uint32_t i = 0; r == 0 && !crosses(c, call) && i < run.kinds; i++)
+		lanes_add(&run, &run.pods[i]);
 	if (r == 0)
 		r = trn_flows_run(run.flows, &seconds, why);
 	if (r == 0)
@@ -286,29 +344,32 @@ static int try_call(const struct trn_cluster *c, const struct trn_cluster_call *
 	return r;
 }
 
-/* The algorithm inside a pod is the one that is best in a pod alone. */
+/* In a pod what the runtime would pick; with others what is the fastest in a pod alone. */
 static int inner_choose(const struct trn_cluster *c, struct trn_cluster_call *call,
 			struct trn_predict_why *why)
 {
-	struct trn_cluster alone = *c;
+	uint32_t chips = c->full > 0 ? c->pod_chips : c->part;
 	struct trn_cluster_call one = *call, best = *call;
 	struct trn_cluster_result result = { .seconds = NAN };
+	struct trn_cluster alone = *c;
 	int r = 0;
 
 	if (call->inner != TRN_CLUSTER_INNER_AUTO)
 		return 0;
+	call->inner = trn_cluster_pod_choose(c, chips, call);
+	if (!crosses(c, call) || call->kind == TRN_CLUSTER_ALL_TO_ALL)
+		return 0;
 	alone.part = c->full > 0 ? 0 : c->part;
 	alone.full = c->full > 0;
-	alone.chips = c->full > 0 ? c->pod_chips : c->part;
+	alone.chips = chips;
 	alone.apart = false;
 	one.chunks = 1;
-	for (uint32_t i = TRN_CLUSTER_INNER_RING; r == 0 && i < TRN_CLUSTER_INNERS; i++) {
+	one.fair = true;
+	best.inner = call->inner;
+	for (int i = TRN_CLUSTER_INNER_MESH; r == 0 && i < TRN_CLUSTER_INNERS; i++) {
 		one.inner = (enum trn_cluster_inner)i;
 		r = try_call(&alone, &one, &best, &result, why);
 	}
-	if (r == 0 && isnan(result.seconds))
-		r = trn_predict_fail(why, -ENOTSUP, "no algorithm for %u chips of %s", alone.chips,
-				     c->pod->name);
 	call->inner = best.inner;
 	return r;
 }

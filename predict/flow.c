@@ -99,7 +99,8 @@ void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
 
 	if (!ROOM(flows, flow, 1) || !ROOM(flows, hop, hop_count))
 		return;
-	if (flow->task >= flows->tasks || !(flow->bytes >= 0.0) || !(flow->latency_s >= 0.0))
+	if (flow->task >= flows->tasks || !(flow->bytes >= 0.0) || !(flow->latency_s >= 0.0) ||
+	    !(flow->start_s >= 0.0))
 		flows->error = -EINVAL;
 	for (uint32_t i = 0; i < hop_count; i++)
 		if (hops[i].link >= flows->links || !(hops[i].weight > 0.0))
@@ -119,10 +120,28 @@ void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
 	flows->task[flow->task].flow = flows->flows++;
 }
 
-uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, double times,
-			  uint32_t *links)
+void trn_flows_in_order(struct trn_flows *flows)
 {
-	uint32_t first = flows->tasks;
+	flows->in_order = true;
+}
+
+static void append_flow(struct trn_flows *flows, const struct trn_flows *part,
+			const struct trn_flows_flow *from, uint32_t task, double times,
+			const uint32_t *links)
+{
+	struct trn_flow flow = from->is;
+
+	flow.task = task;
+	flow.count *= times;
+	trn_flows_add(flows, &flow, &part->hop[from->hop], from->hops);
+	for (uint32_t h = flows->hops - from->hops; flows->error == 0 && h < flows->hops; h++)
+		flows->hop[h].link = links[flows->hop[h].link];
+}
+
+uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, uint32_t first,
+			  uint32_t count, double times, uint32_t *links)
+{
+	uint32_t here = flows->tasks;
 
 	if (part->error < 0)
 		flows->error = part->error;
@@ -132,23 +151,19 @@ uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part,
 		if (links[i] == NONE)
 			links[i] = trn_flows_link(flows, l->capacity, l->count * times, l->tag);
 	}
-	for (uint32_t i = 0; i < part->tasks; i++)
+	for (uint32_t i = first; i < first + count; i++)
 		(void)trn_flows_task(flows, part->task[i].delay, part->task[i].repeat);
-	for (uint32_t i = 0; i < part->tasks; i++)
-		for (uint32_t e = part->task[i].edge; e != NONE; e = part->edge[e].next)
-			trn_flows_after(flows, first + part->edge[e].task, first + i);
-	for (uint32_t i = 0; i < part->flows && flows->error == 0; i++) {
-		const struct trn_flows_flow *from = &part->flow[i];
-		struct trn_flow flow = from->is;
+	for (uint32_t i = first; i < first + count && flows->error == 0; i++) {
+		const struct trn_flows_task *task = &part->task[i];
 
-		flow.task += first;
-		flow.count *= times;
-		trn_flows_add(flows, &flow, &part->hop[from->hop], from->hops);
-		for (uint32_t h = flows->hops - from->hops; flows->error == 0 && h < flows->hops;
-		     h++)
-			flows->hop[h].link = links[flows->hop[h].link];
+		for (uint32_t e = task->edge; e != NONE; e = part->edge[e].next)
+			if (part->edge[e].task - first < count)
+				trn_flows_after(flows, here + part->edge[e].task - first,
+						here + i - first);
+		for (uint32_t f = task->flow; f != NONE; f = part->flow[f].next)
+			append_flow(flows, part, &part->flow[f], here + i - first, times, links);
 	}
-	return first;
+	return here;
 }
 
 /* ---- the run ---- */
@@ -167,7 +182,7 @@ struct run {
 	struct trn_share share;
 	uint32_t *first, *of_link, *link_of;
 	struct trn_flow_hop *hops;
-	double *limit, *capacity, *rate;
+	double *limit, *capacity, *rate, *left; /* left: of a link, for those that are next */
 	void *room;
 	uint64_t rooms;
 };
@@ -255,6 +270,13 @@ static void task_round_done(struct run *run, uint32_t task)
 	}
 }
 
+static void flow_begin(struct run *run, uint32_t flow)
+{
+	run->f->flow[flow].since = run->now;
+	run->active[run->actives++] = flow;
+	run->changed = true;
+}
+
 static void task_begin(struct run *run, uint32_t task)
 {
 	struct trn_flows_task *t = &run->f->task[task];
@@ -265,36 +287,48 @@ static void task_begin(struct run *run, uint32_t task)
 	t->ready = run->now - t->delay;
 	t->open = 0;
 	for (uint32_t i = t->flow; i != NONE; i = run->f->flow[i].next) {
-		run->f->flow[i].left = run->f->flow[i].is.bytes;
-		run->active[run->actives++] = i;
+		struct trn_flows_flow *flow = &run->f->flow[i];
+
+		flow->left = flow->is.bytes;
+		flow->waits = flow->is.start_s > 0.0;
 		t->open++;
+		if (flow->waits)
+			pending_push(run, run->f->tasks + i, run->now + flow->is.start_s);
+		else
+			flow_begin(run, i);
 	}
-	run->changed = true;
 	if (t->open == 0)
 		task_round_done(run, task);
 }
 
-static void flow_arrive(struct run *run, uint32_t flow)
+/* Its start, or its end. */
+static void flow_event(struct run *run, uint32_t flow)
 {
 	uint32_t task = run->f->flow[flow].is.task;
 
+	if (run->f->flow[flow].waits) {
+		run->f->flow[flow].waits = false;
+		flow_begin(run, flow);
+		return;
+	}
 	if (--run->f->task[task].open == 0)
 		task_round_done(run, task);
 }
 
 /* ---- dividing ---- */
 
-/* Only links that an active flow crosses take part, numbered as they are met. */
-static int divide(struct run *run)
+/* Active flows [from, to) get what is left of the links; only links that they cross take part,
+ * numbered as they are met. */
+static int divide(struct run *run, uint32_t from, uint32_t to)
 {
 	struct trn_flows *f = run->f;
 	uint32_t links = 0, hops = 0;
 
-	for (uint32_t i = 0; i < run->actives; i++) {
+	for (uint32_t i = from; i < to; i++) {
 		const struct trn_flows_flow *flow = &f->flow[run->active[i]];
 
-		run->first[i] = hops;
-		run->limit[i] = flow->is.limit;
+		run->first[i - from] = hops;
+		run->limit[i - from] = flow->is.limit;
 		for (uint32_t h = flow->hop; h < flow->hop + flow->hops; h++) {
 			uint32_t link = f->hop[h].link;
 
@@ -304,20 +338,84 @@ static int divide(struct run *run)
 								"a flow crosses a link that has no "
 								"bandwidth");
 				run->link_of[links] = link;
-				run->capacity[links] = f->link[link].capacity;
+				run->capacity[links] = run->left[link];
 				run->of_link[link] = links++;
 			}
 			run->hops[hops++] =
 				(struct trn_flow_hop){ run->of_link[link], f->hop[h].weight };
 		}
 	}
-	run->first[run->actives] = hops;
+	run->first[to - from] = hops;
 	for (uint32_t l = 0; l < links; l++)
 		run->of_link[run->link_of[l]] = NONE;
-	run->share.flows = run->actives;
+	run->share.flows = to - from;
 	run->share.links = links;
+	run->share.rate = run->rate + from;
 	trn_share_divide(&run->share, run->room);
 	return 0;
+}
+
+static bool one_group(const struct run *run, uint32_t a, uint32_t b)
+{
+	const struct trn_flows_flow *x = &run->f->flow[run->active[a]];
+	const struct trn_flows_flow *y = &run->f->flow[run->active[b]];
+
+	return x->since == y->since && x->is.task == y->is.task;
+}
+
+static bool came_before(const struct run *run, uint32_t a, uint32_t b)
+{
+	const struct trn_flows_flow *x = &run->f->flow[a], *y = &run->f->flow[b];
+
+	return x->since != y->since ? x->since < y->since : x->is.task < y->is.task;
+}
+
+/* New ones are at the end, so this is short. */
+static void sort_active(struct run *run)
+{
+	for (uint32_t i = 1; i < run->actives; i++) {
+		uint32_t flow = run->active[i], k = i;
+
+		for (; k > 0 && came_before(run, flow, run->active[k - 1]); k--)
+			run->active[k] = run->active[k - 1];
+		run->active[k] = flow;
+	}
+}
+
+/* What a group takes is gone for those behind it; what rounding leaves is nothing. */
+static void take(struct run *run, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		const struct trn_flows_flow *flow = &run->f->flow[run->active[i]];
+
+		for (uint32_t h = flow->hop; h < flow->hop + flow->hops; h++) {
+			const struct trn_flow_hop *hop = &run->f->hop[h];
+			double *left = &run->left[hop->link];
+
+			*left -= run->rate[i] * hop->weight;
+			if (*left < REST * run->f->link[hop->link].capacity)
+				*left = 0.0;
+		}
+	}
+}
+
+static int divide_all(struct run *run)
+{
+	int r = 0;
+
+	for (uint32_t l = 0; l < run->f->links; l++)
+		run->left[l] = run->f->link[l].capacity;
+	if (!run->f->in_order)
+		return divide(run, 0, run->actives);
+	sort_active(run);
+	for (uint32_t from = 0, to; r == 0 && from < run->actives; from = to) {
+		for (to = from + 1; to < run->actives && one_group(run, from, to);)
+			to++;
+		r = divide(run, from, to);
+		if (r == 0)
+			take(run, from, to);
+	}
+	return r;
 }
 
 /* ---- steps in time ---- */
@@ -327,7 +425,8 @@ static double next_drain(const struct run *run)
 	double least = HUGE_VAL;
 
 	for (uint32_t i = 0; i < run->actives; i++) {
-		double after = run->f->flow[run->active[i]].left / run->rate[i];
+		double left = run->f->flow[run->active[i]].left;
+		double after = left > 0.0 ? left / run->rate[i] : 0.0;
 
 		least = after < least ? after : least;
 	}
@@ -370,7 +469,7 @@ static void happen(struct run *run)
 		if (item < run->f->tasks)
 			task_begin(run, item);
 		else
-			flow_arrive(run, item - run->f->tasks);
+			flow_event(run, item - run->f->tasks);
 	}
 }
 
@@ -378,7 +477,7 @@ static int loop(struct run *run)
 {
 	while (run->actives > 0 || run->pendings > 0) {
 		double after, event;
-		int r = run->changed ? divide(run) : 0;
+		int r = run->changed ? divide_all(run) : 0;
 
 		if (r < 0)
 			return r;
@@ -415,6 +514,7 @@ static void run_open(struct run *run)
 	run->rate = array(run, f->flows, sizeof(*run->rate));
 	run->of_link = array(run, f->links, sizeof(*run->of_link));
 	run->link_of = array(run, f->links, sizeof(*run->link_of));
+	run->left = array(run, f->links, sizeof(*run->left));
 	run->capacity = array(run, f->links, sizeof(*run->capacity));
 	run->hops = array(run, f->hops, sizeof(*run->hops));
 	run->room = array(run, trn_share_room(f->flows, f->links, f->hops), 1);
@@ -431,7 +531,7 @@ static void run_close(struct run *run)
 {
 	void *all[] = { run->active,   run->pending, run->when,    run->first,
 			run->limit,    run->rate,    run->of_link, run->link_of,
-			run->capacity, run->hops,    run->room };
+			run->capacity, run->hops,    run->left,    run->room };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		trn_free(&trn_alloc_libc, all[i]);
@@ -475,6 +575,11 @@ uint32_t trn_flows_links(const struct trn_flows *flows)
 uint32_t trn_flows_flows(const struct trn_flows *flows)
 {
 	return flows->flows;
+}
+
+uint32_t trn_flows_tasks(const struct trn_flows *flows)
+{
+	return flows->tasks;
 }
 
 uint32_t trn_flows_link_tag(const struct trn_flows *flows, uint32_t link)

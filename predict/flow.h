@@ -16,6 +16,7 @@ struct trn_flows;
 struct trn_flow {
 	uint32_t task;
 	double bytes;
+	double start_s;   /* behind the task's begin */
 	double latency_s; /* from the last byte's leaving to its arrival */
 	double limit;     /* bytes/s that the source can do at most; 0: what the links give */
 	double count;     /* so many alike; 0: 1 */
@@ -41,10 +42,16 @@ void trn_flows_after(struct trn_flows *flows, uint32_t task, uint32_t before);
 void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
 		   const struct trn_flow_hop *hops, uint32_t hop_count);
 
-/* The tasks and flows of @part once more, for @times as many alike; its first task's number. Its
- * link i is @links[i] here; UINT32_MAX there becomes the number of a new link. */
-uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, double times,
-			  uint32_t *links);
+/* From now on links serve who came first, instead of all alike: flows that began at one time in
+ * one task share fairly what earlier ones, and at one time tasks of lower number, leave. */
+void trn_flows_in_order(struct trn_flows *flows);
+
+/* @count tasks of @part from @first on, with their flows and what they wait for among each other,
+ * once more, for @times as many alike; the number of the first one here. Link i there is @links[i]
+ * here; UINT32_MAX there becomes the number of a new link, all of them at the first call. */
+uint32_t trn_flows_append(struct trn_flows *flows, const struct trn_flows *part, uint32_t first,
+			  uint32_t count, double times, uint32_t *links);
+uint32_t trn_flows_tasks(const struct trn_flows *flows);
 
 /* The same with alike links and flows in one: the partition is equitable, so every flow gets what
  * it had. Links and flows are numbered anew, tasks are not; @ret_links, of as many places as

@@ -72,7 +72,8 @@ static void first_colours(struct fold *c)
 		const struct trn_flow *is = &f->flow[i].is;
 		uint64_t hash = mix(is->task, bits(is->bytes));
 
-		c->key[i] = (struct key){ mix(mix(hash, bits(is->latency_s)), bits(is->limit)), i };
+		hash = mix(mix(hash, bits(is->latency_s)), bits(is->start_s));
+		c->key[i] = (struct key){ mix(hash, bits(is->limit)), i };
 	}
 	c->flow_colours = number(c->key, f->flows, c->flow);
 	for (uint32_t i = 0; i < f->links; i++)
@@ -227,6 +228,7 @@ static int fold(struct fold *c, struct trn_flows *to, uint32_t *ret_links)
 	if (!c->flow || !c->link || !c->key || !c->sum || !c->one)
 		return -ENOMEM;
 	refine(c);
+	to->in_order = f->in_order;
 	fold_links(c, to);
 	fold_tasks(f, to);
 	if (ret_links)

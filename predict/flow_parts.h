@@ -16,6 +16,8 @@ struct trn_flows_flow {
 	uint32_t hop, hops; /* of the list of hops */
 	uint32_t next;      /* of its task */
 	double left;
+	double since; /* its bytes are on their way */
+	bool waits;   /* its start is still to come */
 };
 
 struct trn_flows_task {
@@ -40,6 +42,7 @@ struct trn_flows {
 	uint32_t links, flows, tasks, hops, edges;
 	uint32_t link_room, flow_room, task_room, hop_room, edge_room;
 	double bytes, seconds;
+	bool in_order;
 	int error;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "model/gen.h"
+#include "predict/cluster_parts.h"
 
 #define CLAIM_CONTEXT 4096u
 #define CLAIM_BATCH 1024u
@@ -177,6 +178,22 @@ static double links(const struct sources *s, char *text, size_t room)
 			text, room);
 }
 
+static double chips_of_a_pod(const struct sources *s, char *text, size_t room)
+{
+	const struct trn_pod *pod = trn_pod_find("trn3-ultraserver");
+
+	(void)s;
+	snprintf(text, room, "%u servers x %u chips in %u racks = %u", pod->servers,
+		 pod->server_chips, pod->racks, trn_pod_chips(pod));
+	return trn_pod_chips(pod);
+}
+
+static double links_in_use(const struct sources *s, char *text, size_t room)
+{
+	(void)s;
+	return ratio_of(2048, 1024, 0, "GB/s of a chip in a server's table, both ways", text, room);
+}
+
 /* ---- what the model measures ---- */
 
 typedef double measure_fn(const struct sources *s);
@@ -214,6 +231,62 @@ static double measure_hbm(const struct sources *s)
 static double measure_energy(const struct sources *s)
 {
 	return measure_chip(s) / ((double)s->trn3->power_mw_busy / (double)s->trn2->power_mw_busy);
+}
+
+/* ---- pods: their flows ---- */
+
+static double pod_busbw(const char *pod)
+{
+	struct trn_cluster_call call = { .bytes = UINT64_C(1) << 30,
+					 .inner = TRN_CLUSTER_INNER_GRID };
+	struct trn_cluster_result result;
+	struct trn_predict_why why;
+	struct trn_cluster c;
+
+	if (trn_cluster_init(&c, pod, NULL, trn_pod_chips(trn_pod_find(pod)), NULL, &why) < 0 ||
+	    trn_cluster_run(&c, &call, &result, &why) < 0)
+		return NAN;
+	return result.busbw;
+}
+
+static double measure_links(const struct sources *s)
+{
+	(void)s;
+	return pod_busbw("trn3-ultraserver") / pod_busbw("trn2-ultraserver");
+}
+
+/* Chips that a mock of the pod's graph reaches from chip 0, itself included. */
+static double measure_reach(const struct sources *s)
+{
+	struct trn_predict_why why;
+	uint16_t links[TRN_POD_PATH_MAX];
+	struct trn_cluster c;
+	uint32_t count = 1;
+
+	(void)s;
+	if (trn_cluster_init(&c, "trn3-ultraserver", NULL, 144, NULL, &why) < 0)
+		return NAN;
+	for (uint32_t i = 1; i < c.pod_chips; i++)
+		count += trn_pod_route(&c.graph, 0, i, links) > 0;
+	return count;
+}
+
+/* Chips that take part in a sum of 1 MiB, of a million and of ten times less. */
+static double measure_scale(const struct sources *s)
+{
+	struct trn_cluster_call call = { .bytes = 1 << 20, .inner = TRN_CLUSTER_INNER_GRID };
+	struct trn_cluster_result now, before;
+	struct trn_predict_why why;
+	struct trn_cluster c;
+
+	(void)s;
+	if (trn_cluster_init(&c, "trn3-ultraserver", NULL, 1000000, NULL, &why) < 0 ||
+	    trn_cluster_run(&c, &call, &now, &why) < 0)
+		return NAN;
+	if (trn_cluster_init(&c, "trn2-ultraserver", NULL, 100000, NULL, &why) < 0 ||
+	    trn_cluster_run(&c, &call, &before, &why) < 0)
+		return NAN;
+	return now.cls[TRN_CLUSTER_NIC].links / before.cls[TRN_CLUSTER_NIC].links;
 }
 
 static double measure_many(const struct sources *s)
@@ -261,8 +334,13 @@ static const struct row {
 	{ "H5", "GPT-OSS: 4x faster response", 4, 0, true, latency, measure_one,
 	  "decode steps of the kernels on the model, one sequence at 4,096",
 	  "plausible: 3.4 from the weights alone, the rest would be the network" },
-	{ "H6", "up to 1 million chips, 10x the previous generation", 10, 0, false, scale, NULL,
-	  NULL, "" },
+	{ "H6", "up to 1 million chips, 10x the previous generation", 10, 0, false, scale,
+	  measure_scale,
+	  "chips in an all-reduce of 1 MiB run as flows: 6,944 pods and a part, against 100,000 "
+	  "chips",
+	  "what the network of H 2.4 reaches with three tiers" },
+	{ "H6b", "144 chips in an UltraServer", 144, 0, false, chips_of_a_pod, measure_reach,
+	  "chips that chip 0 reaches over the links of the pod", "" },
 	{ "H7", "more than 4x performance, read of a chip", 4, 0, false, per_chip, measure_chip,
 	  "FP8 double row against MXFP8 matmuls of a chip", "only of an UltraServer" },
 	{ "H8", "Trainium4: 6x FP4", 6, 0, false, next_f4, NULL, NULL, "by definition: a preview" },
@@ -272,7 +350,10 @@ static const struct row {
 	  "by definition: a preview" },
 	{ "H9", "twice as fast as its predecessors", 2, 0, false, per_chip, measure_chip,
 	  "FP8 double row against MXFP8 matmuls of a chip", "" },
-	{ "H10", "NeuronSwitch: 2x bandwidth between chips", 2, 0, false, links, NULL, NULL, "" },
+	{ "H10", "NeuronSwitch: 2x bandwidth between chips", 2, 0, false, links, measure_links,
+	  "busbw of a chip, all-reduce of 1 GiB on 144 and on 64 chips, grid on both", "" },
+	{ "H10b", "the same by the systems' tables", 2, 0, false, links_in_use, measure_links,
+	  "busbw of a chip, all-reduce of 1 GiB on 144 and on 64 chips, grid on both", "" },
 };
 
 const char *trn_predict_verdict_name(enum trn_predict_verdict verdict)

@@ -19,10 +19,11 @@ START_TEST(verdicts_are_those_of_the_facts)
 		{ "H2", TRN_PREDICT_FOLLOWS_NOT, 3.375 }, { "H2b", TRN_PREDICT_FOLLOWS, 3.80 },
 		{ "H3", TRN_PREDICT_NOT_PROVABLE, 1.40 }, { "H3b", TRN_PREDICT_NOT_PROVABLE, 1.4 },
 		{ "H4", TRN_PREDICT_FOLLOWS, 2.96 },      { "H5", TRN_PREDICT_NOT_PROVABLE, 3.41 },
-		{ "H6", TRN_PREDICT_FOLLOWS, 10 },        { "H7", TRN_PREDICT_FOLLOWS_NOT, 1.94 },
-		{ "H8", TRN_PREDICT_FOLLOWS, 6 },         { "H8b", TRN_PREDICT_FOLLOWS, 3 },
-		{ "H8c", TRN_PREDICT_FOLLOWS, 4 },        { "H9", TRN_PREDICT_FOLLOWS, 1.94 },
-		{ "H10", TRN_PREDICT_FOLLOWS, 2 },
+		{ "H6", TRN_PREDICT_FOLLOWS, 10 },        { "H6b", TRN_PREDICT_FOLLOWS, 144 },
+		{ "H7", TRN_PREDICT_FOLLOWS_NOT, 1.94 },  { "H8", TRN_PREDICT_FOLLOWS, 6 },
+		{ "H8b", TRN_PREDICT_FOLLOWS, 3 },        { "H8c", TRN_PREDICT_FOLLOWS, 4 },
+		{ "H9", TRN_PREDICT_FOLLOWS, 1.94 },      { "H10", TRN_PREDICT_FOLLOWS, 2 },
+		{ "H10b", TRN_PREDICT_FOLLOWS, 2 },
 	};
 	struct trn_predict_claim claims[TRN_PREDICT_CLAIMS_MAX];
 	struct trn_predict_why why;

@@ -137,6 +137,61 @@ def test_predict_refuses():
     check('no model "no-such-model"' in run.err, '%s', run.err)
 
 
+def test_predict_clusters():
+    args = ('predict', 'allreduce', '--chips', '1000000', '--pod',
+            'trn2-ultraserver,trn3-ultraserver', '--bytes', '1M,1G')
+    document = Run(*args, '--json').expect(OK).json('trn.scale/1')
+    rows = document['predictions']
+    check([(r['cluster']['pod'], r['bytes']) for r in rows] == [
+        (pod, size) for pod in ('trn2-ultraserver', 'trn3-ultraserver')
+        for size in (1 << 20, 1 << 30)], '%s', rows)
+    check(rows[2]['cluster']['full_pods'] == 6944, '%s', rows[2])
+    check(rows[2]['cluster']['part_chips'] == 64, '%s', rows[2])
+    for row in rows:
+        check(row['device_ns'] >= row['bound_ns'] > 0, '%s', row)
+        check(0 < row['links']['network']['used'] <= row['links']['network']['used_most'] <= 1.001,
+              '%s', row['links'])
+        check(row['links']['network']['links'] == 2e6, '%s', row['links'])
+    check(document['resident_kib'] < 2 << 20, 'memory %s', document['resident_kib'])
+    check(all(p['source'] and p['confidence'] in 'ABC' for p in document['parameters']), 'sources')
+    text = Run(*args).expect(OK).out
+    check('1000000 chips: 6944 x trn3-ultraserver of 144 and one of 64 of 144, fabric lanes' in
+          text, '%s', text)
+    check(text.count('predicted device time') == 4, '%s', text)
+    exchange = Run('predict', 'alltoall', '--chips', '288', '--json').expect(OK).json('trn.scale/1')
+    check(exchange['predictions'][0]['between_pods'] == 'mesh', '%s', exchange)
+
+
+def test_predict_steps():
+    document = Run('predict', 'step', '--chips', '1152', '--json').expect(OK).json('trn.scale/1')
+    row = document['predictions'][0]
+    check(row['tp'] == 8 and row['dp'] == 144, '%s', row)
+    check(abs(sum(p['ms'] for p in row['pieces']) * 1e6 - row['device_ns']) < 1e3, '%s', row)
+    check(0 < row['failures']['goodput_simulated'] < 1, '%s', row['failures'])
+    none = Run('predict', 'step', '--chips', '144000', '--spares', '0', '--json').expect(OK)
+    more = Run('predict', 'step', '--chips', '144000', '--json').expect(OK)
+    goodput = [d.json('trn.scale/1')['predictions'][0]['failures']['goodput_simulated']
+               for d in (none, more)]
+    check(goodput[0] < goodput[1], 'spare pods: %s', goodput)
+
+
+def test_predict_clusters_refuses():
+    fails('predict', 'allreduce', status=USAGE)
+    fails('predict', 'allreduce', '--chips', '10', '--bytes', '1X', status=USAGE)
+    fails('predict', 'allreduce', '--chips', '10', '--inner', 'star', status=USAGE)
+    fails('predict', 'allreduce', '--chips', '10', '--slow', '3', status=USAGE)
+    fails('predict', 'allreduce', '--chips', '10', '--spares', '-1', status=USAGE)
+    fails('predict', 'step', '--chips', '144', '--phase', 'prefill', status=USAGE)
+    fails('predict', 'step', '--chips', '144', '--interval', 'nan', status=USAGE)
+    fails('predict', 'gpt-oss-20b', '--phase', 'train', status=USAGE)
+    fails('predict', 'allreduce', '--chips', '1000001', status=FAILURE)
+    fails('predict', 'allreduce', '--chips', '10', '--pod', 'trn7', status=FAILURE)
+    fails('predict', 'allreduce', '--chips', '10', '--fabric', 'none', status=FAILURE)
+    fails('predict', 'allreduce', '--chips', '10', '--network', '/nowhere', status=FAILURE)
+    fails('predict', 'alltoall', '--chips', '1000', '--bytes', '999', status=FAILURE)
+    fails('predict', 'step', '--chips', '144', '--tp', '1', status=FAILURE)
+
+
 def test_list_without_device():
     run = Run('list').expect(NO_DEVICE)
     check('mock:trn3' in run.out, 'no hint')

