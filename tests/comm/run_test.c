@@ -18,7 +18,8 @@ static const enum trn_comm_kind kinds[] = {
 	TRN_COMM_BROADCAST,  TRN_COMM_REDUCE,         TRN_COMM_PERMUTE,    TRN_COMM_BARRIER,
 };
 static const enum trn_comm_algorithm algorithms[] = {
-	TRN_COMM_AUTO, TRN_COMM_RING, TRN_COMM_MESH, TRN_COMM_RDH, TRN_COMM_GRID,
+	TRN_COMM_AUTO,   TRN_COMM_RING, TRN_COMM_MESH,   TRN_COMM_RDH,
+	TRN_COMM_PAIRED, TRN_COMM_GRID, TRN_COMM_SWITCH,
 };
 
 static bool has_in_place(enum trn_comm_kind kind)
