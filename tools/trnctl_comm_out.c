@@ -86,7 +86,8 @@ static void csv_begin(const struct comm *comm)
 static void text_begin(const struct comm *comm)
 {
 	printf("# %s on %" PRIu32 " ranks of %s, %s%s%s\n", comm->operation->name, comm->info.ranks,
-	       comm->pod.name, comm->info.transport, comm->in_place ? ", in place" : "",
+	       comm->where == COMM_DEVICES ? comm->pod.name : "host memory", comm->info.transport,
+	       comm->in_place ? ", in place" : "",
 	       comm->check == COMM_CHECK_NONE ? "" : ", checked");
 	printf("# %" PRIu32 " iterations after %" PRIu32
 	       " to warm up; sizes in bytes, times in us, "
