@@ -53,8 +53,9 @@ struct mock_pod {
 	bool wrote_host;         /* a chip asked for host memory to write to */
 	bool stop;
 	/* Set by opening. */
-	uint64_t id; /* never 0 */
-	const struct trn_pod *shape;
+	uint64_t id;                 /* never 0 */
+	const struct trn_pod *shape; /* row, which is the URI's */
+	struct trn_pod row;
 	const struct trn_pod_fabric *fabric;
 	uint32_t chip_count;
 	bool threaded, started;
@@ -86,7 +87,8 @@ struct mock {
 
 /* The URI, checked. */
 struct mock_params {
-	const struct trn_pod *pod;
+	const struct trn_pod *pod; /* of the table, or alone */
+	struct trn_pod alone;
 	const struct trn_pod_fabric *fabric;
 	uint32_t index; /* UINT32_MAX: none given, of a pod that has several */
 	const struct trn_gen *gen;

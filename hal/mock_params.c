@@ -85,13 +85,22 @@ static int take_pod(const char *path, struct mock_params *params, char *why, siz
 	memcpy(name, path, length);
 	name[length] = '\0';
 	params->pod = trn_pod_find(name);
-	if (!params->pod) {
+	params->gen = trn_gen_find(params->pod ? params->pod->gen : name);
+	if (!params->gen) {
 		snprintf(why, why_size, "no pod '%s'; there are %s", name,
 			 pods_text(pods, sizeof(pods)));
 		return -ENODEV;
 	}
-	params->gen = trn_gen_find(params->pod->gen);
-	params->fabric = trn_pod_fabric_find(params->pod, NULL);
+	if (!params->pod) {
+		/* A generation that no table of pods knows: one chip of it. */
+		params->alone = *trn_pod_find("trn3");
+		params->alone.name = params->alone.gen = params->gen->name;
+		params->alone.product = params->gen->product;
+		params->pod = &params->alone;
+		params->fabric = trn_pod_fabric_find(trn_pod_find("trn3"), NULL);
+	} else {
+		params->fabric = trn_pod_fabric_find(params->pod, NULL);
+	}
 	params->index = trn_pod_chips(params->pod) == 1 ? 0 : UINT32_MAX;
 	return slash ? take_index(slash + 1, params, why, why_size) : 0;
 }

@@ -210,7 +210,8 @@ static int pod_create(const struct trn_bus_open *open, const struct mock_params 
 	}
 	pod->alloc = open->alloc;
 	pod->id = atomic_fetch_add(&ids, 1) + 1;
-	pod->shape = params->pod;
+	pod->row = *params->pod;
+	pod->shape = &pod->row;
 	pod->fabric = params->fabric;
 	pod->gen = params->gen;
 	pod->chip_count = trn_pod_chips(params->pod);

@@ -4,14 +4,36 @@
  * PMIx has a thread of its own for that time: what it answers arrives there. */
 #include "runtime/boot_private.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pmix.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/text.h"
+#include "runtime/symbol.h"
 
 #define KEY_MAX 96u
+
+/* Loaded when a job is found that way, not linked: it brings a handful of other libraries. Kept
+ * then: it has threads of its own. Guarded by busy. */
+#define CALLS(X) \
+	X(Init) X(Finalize) X(Get) X(Get_nb) X(Put) X(Commit) X(Error_string) X(Value_destruct)
+#define POINTER(name) __typeof__(PMIx_##name) *name;
+static struct {
+	bool loaded;
+	CALLS(POINTER)
+} lib;
+
+static bool load(void)
+{
+	void *handle = lib.loaded ? NULL : dlopen("libpmix.so.2", RTLD_NOW | RTLD_GLOBAL);
+
+#define FIND(name) trn_symbol(handle, "PMIx_" #name, &lib.name) &&
+	if (handle)
+		lib.loaded = CALLS(FIND) true;
+	return lib.loaded;
+}
 
 /* Boots of one job are opened in the same order everywhere: each has a key of its own. */
 static _Atomic uint32_t opened;
@@ -38,7 +60,7 @@ static void answer_unref(struct answer *answer)
 static int failed(struct trn_context *context, const char *what, pmix_status_t status)
 {
 	return trn_fail(context, NULL, -EIO, "trn_comm_create", "root \"pmix\": %s: %s", what,
-			PMIx_Error_string(status));
+			lib.Error_string(status));
 }
 
 static int job_size(struct trn_context *context, uint32_t *ret_processes)
@@ -51,12 +73,13 @@ static int job_size(struct trn_context *context, uint32_t *ret_processes)
 	PMIX_PROC_CONSTRUCT(&job);
 	memcpy(job.nspace, self.nspace, sizeof(job.nspace));
 	job.rank = PMIX_RANK_WILDCARD;
-	status = PMIx_Get(&job, PMIX_JOB_SIZE, NULL, 0, &value);
+	status = lib.Get(&job, PMIX_JOB_SIZE, NULL, 0, &value);
 	if (status != PMIX_SUCCESS)
 		return failed(context, "how many processes?", status);
 	if (value->type == PMIX_UINT32)
 		size = value->data.uint32;
-	PMIX_VALUE_RELEASE(value);
+	lib.Value_destruct(value);
+	pmix_free(value);
 	if (size == 0 || size > TRN_BOOT_PROCESSES_MAX || self.rank >= size)
 		return trn_fail(context, NULL, -EINVAL, "trn_comm_create",
 				"root \"pmix\": process %u of %u, at most %u", self.rank, size,
@@ -78,8 +101,13 @@ int trn_boot_pmix_begin(struct trn_context *context, uint32_t *ret_process, uint
 	if (atomic_exchange(&busy, true))
 		return trn_fail(context, NULL, -EBUSY, "trn_comm_create",
 				"root \"pmix\": another communicator is being made");
+	if (!load()) {
+		atomic_store(&busy, false);
+		return trn_fail(context, NULL, -ENOTSUP, "trn_comm_create",
+				"root \"pmix\": libpmix.so.2 cannot be loaded");
+	}
 	PMIX_PROC_CONSTRUCT(&self);
-	status = PMIx_Init(&self, NULL, 0);
+	status = lib.Init(&self, NULL, 0);
 	if (status != PMIX_SUCCESS) {
 		atomic_store(&busy, false);
 		return failed(context, "no server answers", status);
@@ -105,9 +133,9 @@ int trn_boot_pmix_publish(struct trn_boot *boot)
 	PMIX_VALUE_CONSTRUCT(&value);
 	value.type = PMIX_STRING;
 	value.data.string = text; /* copied by the call */
-	status = PMIx_Put(PMIX_GLOBAL, key, &value);
+	status = lib.Put(PMIX_GLOBAL, key, &value);
 	if (status == PMIX_SUCCESS)
-		status = PMIx_Commit();
+		status = lib.Commit();
 	if (status != PMIX_SUCCESS)
 		return failed(boot->context, "the address cannot be published", status);
 	return 0;
@@ -140,7 +168,7 @@ static int ask(struct trn_boot_finder *finder, struct trn_boot *boot, struct ans
 	hub.rank = 0;
 	atomic_store(&answer->state, 1);
 	(void)atomic_fetch_add(&answer->refs, 1);
-	status = PMIx_Get_nb(&hub, key, NULL, 0, on_value, answer);
+	status = lib.Get_nb(&hub, key, NULL, 0, on_value, answer);
 	if (status != PMIX_SUCCESS) {
 		answer_unref(answer);
 		return failed(boot->context, "where is process 0?", status);
@@ -155,7 +183,7 @@ static int ask(struct trn_boot_finder *finder, struct trn_boot *boot, struct ans
 	if (atomic_load(&answer->state) == 0)
 		return 0;
 	trn_text_copy(finder->why, sizeof(finder->why),
-		      PMIx_Error_string(atomic_load(&answer->state)));
+		      lib.Error_string(atomic_load(&answer->state)));
 	return -EAGAIN;
 }
 
@@ -195,6 +223,6 @@ int trn_boot_pmix_find(struct trn_boot_finder *finder, struct trn_boot *boot,
 
 void trn_boot_pmix_end(void)
 {
-	(void)PMIx_Finalize(NULL, 0); /* nothing of ours is lost with it */
+	(void)lib.Finalize(NULL, 0); /* nothing of ours is lost with it */
 	atomic_store(&busy, false);
 }

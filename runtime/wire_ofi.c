@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "base/clock.h"
+#include "runtime/symbol.h"
 
 #define TAG_PROVIDERS 0x6f666901u
 #define TAG_NAMES 0x6f666902u
@@ -96,15 +97,6 @@ static struct {
 	const char *(*strerror)(int errnum);
 } lib = { .lock = { PTHREAD_MUTEX_INITIALIZER } };
 
-/* POSIX lets a symbol be a function; ISO C has no cast for it. */
-static bool symbol(void *handle, const char *name, void *ret_function)
-{
-	void *found = dlsym(handle, name);
-
-	memcpy(ret_function, &found, sizeof(found));
-	return found != NULL;
-}
-
 /* Drivers catch signals, when they are loaded or later: the process's own handlers stay. */
 static const int caught[] = { SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGINT, SIGTERM };
 struct handlers {
@@ -128,11 +120,11 @@ static bool load_locked(void)
 {
 	void *handle = dlopen("libfabric.so.1", RTLD_NOW | RTLD_LOCAL);
 
-	return handle && symbol(handle, "fi_freeinfo", &lib.freeinfo) &&
-	       symbol(handle, "fi_dupinfo", &lib.dupinfo) &&
-	       symbol(handle, "fi_fabric", &lib.fabric) &&
-	       symbol(handle, "fi_strerror", &lib.strerror) &&
-	       symbol(handle, "fi_getinfo", &lib.getinfo);
+	return handle && trn_symbol(handle, "fi_freeinfo", &lib.freeinfo) &&
+	       trn_symbol(handle, "fi_dupinfo", &lib.dupinfo) &&
+	       trn_symbol(handle, "fi_fabric", &lib.fabric) &&
+	       trn_symbol(handle, "fi_strerror", &lib.strerror) &&
+	       trn_symbol(handle, "fi_getinfo", &lib.getinfo);
 }
 
 static int load(struct trn_wire *wire)
