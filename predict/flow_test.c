@@ -120,6 +120,29 @@ START_TEST(a_source_has_a_limit)
 }
 END_TEST
 
+/* Who came first is served first; a flow may begin behind its task. */
+START_TEST(links_in_order)
+{
+	for (int in_order = 0; in_order < 2; in_order++) {
+		struct trn_flows *flows = make();
+		uint32_t link = trn_flows_link(flows, 10, 1, 0);
+		uint32_t a = trn_flows_task(flows, 0, 1), b = trn_flows_task(flows, 0, 1);
+		struct trn_flow late = { .task = a, .bytes = 10, .start_s = 1 };
+		struct trn_flow_hop hop = { link, 1 };
+
+		if (in_order)
+			trn_flows_in_order(flows);
+		add(flows, b, 20, 0, link, link);
+		trn_flows_add(flows, &late, &hop, 1);
+		ck_assert_double_eq_tol(run(flows), 3, 1e-9);
+		/* In order the second second is b's, too; else they share it and the third. */
+		ck_assert_double_eq_tol(trn_flows_done_s(flows, b), in_order ? 2 : 3, 1e-9);
+		ck_assert_double_eq_tol(trn_flows_done_s(flows, a), 3, 1e-9);
+		trn_flows_destroy(flows);
+	}
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	struct trn_predict_why why = { "" };
@@ -345,6 +368,7 @@ static Suite *suite_make(void)
 	tcase_add_test(tc, tasks_wait_and_repeat);
 	tcase_add_test(tc, skipping_changes_nothing);
 	tcase_add_test(tc, a_source_has_a_limit);
+	tcase_add_test(tc, links_in_order);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	tcase_add_test(tc, division_is_max_min_fair);
 	tcase_add_test(tc, a_ring_folds_to_one_flow);

@@ -9,6 +9,7 @@
 #include <trn/tile.h>
 #include "base/bits.h"
 #include "model/gen.h"
+#include "predict/cluster_parts.h"
 
 #define CHIP_CORES 8u /* that share a chip's HBM: sums over them go through it */
 #define KV_BLOCK 128u
@@ -55,24 +56,25 @@ int trn_plan_make(const struct trn_predict_request *request, struct trn_plan *re
 	return 0;
 }
 
+/* Two sums of activations a layer, over neighbours in the smallest pod that has so many chips. */
 double trn_plan_links(const struct trn_plan *plan, double tokens)
 {
-	double bytes = tokens * plan->config->hidden * 2.0;
-	double rate = (double)plan->gen->link_server_mbps * 1e6;
-	/* A step is a DMA to a neighbour: its fixed cost, and the way. */
-	double hop = (double)(plan->gen->dma_trigger_hardware_ns + plan->gen->dma_done_ns +
-			      plan->gen->link_hop_ns) *
-		     1e-9;
-	double chips = (double)plan->width / CHIP_CORES, steps = 0.0, doubling, halving;
+	uint32_t chips = plan->width / CHIP_CORES;
+	struct trn_cluster_call call = { .bytes = (uint64_t)(tokens * plan->config->hidden * 2.0) };
+	struct trn_cluster_result result;
+	struct trn_predict_why why;
+	struct trn_cluster cluster;
+	const struct trn_pod *pod;
 
-	for (uint32_t n = plan->width / CHIP_CORES; n > 1; n /= 2)
-		steps += 1.0;
-	if (steps == 0.0)
+	if (chips < 2)
 		return 0.0;
-	/* The better one of recursive doubling, and halving there and doubling back. */
-	doubling = steps * (hop + bytes / rate);
-	halving = 2.0 * steps * hop + 2.0 * (chips - 1.0) / chips * bytes / rate;
-	return 2.0 * plan->config->layers * (doubling < halving ? doubling : halving);
+	for (unsigned int i = 0; (pod = trn_pod_at(i)); i++)
+		if (strcmp(pod->gen, plan->gen->name) == 0 && trn_pod_chips(pod) >= chips)
+			break;
+	if (!pod || trn_cluster_init(&cluster, pod->name, NULL, chips, NULL, &why) < 0 ||
+	    trn_cluster_run(&cluster, &call, &result, &why) < 0)
+		return 0.0;
+	return 2.0 * plan->config->layers * result.seconds;
 }
 
 /* ---- arguments ---- */

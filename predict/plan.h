@@ -50,7 +50,7 @@ int trn_plan_run(struct trn_machine *machine, const struct trn_plan_program *pro
 int trn_plan_dispatch_run(struct trn_machine *machine, const struct trn_plan *plan, uint32_t tokens,
 			  uint32_t groups, struct trn_machine_cost *ret_cost,
 			  struct trn_predict_why *why);
-/* Seconds of the sums over chips that a step of @tokens makes: from the links of the table. */
+/* Seconds of the sums over chips that a step of @tokens makes: on the links of a pod. */
 double trn_plan_links(const struct trn_plan *plan, double tokens);
 
 /* ---- prefill.c: what a prompt needs ---- */

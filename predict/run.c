@@ -422,7 +422,7 @@ static int run_all(struct run *run)
 		&run->plan, run->plan.sequences * (prefill ? (double)run->request->context : 1.0));
 	links.idle_watts = run->total.idle_watts;
 	if (links.seconds > 0.0)
-		piece(run, "sums over chips, from the table's links", &links, 1.0, true);
+		piece(run, "sums over chips, on the links of a pod", &links, 1.0, true);
 	result_fill(run);
 	return 0;
 }
