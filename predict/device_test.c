@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All-reduces as flows beside the same on the model of the devices, timing-only, by the algorithm
+ * that the runtime picks. Ratios are printed; docs/scale.md 7 has them. */
+#include <check.h>
+#include <stdio.h>
+#include <trn/trn.h>
+#include <trn/comm.h>
+#include <trn/topology.h>
+#include "base/test_main.h"
+#include "predict/cluster_parts.h"
+
+#define CHIPS 144u
+#define MARGIN 0.25 /* what fails; what was measured is closer */
+#define LIMIT_NS (UINT64_C(100) * 1000000000)
+
+static const struct row {
+	const char *pod;
+	uint64_t bytes;
+} rows[] = {
+	{ "trn2-48xl", 65536 },   { "trn2-48xl", 1 << 20 },      { "trn3-gen1", 65536 },
+	{ "trn3-gen1", 1 << 20 }, { "trn3-ultraserver", 65536 }, { "trn3-ultraserver", 1 << 20 },
+};
+
+struct rig {
+	struct trn_context *context;
+	struct trn_device *device[CHIPS];
+	struct trn_buffer *src[CHIPS], *dst[CHIPS];
+	struct trn_comm *comm;
+	uint32_t chips;
+};
+
+static void rig_open(struct rig *rig, const struct row *row)
+{
+	struct trn_buffer_opts buffer = { .size = sizeof(buffer), .bytes = row->bytes };
+	struct trn_comm_opts opts = { .size = sizeof(opts), .devices = rig->device };
+	char uri[64];
+
+	snprintf(uri, sizeof(uri), "mock:%s?timing-only=1", row->pod);
+	ck_assert_int_eq(trn_context_create(NULL, &rig->context), 0);
+	ck_assert_int_eq(trn_pod_open(rig->context, uri, trn_deadline_in(LIMIT_NS), rig->device,
+				      CHIPS, &rig->chips),
+			 0);
+	opts.count = rig->chips;
+	ck_assert_int_eq(
+		trn_comm_create(rig->context, &opts, trn_deadline_in(LIMIT_NS), &rig->comm), 0);
+	for (uint32_t i = 0; i < rig->chips; i++) {
+		ck_assert_int_eq(trn_buffer_create(rig->device[i], &buffer, &rig->src[i]), 0);
+		ck_assert_int_eq(trn_buffer_create(rig->device[i], &buffer, &rig->dst[i]), 0);
+	}
+}
+
+static void rig_close(struct rig *rig)
+{
+	for (uint32_t i = 0; i < rig->chips; i++) {
+		trn_buffer_unref(rig->src[i]);
+		trn_buffer_unref(rig->dst[i]);
+	}
+	trn_comm_unref(rig->comm);
+	for (uint32_t i = 0; i < rig->chips; i++)
+		trn_device_unref(rig->device[i]);
+	trn_context_unref(rig->context);
+}
+
+static double device_s(struct rig *rig, const struct row *row)
+{
+	struct trn_comm_times times = { .size = sizeof(times) };
+	struct trn_comm_call calls[CHIPS];
+
+	for (uint32_t i = 0; i < rig->chips; i++)
+		calls[i] = (struct trn_comm_call){ .size = sizeof(calls[i]),
+						   .kind = TRN_COMM_ALL_REDUCE,
+						   .dtype = TRN_DTYPE_F32,
+						   .rank = i,
+						   .count = row->bytes / 4,
+						   .src = { .buffer = rig->src[i] },
+						   .dst = { .buffer = rig->dst[i] } };
+	ck_assert_int_eq(trn_comm_run(rig->comm, calls, rig->chips, trn_deadline_in(LIMIT_NS)), 0);
+	ck_assert_int_eq(trn_comm_times(rig->comm, &times), 0);
+	return (double)times.device_ns * 1e-9;
+}
+
+START_TEST(flows_are_near_the_devices)
+{
+	const struct row *row = &rows[_i];
+	struct trn_cluster_call call = { .bytes = row->bytes };
+	struct rig rig = { NULL };
+	struct trn_cluster_result result;
+	struct trn_predict_why why = { "" };
+	struct trn_cluster cluster;
+	double device;
+
+	rig_open(&rig, row);
+	device = device_s(&rig, row);
+	ck_assert_msg(trn_cluster_init(&cluster, row->pod, NULL, rig.chips, NULL, &why) == 0, "%s",
+		      why.text);
+	ck_assert_msg(trn_cluster_run(&cluster, &call, &result, &why) == 0, "%s", why.text);
+	printf("# %s, %llu bytes, %s: flows %.3f us, devices %.3f us, ratio %.3f\n", row->pod,
+	       (unsigned long long)row->bytes, trn_cluster_inner_name(result.inner),
+	       result.seconds * 1e6, device * 1e6, result.seconds / device);
+	ck_assert_double_lt(result.seconds, device * (1 + MARGIN));
+	ck_assert_double_gt(result.seconds * (1 + MARGIN), device);
+	rig_close(&rig);
+}
+END_TEST
+
+static Suite *suite_make(void)
+{
+	Suite *suite = suite_create("predict-device");
+	TCase *tc = tcase_create("device");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, flows_are_near_the_devices, 0,
+			    (int)(sizeof(rows) / sizeof(rows[0])));
+	suite_add_tcase(suite, tc);
+	return suite;
+}
+
+TRN_TEST_MAIN(suite_make)
