@@ -252,8 +252,10 @@ START_TEST(ranks_of_host_memory)
 	struct job job = { .processes = 3 };
 
 	ck_assert_uint_eq(run(&job, all_kinds), 0);
+#ifdef TRN_HAVE_FABRIC
 	job.provider = "tcp;ofi_rxm";
 	ck_assert_uint_eq(run(&job, all_kinds), 0);
+#endif
 }
 END_TEST
 
