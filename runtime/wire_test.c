@@ -113,6 +113,8 @@ START_TEST(processes_must_want_the_same_provider)
 }
 END_TEST
 
+#ifdef TRN_HAVE_FABRIC
+
 static int from_environment(struct test_process *self)
 {
 	int r = setenv("TRN_COMM_PROVIDER", "tcp;ofi_rxm", 1) < 0 ? -errno : open_wire(self, NULL);
@@ -132,8 +134,6 @@ START_TEST(the_environment_names_a_provider)
 END_TEST
 
 /* ---- what libfabric does, and must not do here ---- */
-
-#ifdef TRN_HAVE_FABRIC
 
 static bool is_loaded(const char *library)
 {
