@@ -4,6 +4,7 @@
 is not installed, or not allowed here, is skipped and said. usage: launchers.py RANK [SAMPLE]"""
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -144,14 +145,38 @@ class Slurm:
         self.wait(lambda: run(['sinfo', '-h', '-o', '%T %D'], **self.env)[1].split() ==
                   ['idle', str(NODES)], 'four idle nodes')
 
-    def wait(self, is_so, what):
-        until = time.monotonic() + 60
+    def until(self, is_so, seconds):
+        end = time.monotonic() + seconds
         while not is_so():
-            if time.monotonic() > until:
-                raise RuntimeError('no ' + what)
+            if time.monotonic() > end:
+                return False
             time.sleep(0.1)
+        return True
+
+    def wait(self, is_so, what):
+        if not self.until(is_so, 60):
+            raise RuntimeError('no ' + what)
+
+    def steps(self):
+        """Ids of this cluster's steps, daemons and tasks: they are no children of this test, and
+        outlive slurmd. Known by the configuration they were started with."""
+        daemons = [child.pid for child in self.children]
+        mine, found = ('SLURM_CONF=%s/slurm.conf' % self.folder).encode(), []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open('/proc/%s/environ' % pid, 'rb') as file:
+                    env = file.read().split(b'\0')
+            except OSError:
+                continue  # it has ended meanwhile
+            if mine in env and int(pid) not in daemons:
+                found.append(int(pid))
+        return found
 
     def stop(self):
+        """Steps end first; what is left of them then is killed. Answers what stays even so."""
+        if not self.until(lambda: not self.steps(), 5):
+            run(['scancel', '--user', 'root'], **self.env)
+            self.until(lambda: not self.steps(), 10)
         for child in reversed(self.children):
             child.terminate()
         for child in self.children:
@@ -160,6 +185,13 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        for pid in self.steps():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended meanwhile
+        self.until(lambda: not self.steps(), 10)
+        return ['process %d is left' % pid for pid in self.steps()]
 
     def logs(self):
         for name in sorted(os.listdir(self.folder)):
@@ -209,7 +241,7 @@ def srun(tap, program, sample):
         except (RuntimeError, OSError) as error:
             tap.result('Slurm on four nodes', [str(error)] + list(slurm.logs()))
         finally:
-            slurm.stop()
+            tap.result('nothing of Slurm is left', slurm.stop())
 
 
 def main():
