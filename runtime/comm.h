@@ -98,7 +98,8 @@ struct trn_comm_team {
 	uint64_t semaphores[4]; /* taken, of every processor of every rank */
 	uint64_t *work, *there; /* of the builder */
 	struct trn_coll_p2p *parts;
-	uint32_t *index; /* of the calls of a group: [rank] */
+	uint32_t *index;                  /* of the calls of a group: [rank] */
+	const struct trn_comm_call **all; /* of one collective: [rank] */
 	struct trn_comm_group group[TRN_COMM_GROUPS];
 	uint64_t tickets;
 	uint64_t device_ns; /* of the last group; UINT64_MAX none */

@@ -248,6 +248,8 @@ static const char *span_wrong(const struct trn_comm_span *span, struct trn_devic
 		return "a buffer was given back";
 	if (span->buffer->device != device)
 		return "a buffer of another device";
+	if (span->buffer->peer)
+		return "the memory is another chip's";
 	if (span->host)
 		return "a span has a buffer and host memory";
 	if (span->offset % element != 0)
@@ -256,6 +258,12 @@ static const char *span_wrong(const struct trn_comm_span *span, struct trn_devic
 	    !trn_range_ok(span->offset, elements * element, span->buffer->bytes))
 		return "a range is not inside its buffer";
 	return NULL;
+}
+
+/* Other chips write there: they do not reach a host's memory. */
+static bool is_host(const struct trn_buffer *buffer)
+{
+	return (buffer->root ? buffer->root : buffer)->mem.kind != TRN_HAL_MEM_HBM;
 }
 
 /* Both ranges overlap, and are not the same place. */
@@ -281,6 +289,8 @@ int trn_comm_call_spans(struct trn_comm *comm, const struct trn_comm_call *call,
 		why = span_wrong(&call->src, device, extent->src, element);
 	if (!why && extent->dst_used)
 		why = span_wrong(&call->dst, device, extent->dst, element);
+	if (!why && extent->dst_used && is_host(call->dst.buffer))
+		why = "dst is in host memory, which other chips do not reach";
 	if (!why && extent->src_used && extent->dst_used && overlap_wrong(call, extent, element))
 		why = "src and dst overlap, and it is not in place";
 	if (why)

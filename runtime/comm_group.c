@@ -28,6 +28,28 @@ static uint32_t nth_calls(struct trn_comm_team *team, const struct trn_comm_call
 	return found;
 }
 
+/* What rank a sends to rank b is what b takes from a: it lands where b's call says. */
+static int pairs_check(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t a,
+		       uint32_t nth)
+{
+	const struct trn_comm_call *from = &calls[team->index[a]];
+
+	for (uint32_t b = 0; b < team->ranks; b++) {
+		const struct trn_comm_call *to = &calls[team->index[b]];
+		const uint64_t sent = from->src_counts ? from->src_counts[b] : from->count;
+		const uint64_t taken = to->dst_counts ? to->dst_counts[a] : to->count;
+
+		if (sent != taken)
+			return trn_fail(team->context, team->member[b].device, -TRN_ERANK,
+					"trn_comm_start",
+					"collective %u of the group: rank %u sends %llu elements "
+					"to rank %u, which takes %llu",
+					nth, a, (unsigned long long)sent, b,
+					(unsigned long long)taken);
+	}
+	return 0;
+}
+
 static int nth_check(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t found,
 		     uint32_t nth, uint32_t *ret_first)
 {
@@ -53,14 +75,21 @@ static int nth_check(struct trn_comm_team *team, const struct trn_comm_call *cal
 					"rank %u",
 					nth, r, why, first);
 	}
+	for (uint32_t r = 0;
+	     calls[team->index[first]].kind == TRN_COMM_ALL_TO_ALL && r < team->ranks; r++) {
+		int e = pairs_check(team, calls, r, nth);
+
+		if (e < 0)
+			return e;
+	}
 	*ret_first = team->index[first];
 	return 0;
 }
 
 static int record_collective(struct trn_comm_team *team, const struct trn_comm_call *calls,
-			     const struct trn_comm_call **all, enum trn_comm_algorithm forced,
-			     uint32_t first)
+			     enum trn_comm_algorithm forced, uint32_t first)
 {
+	const struct trn_comm_call **all = team->all;
 	enum trn_coll_shape shape;
 	int r = trn_comm_team_choose(team, &calls[first], forced, &shape);
 
@@ -96,20 +125,15 @@ static int record_p2p(struct trn_comm_team *team, const struct trn_comm_call *ca
 static int record_group(struct trn_comm_team *team, const struct trn_comm_call *calls,
 			uint32_t count, enum trn_comm_algorithm forced)
 {
-	const struct trn_comm_call **all = trn_alloc_array(&team->context->alloc, team->ranks,
-							   sizeof(const struct trn_comm_call *));
 	uint32_t found, first = 0;
 	int r = 0;
 
-	if (!all)
-		return trn_fail(team->context, NULL, -ENOMEM, "trn_comm_start", "no memory");
 	r = record_p2p(team, calls, count);
 	for (uint32_t nth = 0; r == 0 && (found = nth_calls(team, calls, count, nth)) > 0; nth++) {
 		r = nth_check(team, calls, found, nth, &first);
 		if (r == 0)
-			r = record_collective(team, calls, all, forced, first);
+			r = record_collective(team, calls, forced, first);
 	}
-	trn_free(&team->context->alloc, all);
 	return r;
 }
 

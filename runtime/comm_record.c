@@ -319,6 +319,23 @@ static uint32_t nth_send(const struct trn_comm_call *calls, uint32_t before, uin
 	return n;
 }
 
+/* Is there a message for the receiving call at index at of a group? */
+static int recv_check(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t count,
+		      uint32_t at, uint32_t from)
+{
+	const uint32_t rank = calls[at].rank;
+	uint32_t nth = 0;
+
+	for (uint32_t i = 0; i < at; i++)
+		nth += calls[i].rank == rank &&
+		       ((calls[i].kind == TRN_COMM_RECV && calls[i].root == from) ||
+			(calls[i].kind == TRN_COMM_PERMUTE && calls[i].permutation[from] == rank));
+	if (nth < nth_send(calls, count, from, rank))
+		return 0;
+	return trn_fail(team->context, NULL, -EINVAL, "trn_comm_start",
+			"rank %u does not send what rank %u receives in this group", from, rank);
+}
+
 static int part_send(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t count,
 		     uint32_t at, bool direct, struct trn_coll_p2p *part)
 {
@@ -378,6 +395,10 @@ static int rank_parts(struct trn_comm_team *team, const struct trn_comm_call *ca
 			from = permute_from(team, call);
 		if (call->kind == TRN_COMM_SEND || from == UINT32_MAX)
 			continue;
+		if (direct)
+			r = recv_check(team, calls, count, i, from);
+		if (r < 0)
+			return r;
 		part_fill(team, call, from, false, &team->parts[n]);
 		team->parts[n++].direct = direct;
 	}

@@ -20,6 +20,18 @@ static void shape_end(struct trn_comm_team *team, struct trn_comm_shape *shape)
 	trn_free(alloc, shape->plan);
 }
 
+static void landing_end(struct trn_comm_team *team)
+{
+	const struct trn_alloc *alloc = &team->context->alloc;
+
+	for (uint32_t r = 0; team->p2p_buffers && r < team->ranks; r++)
+		(void)trn_buffer_unref(team->p2p_buffers[r]);
+	trn_free(alloc, team->p2p_buffers);
+	trn_free(alloc, team->p2p_landing);
+	team->p2p_buffers = NULL;
+	team->p2p_landing = NULL;
+}
+
 static void member_end(struct trn_comm_team *team, struct trn_comm_member *m)
 {
 	for (uint32_t i = 0; i < m->pool_count; i++)
@@ -59,14 +71,12 @@ void trn_comm_team_destroy(struct trn_comm_team *team)
 		semaphores_give(team);
 	for (uint32_t i = 0; i < TRN_COLL_SHAPES; i++)
 		shape_end(team, &team->shape[i]);
-	for (uint32_t r = 0; team->p2p_buffers && r < team->ranks; r++)
-		(void)trn_buffer_unref(team->p2p_buffers[r]);
+	landing_end(team);
 	for (uint32_t r = 0; team->member && r < team->ranks; r++)
 		(void)trn_device_unref(team->member[r].device);
 	for (uint32_t i = 0; i < TRN_COMM_GROUPS; i++)
 		trn_free(alloc, team->group[i].sequence);
-	trn_free(alloc, team->p2p_buffers);
-	trn_free(alloc, team->p2p_landing);
+	trn_free(alloc, team->all);
 	trn_free(alloc, team->index);
 	trn_free(alloc, team->parts);
 	trn_free(alloc, team->work);
@@ -92,6 +102,7 @@ static int team_arrays(struct trn_comm_team *team)
 	team->work = trn_alloc_array(alloc, 9 * (size_t)n + 1, sizeof(*team->work));
 	team->parts = trn_alloc_array(alloc, 2 * (size_t)TRN_COMM_COMMANDS, sizeof(*team->parts));
 	team->index = trn_alloc_array(alloc, 2 * (size_t)n, sizeof(*team->index));
+	team->all = trn_alloc_array(alloc, n, sizeof(const struct trn_comm_call *));
 	for (uint32_t i = 0; i < TRN_COMM_GROUPS; i++) {
 		team->group[i].sequence =
 			trn_alloc_array(alloc, n, sizeof(*team->group[i].sequence));
@@ -99,7 +110,7 @@ static int team_arrays(struct trn_comm_team *team)
 			return -ENOMEM;
 	}
 	if (!team->member || !team->rank || !team->chip || !team->core || !team->graph ||
-	    !team->work || !team->parts || !team->index)
+	    !team->work || !team->parts || !team->index || !team->all)
 		return -ENOMEM;
 	return 0;
 }
@@ -385,23 +396,15 @@ int trn_comm_team_ready(struct trn_comm_team *team, enum trn_coll_shape shape)
 	return 0;
 }
 
-int trn_comm_team_p2p_ready(struct trn_comm_team *team, bool landing)
+static int landing_make(struct trn_comm_team *team)
 {
 	const struct trn_alloc *alloc = &team->context->alloc;
-	const uint32_t each = (team->ranks + team->channels - 1) / team->channels;
 	int r = 0;
 
-	if (team->p2p_semaphores == 0) {
-		r = trn_comm_team_semaphores(team, 2 * each, &team->p2p_semaphore);
-		if (r == 0)
-			team->p2p_semaphores = 2 * each;
-	}
-	if (r < 0 || !landing || team->p2p_landing)
-		return r;
 	team->p2p_buffers = trn_alloc_array(alloc, team->ranks, sizeof(struct trn_buffer *));
 	team->p2p_landing = trn_alloc_array(alloc, team->ranks, sizeof(*team->p2p_landing));
 	if (!team->p2p_buffers || !team->p2p_landing)
-		return trn_fail(team->context, NULL, -ENOMEM, "trn_batch_comm", "no memory");
+		r = trn_fail(team->context, NULL, -ENOMEM, "trn_batch_comm", "no memory");
 	for (uint32_t i = 0; r == 0 && i < team->ranks; i++) {
 		const struct trn_buffer_opts opts = {
 			.size = sizeof(opts),
@@ -413,7 +416,24 @@ int trn_comm_team_p2p_ready(struct trn_comm_team *team, bool landing)
 		if (r == 0)
 			team->p2p_landing[i] = team->p2p_buffers[i]->address;
 	}
+	if (r < 0) /* the next call tries again */
+		landing_end(team);
 	return r;
+}
+
+int trn_comm_team_p2p_ready(struct trn_comm_team *team, bool landing)
+{
+	const uint32_t each = (team->ranks + team->channels - 1) / team->channels;
+	int r = 0;
+
+	if (team->p2p_semaphores == 0) {
+		r = trn_comm_team_semaphores(team, 2 * each, &team->p2p_semaphore);
+		if (r == 0)
+			team->p2p_semaphores = 2 * each;
+	}
+	if (r < 0 || !landing || team->p2p_landing)
+		return r;
+	return landing_make(team);
 }
 
 /* ---- choosing ---- */

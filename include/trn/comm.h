@@ -96,7 +96,7 @@ struct trn_comm_info {
 
 /** struct trn_comm_span - memory of a rank: a part of a device buffer, or host memory */
 struct trn_comm_span {
-	struct trn_buffer *buffer; /* of the rank's device; NULL: host */
+	struct trn_buffer *buffer; /* of the rank's device, no peer's; dst in HBM; NULL: host */
 	uint64_t offset;           /* bytes into the buffer, a multiple of the element */
 	void *host;
 };
@@ -119,7 +119,8 @@ struct trn_comm_span {
  *       ALL_TO_ALL and PERMUTE have none
  * @src_counts: ALL_TO_ALL: elements to each rank; NULL: @count
  * @src_offsets: where they begin, in elements of @src; NULL: one behind the other
- * @dst_counts: ALL_TO_ALL, ALL_GATHER: elements from each rank; NULL: @count. REDUCE_SCATTER:
+ * @dst_counts: ALL_TO_ALL (as the senders' @src_counts), ALL_GATHER: elements from each rank;
+ *              NULL: @count. REDUCE_SCATTER:
  *              elements of each rank's result. Of ALL_GATHER and REDUCE_SCATTER all ranks give
  *              the same
  * @dst_offsets: where they begin, in elements of @dst; NULL: one behind the other
