@@ -286,6 +286,27 @@ START_TEST(profiles_are_the_pods)
 }
 END_TEST
 
+START_TEST(links_of_a_pod_have_a_rate)
+{
+	static const char *const uri = "mock:trn2-48xl/5?profile=mock_pod_test.profile";
+	FILE *file = fopen("mock_pod_test.profile", "w");
+	struct trn_bus *bus = NULL;
+
+	ck_assert_ptr_nonnull(file);
+	fputs("base = trn2\nname = cut\nlink_server_mbps = 0 ; C ; what if\n", file);
+	fclose(file);
+	ck_assert_int_eq(open_bus(pods, uri, &bus), -EINVAL);
+	ck_assert_msg(strstr(why, "link_server_mbps: 0"), "%s", why);
+	/* A link that the pod does not have may have none. */
+	file = fopen("mock_pod_test.profile", "w");
+	ck_assert_ptr_nonnull(file);
+	fputs("base = trn2\nname = cut\nlink_rack_mbps = 0 ; C ; what if\n", file);
+	fclose(file);
+	bus = must_open(uri);
+	close_bus(bus);
+}
+END_TEST
+
 /* ---- the whole way: devices ---- */
 
 static struct trn_hal_dev *open_dev(const char *uri)
@@ -498,6 +519,7 @@ static Suite *pod_suite(void)
 	tcase_add_test(tc, links_have_a_state);
 	tcase_add_test(tc, traces_are_by_chip);
 	tcase_add_test(tc, profiles_are_the_pods);
+	tcase_add_test(tc, links_of_a_pod_have_a_rate);
 	tcase_add_test(tc, info_says_where_it_stands);
 	tcase_add_loop_test(tc, counting, 0, (int)TRN_ARRAY_LEN(counts));
 	tcase_add_test(tc, a_record_for_each_device);

@@ -31,7 +31,23 @@ struct trn_fabric {
 	struct link link[];
 };
 
-int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric)
+/* A link that a profile leaves without a rate would never end anything. */
+static const char *rate_missing(const struct trn_pod_graph *graph)
+{
+	static const char *const names[TRN_LINK_CLASSES] = {
+		[TRN_LINK_SERVER] = "link_server_mbps: 0 for a link that the pod has",
+		[TRN_LINK_RACK] = "link_rack_mbps: 0 for a link that the pod has",
+		[TRN_LINK_CROSS] = "link_cross_mbps: 0 for a link that the pod has",
+	};
+
+	for (uint32_t l = 0; l < graph->links; l++) {
+		if (trn_pod_link_mbps(graph, l) == 0)
+			return names[graph->link[l].cls];
+	}
+	return NULL;
+}
+
+int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric, const char **ret_why)
 {
 	const struct trn_model_config *config = &model->config;
 	const struct trn_gen *gen = config->gen;
@@ -39,6 +55,7 @@ int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric)
 						  gen->link_cross_mbps };
 	struct trn_fabric *fabric = trn_alloc_zero(
 		model->alloc, sizeof(*fabric) + TRN_POD_LINKS_MAX * sizeof(fabric->link[0]));
+	const char *why;
 
 	if (!fabric)
 		return -ENOMEM;
@@ -46,6 +63,12 @@ int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric)
 	fabric->classes = gen->features & TRN_FEATURE_QOS ? TRN_SLOT_CLASSES : 1;
 	trn_pod_graph_init(&fabric->graph, model->pod, config->fabric, mbps,
 			   (uint32_t)gen->link_hop_ns);
+	why = rate_missing(&fabric->graph);
+	if (why) {
+		*ret_why = why;
+		trn_free(model->alloc, fabric);
+		return -EINVAL;
+	}
 	for (uint32_t l = 0; l < fabric->graph.links; l++)
 		fabric->link[l].factor = 1;
 	*ret_fabric = fabric;

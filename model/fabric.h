@@ -12,7 +12,9 @@
 #define TRN_FABRIC_LOST_PS (10000 * TRN_PS_PER_NS)
 
 /* For a pod of several chips. -ENOMEM. */
-int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric);
+/* -EINVAL: ret_why says which rate is wrong. */
+int trn_fabric_create(struct trn_model *model, struct trn_fabric **ret_fabric,
+		      const char **ret_why);
 void trn_fabric_destroy(struct trn_fabric *fabric);
 const struct trn_pod_graph *trn_fabric_graph(const struct trn_fabric *fabric);
 uint64_t trn_fabric_hash(struct trn_fabric *fabric, uint64_t hash);

@@ -116,7 +116,7 @@ static int chip_create(struct trn_model *model, uint32_t index, struct trn_chip 
 	return 0;
 }
 
-static int chips_create(struct trn_model *model)
+static int chips_create(struct trn_model *model, const char **ret_why)
 {
 	const uint32_t chips = trn_pod_chips(model->pod);
 	int r = 0;
@@ -129,7 +129,7 @@ static int chips_create(struct trn_model *model)
 		if (r < 0)
 			return r;
 	}
-	return chips > 1 ? trn_fabric_create(model, &model->fabric) : 0;
+	return chips > 1 ? trn_fabric_create(model, &model->fabric, ret_why) : 0;
 }
 
 int trn_model_create(const struct trn_model_config *config, struct trn_model **ret_model,
@@ -156,7 +156,7 @@ int trn_model_create(const struct trn_model_config *config, struct trn_model **r
 		model->config.fabric = trn_pod_fabric_find(config->pod, NULL);
 	trn_heap_init(&model->calendar, config->alloc);
 	trn_prng_seed(&model->prng, config->seed);
-	r = chips_create(model);
+	r = chips_create(model, ret_why);
 	if (r < 0) {
 		trn_model_destroy(model);
 		return r;
