@@ -242,6 +242,19 @@ static struct trn_device *device_by_uri(struct trn_context *context, const char 
 	return device;
 }
 
+/* The last reference went, but what is behind it is open yet. */
+static bool is_closing(struct trn_context *context, const char *uri)
+{
+	struct trn_device *device;
+
+	trn_lock_take(&context->lock);
+	for (device = context->devices; device; device = device->next)
+		if (strcmp(device->uri, uri) == 0)
+			break;
+	trn_lock_give(&context->lock);
+	return device != NULL;
+}
+
 static void device_insert(struct trn_context *context, struct trn_device *device)
 {
 	trn_lock_take(&context->lock);
@@ -264,7 +277,8 @@ static void device_remove(struct trn_context *context, struct trn_device *device
 	trn_lock_give(&context->lock);
 }
 
-/* Also for one that never became ready. */
+/* Also for one that never became ready. Until it is closed it stays in the list, where nobody can
+ * take it any more: who opens it again waits. */
 static void device_destroy(struct trn_device *device)
 {
 	struct trn_context *context = device->object.context;
@@ -275,6 +289,7 @@ static void device_destroy(struct trn_device *device)
 		trn_device_mem_free(device, &device->staging);
 		trn_hal_close(device->hal);
 	}
+	device_remove(context, device);
 	trn_device_flush_log(device);
 	trn_lock_fini(&device->list_lock);
 	trn_lock_fini(&device->lock);
@@ -353,13 +368,36 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 	return r;
 }
 
+/* Takes context.open_lock; *ret_device is the device when it is open already, or NULL. */
+static int open_turn(struct trn_context *context, const char *uri, uint64_t deadline_ns,
+		     struct trn_device **ret_device)
+{
+	unsigned int round = 0;
+
+	for (;;) {
+		bool closing = false;
+
+		if (trn_lock_try(&context->open_lock)) {
+			*ret_device = device_by_uri(context, uri);
+			closing = !*ret_device && is_closing(context, uri);
+			if (!closing)
+				return 0;
+			trn_lock_give(&context->open_lock);
+		}
+		if (trn_clock_passed(deadline_ns))
+			return open_fail(context, uri, -ETIMEDOUT,
+					 closing ? "it was being closed until the deadline" :
+						   "another open took until the deadline");
+		trn_clock_backoff(&round);
+	}
+}
+
 TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64_t deadline_ns,
 			    struct trn_device **ret_device)
 {
 	struct trn_hal_fault fault = { 0 };
 	struct trn_device *device;
 	char found[TRN_URI_TEXT_MAX];
-	unsigned int round = 0;
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
@@ -370,13 +408,9 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 		r = trn_device_default_uri(context, found, sizeof(found), &uri);
 	if (r < 0)
 		return r;
-	while (!trn_lock_try(&context->open_lock)) {
-		if (trn_clock_passed(deadline_ns))
-			return open_fail(context, uri, -ETIMEDOUT,
-					 "another open took until the deadline");
-		trn_clock_backoff(&round);
-	}
-	device = device_by_uri(context, uri);
+	r = open_turn(context, uri, deadline_ns, &device);
+	if (r < 0)
+		return r;
 	if (!device)
 		r = device_open(context, uri, deadline_ns, &fault, &device);
 	trn_lock_give(&context->open_lock);
@@ -404,7 +438,6 @@ TRN_API struct trn_device *trn_device_unref(struct trn_device *device)
 	if (!device || !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE) ||
 	    !trn_object_unref(&device->object))
 		return NULL;
-	device_remove(device->object.context, device);
 	device_destroy(device);
 	return NULL;
 }

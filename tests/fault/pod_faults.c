@@ -4,6 +4,7 @@
  * hangs or leaks. */
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <trn/diag.h>
@@ -191,6 +192,35 @@ START_TEST(a_chip_that_is_lost)
 }
 END_TEST
 
+/* One opens what another is just closing. */
+static void *come_and_go(void *arg)
+{
+	int *ret = arg;
+
+	for (int i = 0; i < 12 && *ret == 0; i++) {
+		struct trn_device *mine = NULL;
+
+		*ret = trn_device_open(context, "mock:trn2-48xl/3?threads=1", trn_deadline_in(LONG),
+				       &mine);
+		trn_device_unref(mine);
+	}
+	return NULL;
+}
+
+START_TEST(devices_come_and_go)
+{
+	int r[4] = { 0 };
+	pthread_t threads[4];
+
+	for (uint32_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, come_and_go, &r[i]), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		ck_assert_msg(r[i] == 0, "thread %u: %s", i, trn_strerror(r[i]));
+}
+END_TEST
+
 static Suite *pod_suite(void)
 {
 	Suite *suite = suite_create("pod faults");
@@ -201,6 +231,7 @@ static Suite *pod_suite(void)
 	tcase_add_loop_test(tc, links_that_carry_later, 0, 6);
 	tcase_add_loop_test(tc, a_link_that_is_lost, 0, 2);
 	tcase_add_loop_test(tc, a_chip_that_is_lost, 0, 2);
+	tcase_add_test(tc, devices_come_and_go);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
