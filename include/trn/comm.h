@@ -120,9 +120,8 @@ struct trn_comm_span {
  * @src_counts: ALL_TO_ALL: elements to each rank; NULL: @count
  * @src_offsets: where they begin, in elements of @src; NULL: one behind the other
  * @dst_counts: ALL_TO_ALL (as the senders' @src_counts), ALL_GATHER: elements from each rank;
- *              NULL: @count. REDUCE_SCATTER:
- *              elements of each rank's result. Of ALL_GATHER and REDUCE_SCATTER all ranks give
- *              the same
+ *              NULL: @count. REDUCE_SCATTER: elements of each rank's result. Of ALL_GATHER and
+ *              REDUCE_SCATTER all ranks give the same
  * @dst_offsets: where they begin, in elements of @dst; NULL: one behind the other
  * @permutation: PERMUTE: rank r sends to permutation[r], UINT32_MAX: to nobody; all give the same
  */
