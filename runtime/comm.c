@@ -277,22 +277,38 @@ TRN_API int trn_comm_run(struct trn_comm *comm, const struct trn_comm_call *call
 	return trn_comm_wait(comm, ticket, deadline_ns);
 }
 
+/* One step of the pod that the devices share. */
+static int team_progress(struct trn_comm *comm)
+{
+	const struct trn_comm_team *team = comm->team;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
+		if (atomic_load(&team->member[i].device->lost))
+			r = -TRN_EDEVLOST;
+	if (r == 0) {
+		struct trn_device *device = team->member[0].device;
+		unsigned int round = 0;
+
+		/* With a deadline that has passed there would be no step. */
+		r = trn_device_step(device, &round, TRN_DEADLINE_NEVER);
+		trn_device_flush_log(device);
+	}
+	if (r == -TRN_EDEVLOST)
+		return trn_fail(comm->context, NULL, -TRN_ERANK, "trn_comm_progress",
+				"a rank's device is gone");
+	return r;
+}
+
 TRN_API int trn_comm_progress(struct trn_comm *comm)
 {
-	struct trn_comm_member *m;
-	unsigned int round = 0;
 	int r = -EAGAIN;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
 	if (comm->host)
 		r = trn_comm_host_progress(comm);
-	if (r != -EAGAIN || !comm->team)
-		return r;
-	m = &comm->team->member[0];
-	r = trn_device_step(m->device, &round, TRN_DEADLINE_NOW);
-	trn_device_flush_log(m->device);
-	return r == -ETIMEDOUT ? 0 : r;
+	return r != -EAGAIN || !comm->team ? r : team_progress(comm);
 }
 
 TRN_API int trn_comm_times(struct trn_comm *comm, struct trn_comm_times *ret_times)

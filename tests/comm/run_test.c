@@ -3,6 +3,7 @@
  * kind, operator, dtype, algorithm and size; else a part of it. */
 #include "comm.h"
 
+#include <errno.h>
 #include <string.h>
 #include "base/bits.h"
 
@@ -212,6 +213,39 @@ START_TEST(the_same_bits_always)
 }
 END_TEST
 
+/* Whoever only looks and calls trn_comm_progress() comes to the end. */
+START_TEST(progress_is_enough)
+{
+	struct trn_comm_call calls[4];
+	uint64_t ticket = 0;
+	struct rig rig;
+	int r = -ETIMEDOUT;
+
+	rig_up(&rig, "mock:trn2-48xl");
+	rig_comm(&rig, 4, 1, 4096);
+	for (uint32_t i = 0; i < 4; i++)
+		calls[i] = (struct trn_comm_call){
+			.size = sizeof(calls[i]),
+			.dtype = TRN_DTYPE_F32,
+			.rank = i,
+			.count = 1000,
+			.src.buffer = rig.src[i],
+			.dst.buffer = rig.dst[i],
+		};
+	ck_assert_int_eq(trn_comm_start(rig.comm, calls, 4, &ticket), 0);
+	for (uint32_t i = 0; r == -ETIMEDOUT && i < 1000000; i++) {
+		int step = trn_comm_progress(rig.comm);
+
+		if (step < 0 && step != -EAGAIN)
+			ck_abort_msg("a step fails: %s", trn_strerror(step));
+		r = trn_comm_wait(rig.comm, ticket, TRN_DEADLINE_NOW);
+	}
+	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(trn_comm_progress(rig.comm), -EAGAIN);
+	rig_down(&rig);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("comm");
@@ -221,6 +255,7 @@ static Suite *suite(void)
 	tcase_add_test(t, kinds_of_all_sizes);
 	tcase_add_test(t, cores_of_chips);
 	tcase_add_test(t, operators_and_dtypes);
+	tcase_add_test(t, progress_is_enough);
 	tcase_add_loop_test(t, pods_of_many_chips, 0, (int)TRN_ARRAY_LEN(pods));
 	tcase_add_loop_test(t, the_same_bits_always, 0, 3);
 	suite_add_tcase(s, t);
