@@ -111,20 +111,49 @@ static uint64_t cut_bytes(const struct trn_coll_site *site, enum trn_comm_kind k
 	}
 }
 
+/* Hops of the shortest way, also with stops at other chips: one dimension after the other. */
+static uint32_t hops_least(const struct trn_pod_graph *graph, uint32_t a, uint32_t b)
+{
+	struct trn_pod_dim dim[TRN_POD_DIMS];
+	const uint32_t dims = trn_pod_grid(graph, dim);
+	uint32_t from[TRN_POD_DIMS], to[TRN_POD_DIMS], hops = 0;
+
+	trn_pod_coord(graph, a, from);
+	trn_pod_coord(graph, b, to);
+	for (uint32_t d = 0; d < dims; d++) {
+		const uint32_t up = (to[d] + dim[d].size - from[d]) % dim[d].size;
+
+		if (dim[d].ring)
+			hops += up < dim[d].size - up ? up : dim[d].size - up;
+		else
+			hops += up != 0;
+	}
+	return hops;
+}
+
 static uint32_t hops_most(const struct trn_coll_site *site)
 {
 	uint32_t most = 0;
 
 	for (uint32_t a = 0; a < site->ranks; a++)
-		for (uint32_t b = 0; b < site->ranks; b++) {
-			uint32_t hops =
-				site->chip[a] == site->chip[b] ?
-					0 :
-					trn_pod_hops(site->graph, site->chip[a], site->chip[b]);
+		for (uint32_t b = 0; b < a; b++) {
+			uint32_t hops = hops_least(site->graph, site->chip[a], site->chip[b]);
 
 			most = hops > most ? hops : most;
 		}
 	return most;
+}
+
+/* What an all-reduce takes where everybody sends everything to everybody and adds itself: one
+ * way only, but every chip gets all vectors. */
+static void bound_one_way(const struct trn_coll_site *site, uint64_t bytes, uint64_t there,
+			  struct trn_coll_bound *bound)
+{
+	uint32_t most, chips = groups(site, 0, &most);
+	const uint64_t span = chips > 1 ? span_ns(bytes * (chips - 1), group_mbps(site, 0)) : 0;
+
+	if (there + span < bound->latency_ns + bound->bandwidth_ns)
+		*bound = (struct trn_coll_bound){ .latency_ns = there, .bandwidth_ns = span };
 }
 
 void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, uint64_t bytes,
@@ -156,6 +185,8 @@ void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, u
 	least = trn_max_u64(least,
 			    span_ns(ways * bytes * local, ENGINE_GROUPS * gens[gen].engine_mbps));
 	ret_bound->bandwidth_ns = least;
+	if (kind == TRN_COMM_ALL_REDUCE)
+		bound_one_way(site, bytes, there, ret_bound);
 }
 
 /* ---- what a plan takes ---- */
