@@ -14,7 +14,7 @@ static void remember(const struct trn_boot *boot, struct report *report)
 	uint32_t lost;
 
 	for (uint32_t i = 0; trn_boot_lost_at(boot, i, &lost, why, sizeof(why)); i++) {
-		report->lost |= 1u << lost;
+		report->lost |= 1u << (lost < JOB_MAX ? lost : JOB_MAX);
 		if (i == 0)
 			trn_text_copy(report->cause, sizeof(report->cause), why);
 	}
@@ -91,6 +91,42 @@ START_TEST(what_one_tells_all_hear)
 				      "row %zu: process %u", i, p);
 			ck_assert_msg(strstr(job.reports[p].cause, "had enough") != NULL, "%s",
 				      job.reports[p].cause);
+		}
+	}
+}
+END_TEST
+
+static void tell_of_nobody(struct job *job, uint32_t me, struct trn_boot *boot,
+			   struct report *report)
+{
+	uint32_t lost = UINT32_MAX;
+	char why[TRN_BOOT_WHY_MAX];
+
+	if (me == job->victim)
+		(void)trn_boot_loss(boot, job->number, 0, NULL, "nobody is lost");
+	watch(boot, report);
+	(void)trn_boot_lost_at(boot, 0, &lost, why, sizeof(why));
+	report->r = lost < boot->processes ? 0 : 1;
+}
+
+START_TEST(a_process_that_there_is_not_is_no_loss)
+{
+	static const uint32_t rows[][2] = { { 2, 3 }, { 1, 1000000 }, { 0, UINT32_MAX } };
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(rows); i++) {
+		struct job job = { .count = 3,
+				   .victim = rows[i][0],
+				   .number = rows[i][1],
+				   .with = tell_of_nobody };
+
+		job_root_tcp(&job, "127.0.0.1");
+		job_run(&job);
+		for (uint32_t p = 0; p < job.count; p++) {
+			if (p == job.victim)
+				continue;
+			ck_assert_msg(job.reports[p].r == 0, "row %zu: process %u: %s", i, p,
+				      job.reports[p].cause);
+			ck_assert_uint_eq(job.reports[p].lost & ~((1u << job.count) - 1), 0);
 		}
 	}
 }
@@ -282,6 +318,7 @@ static Suite *loss_suite(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, a_death_is_heard_by_all);
 	tcase_add_test(tc, what_one_tells_all_hear);
+	tcase_add_test(tc, a_process_that_there_is_not_is_no_loss);
 	tcase_add_test(tc, a_blob_that_differs_is_named);
 	tcase_add_test(tc, who_left_is_no_loss_until_it_is_needed);
 	tcase_add_test(tc, survivors_go_on);

@@ -133,6 +133,9 @@ static int on_message(struct trn_boot *boot, struct trn_boot_conn *conn)
 {
 	switch (conn->head.kind) {
 	case TRN_BOOT_LOST:
+		/* Who joins may not know yet how many there are; nobody goes on from there. */
+		if (boot->stage == TRN_BOOT_STAGE_READY && conn->head.process >= boot->processes)
+			return -EPROTO;
 		on_lost(boot, conn);
 		return 0;
 	case TRN_BOOT_BYE:
