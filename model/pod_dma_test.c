@@ -107,8 +107,8 @@ START_TEST(a_peers_memory_is_as_the_own)
 	memset(&tc, 0, sizeof(tc));
 	trn_test_host_init_pod(&tc.host, "trn3-ultraserver");
 	trn_test_core_start(&tc);
-	run(_i, 0, here);
-	run(_i, 107, there);
+	run((enum form)_i, 0, here);
+	run((enum form)_i, 107, there);
 	ck_assert_mem_eq(here, there, sizeof(here));
 	trn_test_core_close(&tc);
 }
