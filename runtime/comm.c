@@ -36,10 +36,22 @@ static int opts_check(struct trn_context *context, const struct trn_comm_opts *o
 		what = "an unknown flag is set";
 	else if (opts->reserved != 0)
 		what = "reserved is not 0";
+	else if (opts->cores && !opts->devices)
+		what = "cores without devices";
+	else if (opts->processes == 0 && opts->process != 0)
+		what = "process without processes";
+	else if (opts->timeout_ns > TRN_COMM_LONGEST_NS)
+		what = "timeout_ns is beyond a day";
+	else if (opts->limit_ns > TRN_COMM_LONGEST_NS)
+		what = "limit_ns is beyond a day";
 	else if (opts->processes > 0 && opts->process >= opts->processes)
 		what = "process is not below processes";
 	if (what)
 		return trn_fail(context, NULL, -EINVAL, "trn_comm_create", "%s", what);
+	if (opts->flags & TRN_COMM_PROGRESS_THREAD)
+		return trn_fail(context, NULL, -ENOTSUP, "trn_comm_create",
+				"TRN_COMM_PROGRESS_THREAD: there is no such thread yet, call "
+				"trn_comm_progress() or trn_comm_wait()");
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #define TRN_COMM_ROOM (UINT64_C(4) << 20) /* bytes of a chunk of one channel */
 #define TRN_COMM_TIMEOUT_NS UINT64_C(30000000000)
 #define TRN_COMM_LIMIT_NS UINT64_C(1000000000)
+#define TRN_COMM_LONGEST_NS UINT64_C(86400000000000) /* of both: a day */
 
 /* ---- calls (comm_call.c) ---- */
 

@@ -112,6 +112,26 @@ static bool permutation_ok(const uint32_t *permutation, uint32_t ranks)
 	return true;
 }
 
+/* What a kind has no use for is a mistake, and no decoration. */
+static const char *arrays_wrong(const struct trn_comm_call *call)
+{
+	const bool exchange = call->kind == TRN_COMM_ALL_TO_ALL;
+	const bool gather = call->kind == TRN_COMM_ALL_GATHER;
+	const bool scatter = call->kind == TRN_COMM_REDUCE_SCATTER;
+
+	if (call->src_counts && !exchange)
+		return "src_counts are for ALL_TO_ALL";
+	if (call->src_offsets && !exchange && !scatter)
+		return "src_offsets are for ALL_TO_ALL and REDUCE_SCATTER";
+	if (call->dst_counts && !exchange && !gather && !scatter)
+		return "dst_counts are for ALL_TO_ALL, ALL_GATHER and REDUCE_SCATTER";
+	if (call->dst_offsets && !exchange && !gather)
+		return "dst_offsets are for ALL_TO_ALL and ALL_GATHER";
+	if (call->permutation && call->kind != TRN_COMM_PERMUTE)
+		return "permutation is for PERMUTE";
+	return NULL;
+}
+
 static const char *members_wrong(const struct trn_comm *comm, const struct trn_comm_call *call)
 {
 	if (call->size != sizeof(*call))
@@ -124,6 +144,8 @@ static const char *members_wrong(const struct trn_comm *comm, const struct trn_c
 		return "algorithm is unknown";
 	if (call->priority > 3)
 		return "priority is not 0 to 3";
+	if (arrays_wrong(call))
+		return arrays_wrong(call);
 	if (call->kind == TRN_COMM_BARRIER)
 		return NULL;
 	if (trn_comm_element(call->dtype) == 0)
@@ -228,6 +250,20 @@ static int call_refuse(struct trn_comm *comm, const struct trn_comm_call *call, 
 			trn_comm_kind_name(call->kind), call->rank, why);
 }
 
+/* An algorithm that is asked for and that nobody would look at. */
+static const char *algorithm_wrong(const struct trn_comm *comm, const struct trn_comm_call *call)
+{
+	const bool host = call->algorithm == TRN_COMM_HOST;
+
+	if (call->algorithm == TRN_COMM_AUTO)
+		return NULL;
+	if (comm->host || !comm->team)
+		return host ? NULL : "between processes the algorithm is AUTO or HOST";
+	if (host)
+		return "algorithm HOST is between processes";
+	return trn_comm_kind_p2p(call->kind) ? "point-to-point calls have no algorithm" : NULL;
+}
+
 int trn_comm_call_check(struct trn_comm *comm, const struct trn_comm_call *call,
 			const char *operation, struct trn_comm_extent *ret_extent)
 {
@@ -235,6 +271,9 @@ int trn_comm_call_check(struct trn_comm *comm, const struct trn_comm_call *call,
 
 	if (why)
 		return call_refuse(comm, call, -EINVAL, operation, why);
+	why = algorithm_wrong(comm, call);
+	if (why)
+		return call_refuse(comm, call, -ENOTSUP, operation, why);
 	extent_fill(comm, call, ret_extent);
 	return 0;
 }

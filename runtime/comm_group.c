@@ -106,6 +106,40 @@ static int record_collective(struct trn_comm_team *team, const struct trn_comm_c
 	return r;
 }
 
+static bool is_held(const struct trn_buffer *const *held, uint32_t count,
+		    const struct trn_buffer *buffer)
+{
+	while (count > 0 && held[count - 1] != buffer)
+		count--;
+	return count > 0;
+}
+
+/* A command holds its schedule and as many references as its calls name first: what more buffers
+ * a rank has would be freed under the device. */
+static int buffers_check(struct trn_comm_team *team, const struct trn_comm_call *calls,
+			 uint32_t count, uint32_t rank)
+{
+	const struct trn_buffer *held[TRN_CMD_REFS_MAX - 1];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 2 * count; i++) {
+		const struct trn_comm_call *call = &calls[i / 2];
+		const struct trn_buffer *buffer = i % 2 ? call->dst.buffer : call->src.buffer;
+
+		if (call->rank != rank || !buffer)
+			continue;
+		if (n < TRN_ARRAY_LEN(held))
+			held[n++] = buffer;
+		else if (!is_held(held, n, buffer))
+			return trn_fail(team->context, team->member[rank].device, -ENOSPC,
+					"trn_comm_start",
+					"rank %u has more than %u buffers in a group with "
+					"point-to-point calls",
+					rank, n);
+	}
+	return 0;
+}
+
 static int record_p2p(struct trn_comm_team *team, const struct trn_comm_call *calls, uint32_t count)
 {
 	bool any = false;
@@ -116,6 +150,8 @@ static int record_p2p(struct trn_comm_team *team, const struct trn_comm_call *ca
 	if (!any)
 		return 0;
 	r = trn_comm_team_p2p_ready(team, false);
+	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
+		r = buffers_check(team, calls, count, i);
 	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
 		r = trn_comm_record_p2p(team, team->member[i].batch, calls, count, i, true, NULL);
 	return r;

@@ -203,6 +203,10 @@ static int ranks_check(struct trn_comm *comm, const struct trn_comm_call *calls,
 			r = trn_fail(comm->context, NULL, -EINVAL, "trn_comm_start",
 				     "%s of rank %u: a device buffer, but the rank has no device",
 				     trn_comm_kind_name(calls[i].kind), calls[i].rank);
+		else if (calls[i].src.offset || calls[i].dst.offset)
+			r = trn_fail(comm->context, NULL, -EINVAL, "trn_comm_start",
+				     "%s of rank %u: an offset without a buffer",
+				     trn_comm_kind_name(calls[i].kind), calls[i].rank);
 		else
 			r = trn_hostcoll_check(comm->host->wire, &call);
 	}

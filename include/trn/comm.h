@@ -48,7 +48,7 @@ enum trn_comm_algorithm {
 	TRN_COMM_ALGORITHMS = 8,
 };
 
-#define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread drives what needs the host between processes */
+#define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread drives what needs the host; -ENOTSUP today */
 
 /**
  * struct trn_comm_opts - who the ranks are; zero everything, then set
@@ -61,10 +61,10 @@ enum trn_comm_algorithm {
  * @root: where processes meet: "HOST:PORT" (process 0 listens), "file:PATH", "pmix", "env"; NULL:
  *        TRN_COMM_ROOT from the environment, else alone
  * @name: of the job: processes with another one are refused; NULL: ""
- * @provider: of libfabric; NULL: TRN_COMM_PROVIDER, else the best
- * @timeout_ns: of a collective whose call has no deadline; 0: 30 s
- * @limit_ns: device time that a rank may wait for another inside a collective; 0: 1 s
- * @flags: TRN_COMM_PROGRESS_THREAD
+ * @provider: of libfabric, between processes; NULL: TRN_COMM_PROVIDER, else the best
+ * @timeout_ns: of a collective whose call has no deadline, a day at most; 0: 30 s
+ * @limit_ns: device time that a rank may wait for another in a collective, a day at most; 0: 1 s
+ * @flags: 0. TRN_COMM_PROGRESS_THREAD is -ENOTSUP: trn_comm_progress() and trn_comm_wait() drive
  * @reserved: 0
  */
 struct trn_comm_opts {
@@ -102,12 +102,12 @@ struct trn_comm_span {
 };
 
 /**
- * struct trn_comm_call - one rank's part of a collective; zero everything, then set
+ * struct trn_comm_call - one rank's part of a collective; zero everything, then set what it has
  * @size: sizeof(struct trn_comm_call)
  * @kind: enum trn_comm_kind
  * @op: for ALL_REDUCE, REDUCE_SCATTER and REDUCE
  * @dtype: of the elements: U8 to S32, F32, BF16, F16, F8*
- * @algorithm: enum trn_comm_algorithm
+ * @algorithm: between processes AUTO or HOST, for SEND, RECV, PERMUTE AUTO; others are -ENOTSUP
  * @rank: whose call it is, a local one
  * @root: BROADCAST from, REDUCE to; SEND: the receiver; RECV: the sender
  * @priority: 0..3, lower is served first where the chip can
@@ -167,7 +167,7 @@ struct trn_comm_times {
  * follows with the first calls (docs/comm.md says how much).
  *
  * Context: one thread at a time per device. Blocks until @deadline_ns.
- * Return:  0, -EINVAL, -ENOMEM, -ENOSPC (queues), -ENOTSUP (no sync processors),
+ * Return:  0, -EINVAL, -ENOMEM, -ENOSPC (queues), -ENOTSUP (no sync processors, @flags),
  *          -EXDEV devices of different pods, -ETIMEDOUT, -TRN_ERANK a process is missing or does
  *          not match: the record names it.
  * Since:   0.1

@@ -271,6 +271,186 @@ START_TEST(ranks_of_pods)
 }
 END_TEST
 
+/* ---- sends and receives of their own ---- */
+
+#define LENGTHS 4u
+#define LONGEST (UINT64_C(1) << 20)
+static const uint64_t lengths[LENGTHS] = { 0, 1, 4097, LONGEST };
+
+/* Bytes that tell who sent them to whom, and which message it was. */
+static uint8_t letter(uint32_t from, uint32_t to, uint32_t which, uint64_t i)
+{
+	return (uint8_t)(from * 61 + to * 17 + which * 5 + i * 7 + (i >> 8));
+}
+
+struct mail {
+	struct trn_comm_call calls[6 * LENGTHS + 1];
+	uint32_t count;
+};
+
+/* Both sides of what this process and another one tell each other. */
+static void mail_add(struct mail *mail, uint32_t me, uint32_t to, uint32_t from, uint32_t which)
+{
+	const uint64_t n = lengths[which];
+	uint8_t *src = malloc(n + 1), *dst = calloc(1, n + 1);
+
+	for (uint64_t i = 0; i < n; i++)
+		src[i] = letter(me, to, which, i);
+	dst[n] = 0xa5;
+	for (uint32_t k = 0; k < 2; k++)
+		mail->calls[mail->count++] = (struct trn_comm_call){
+			.size = sizeof(struct trn_comm_call),
+			.kind = k ? TRN_COMM_RECV : TRN_COMM_SEND,
+			.dtype = TRN_DTYPE_U8,
+			.rank = me,
+			.root = k ? from : to,
+			.count = n,
+			.src.host = k ? NULL : src,
+			.dst.host = k ? dst : NULL,
+		};
+}
+
+static int mail_read(struct self *self, const struct mail *mail)
+{
+	for (uint32_t c = 0; c < mail->count; c++) {
+		const struct trn_comm_call *call = &mail->calls[c];
+		const uint8_t *got = call->dst.host;
+		uint32_t which = 0;
+
+		while (which < LENGTHS - 1 && lengths[which] != call->count)
+			which++;
+		for (uint64_t i = 0; call->kind == TRN_COMM_RECV && i < call->count; i++)
+			if (got[i] != letter(call->root, self->process, which, i))
+				return wrong(self, 0, "another letter came");
+		if (call->kind == TRN_COMM_RECV && got[call->count] != 0xa5)
+			return wrong(self, 0, "a letter is too long");
+	}
+	return 0;
+}
+
+static void mail_free(struct mail *mail)
+{
+	for (uint32_t c = 0; c < mail->count; c++)
+		if (mail->calls[c].kind != TRN_COMM_ALL_REDUCE) {
+			free(mail->calls[c].src.host);
+			free(mail->calls[c].dst.host);
+		}
+}
+
+/* To the right, to the left, to itself, and a sum in between, in one group. */
+static int letters(struct self *self)
+{
+	const uint32_t n = self->job->processes, me = self->process;
+	int32_t number = (int32_t)me + 1, sum = 0;
+	struct mail mail = { .count = 0 };
+	int r = open_all(self);
+
+	for (uint32_t which = 0; r == 0 && which < LENGTHS; which++) {
+		mail_add(&mail, me, (me + 1) % n, (me + n - 1) % n, which);
+		if (which == 1)
+			mail.calls[mail.count++] = (struct trn_comm_call){
+				.size = sizeof(struct trn_comm_call),
+				.dtype = TRN_DTYPE_S32,
+				.rank = me,
+				.count = 1,
+				.src.host = &number,
+				.dst.host = &sum,
+			};
+		mail_add(&mail, me, me, me, which);
+		if (n > 2)
+			mail_add(&mail, me, (me + n - 1) % n, (me + 1) % n, which);
+	}
+	for (uint32_t round = 0; r == 0 && round < 3; round++) {
+		sum = 0;
+		r = trn_comm_run(self->comm, mail.calls, mail.count, trn_deadline_in(LIMIT_NS));
+		r = r < 0 ? wrong(self, r, "letters") : mail_read(self, &mail);
+		if (r == 0 && sum != (int32_t)(n * (n + 1) / 2))
+			r = wrong(self, 0, "the sum beside them");
+	}
+	mail_free(&mail);
+	close_all(self);
+	return r;
+}
+
+START_TEST(sends_and_receives)
+{
+	for (uint32_t processes = 1; processes <= 3; processes++) {
+		struct job job = { .processes = processes };
+
+		ck_assert_uint_eq(run(&job, letters), 0);
+#ifdef TRN_HAVE_FABRIC
+		job.provider = "tcp;ofi_rxm";
+		ck_assert_uint_eq(run(&job, letters), 0);
+#endif
+	}
+}
+END_TEST
+
+/* Process 0 sends what process 1 does not expect: more than it receives, or at all. Who waits says
+ * for whom. */
+static int misfit(struct self *self, bool missing)
+{
+	struct trn_error error = { .size = sizeof(error) };
+	static uint8_t bytes[100];
+	struct trn_comm_call call = {
+		.size = sizeof(call),
+		.kind = self->process ? TRN_COMM_RECV : TRN_COMM_SEND,
+		.dtype = TRN_DTYPE_U8,
+		.rank = self->process,
+		.root = !self->process,
+		.count = self->process ? 100 : 99,
+		.src.host = bytes,
+		.dst.host = bytes,
+	};
+	int r = open_all(self);
+
+	if (r == 0 && !(missing && self->process == 0))
+		r = trn_comm_run(self->comm, &call, 1,
+				 trn_deadline_in(missing ? 300000000 : LIMIT_NS));
+	if (self->process == 1 &&
+	    (r != -TRN_ERANK || trn_error_get(self->context, &error) < 0 ||
+	     !strstr(error.cause, "process 0") ||
+	     !strstr(error.cause, missing ? "no progress before the deadline" :
+					    "sends 99 bytes where this process receives 100")))
+		r = wrong(self, r, "process 0 is not blamed");
+	else if (self->process == 1 || r == -TRN_ERANK)
+		r = 0;
+	/* Who does not send is there until the other one gave up. */
+	if (r == 0 && missing && self->process == 0) {
+		r = trn_comm_run(self->comm,
+				 &(struct trn_comm_call){ .size = sizeof(call),
+							  .kind = TRN_COMM_BARRIER },
+				 1, trn_deadline_in(LIMIT_NS));
+		r = r == -TRN_ERANK ? 0 : wrong(self, r, "the other one did not give up");
+	}
+	close_all(self);
+	return r;
+}
+
+static int too_long(struct self *self)
+{
+	return misfit(self, false);
+}
+
+static int not_sent(struct self *self)
+{
+	return misfit(self, true);
+}
+
+START_TEST(letters_that_do_not_fit)
+{
+	struct job job = { .processes = 2 };
+
+	ck_assert_uint_eq(run(&job, too_long), 0);
+	ck_assert_uint_eq(run(&job, not_sent), 0);
+#ifdef TRN_HAVE_FABRIC
+	job.provider = "tcp;ofi_rxm";
+	ck_assert_uint_eq(run(&job, too_long), 0);
+	ck_assert_uint_eq(run(&job, not_sent), 0);
+#endif
+}
+END_TEST
+
 /* ---- a process dies: the others hear who, and go on without it ---- */
 
 static int survive(struct self *self)
@@ -322,6 +502,8 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 150);
 	tcase_add_test(t, ranks_of_host_memory);
 	tcase_add_test(t, ranks_of_pods);
+	tcase_add_test(t, sends_and_receives);
+	tcase_add_test(t, letters_that_do_not_fit);
 	tcase_add_loop_test(t, survivors_go_on, 0, 2);
 	suite_add_tcase(s, t);
 	return s;

@@ -231,14 +231,15 @@ static void call_fill(const struct rig *rig, const struct job *job, const struct
 		.count = job->count,
 		.src.buffer = rig->src[r],
 		.dst.buffer = job->in_place ? rig->src[r] : rig->dst[r],
-		.permutation = p->permutation,
+		.permutation = job->kind == TRN_COMM_PERMUTE ? p->permutation : NULL,
 	};
 	if (job->v && job->kind == TRN_COMM_ALL_TO_ALL) {
 		call->src_counts = p->a2a_count[r];
 		call->src_offsets = p->a2a_src[r];
 		call->dst_counts = p->a2a_from[r];
 		call->dst_offsets = p->a2a_dst[r];
-	} else if (job->v) {
+	} else if (job->v &&
+		   (job->kind == TRN_COMM_ALL_GATHER || job->kind == TRN_COMM_REDUCE_SCATTER)) {
 		call->dst_counts = p->count;
 	}
 	if (job->in_place && job->kind == TRN_COMM_ALL_GATHER)
