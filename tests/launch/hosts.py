@@ -132,13 +132,17 @@ def shm():
             if any(part in Job.pids for part in re.findall(r'\d+', name))]
 
 
+# Nobody holds these: the kernel waits for what a cut or a loss has kept from it.
+CLOSED = ('TIME-WAIT', 'FIN-WAIT', 'CLOSING', 'LAST-ACK')
+
+
 def sockets(net):
     """Sockets of the job's port that are still open in any of the hosts."""
     found = []
     for name in net.names:
         text = sh('ip', 'netns', 'exec', name, 'ss', '-Htan', 'state', 'connected', check=False)
         found += [name + ': ' + line for line in text.splitlines()
-                  if line and 'TIME-WAIT' not in line and 'FIN-WAIT' not in line]
+                  if line and not line.startswith(CLOSED)]
         found += ['%s: pid %s' % (name, pid)
                   for pid in sh('ip', 'netns', 'pids', name, check=False).split()]
     return found
