@@ -22,6 +22,7 @@ struct build {
 	uint64_t slots[TRN_COLL_DIMS];     /* where a dim's slots begin, in scratch */
 	uint64_t pitch[TRN_COLL_DIMS];
 	uint64_t own[TRN_COLL_DIMS]; /* what a ring adds: in scratch */
+	uint32_t moved;              /* here and not waited for: a strand's */
 };
 
 /* Where the elements of a block are. */
@@ -111,10 +112,20 @@ static struct source user_source(const struct build *b)
 	return (struct source){ .at = { b->c->rank[b->c->me].src, IN_SRC, 0 }, .sources = 1 };
 }
 
+/* Half of the results, or of what is behind them. */
+static uint64_t strand_part(const struct build *b, bool behind)
+{
+	const uint64_t results = TRN_COLL_RESULTS(b->c->room, b->c->ranks);
+	const uint64_t all = TRN_COLL_SCRATCH(b->c->room, b->c->ranks);
+
+	return (behind ? all - results : results) / 2 / SLOT_ALIGN * SLOT_ALIGN;
+}
+
 /* Results of a chunk in scratch: every position has its place. */
 static struct place results(const struct build *b, uint32_t rank)
 {
-	return (struct place){ scratch_of(b, rank), PACKED, 0 };
+	return (struct place){ scratch_of(b, rank) + b->c->strand * strand_part(b, false), PACKED,
+			       0 };
 }
 
 static struct place slot_of(const struct build *b, uint32_t rank, uint32_t dim, uint32_t slot,
@@ -171,7 +182,9 @@ static void put_move(struct build *b, const struct source *src, const struct tar
 		op.stride = source_stride(b, src, position);
 		op.scale = last && c->average && is_float ? 1.0f / (float)c->ranks : 1.0f;
 		op.divisor = last && c->average && !is_float ? c->ranks : 0;
-	} else if (op.dst == op.src) { /* in place: nothing to do, and nobody to tell */
+	} else if (op.dst == op.src) { /* in place: nothing to do, and at most a strand to tell */
+		if (op.signal)
+			put_signal(b->out, op.signal, value, dst->rank);
 		return;
 	}
 	put(b->out, op);
@@ -214,6 +227,23 @@ static void move(struct build *b, const struct source *src, const struct target 
 		put_move(b, src, dst, run, elements, count - told, last);
 	else if (dst->signal)
 		put_signal(b->out, dst->signal, count - told, dst->rank);
+	if (dst->signal && dst->rank == b->c->me)
+		b->moved += count;
+}
+
+/* What this rank moved within its chip is there. */
+static void settle(struct build *b, uint32_t peer)
+{
+	if (b->c->strands == 0)
+		put_fence(b->out, peer);
+	else if (b->moved > 0)
+		put_wait(b, b->c->own_semaphore, b->moved, b->c->me);
+	b->moved = 0;
+}
+
+static uint64_t own_signal(const struct build *b)
+{
+	return b->c->strands ? semaphore_of(b->c, b->c->me, b->c->own_semaphore) : 0;
 }
 
 static struct target to_slot(const struct build *b, uint32_t rank, uint32_t dim, uint32_t slot,
@@ -221,6 +251,7 @@ static struct target to_slot(const struct build *b, uint32_t rank, uint32_t dim,
 {
 	struct target t = { .at = slot_of(b, rank, dim, slot, first), .rank = rank };
 
+	t.signal = own_signal(b);
 	if (rank != b->c->me)
 		t.signal = semaphore_of(b->c, rank, b->c->semaphore + b->way->dim[dim].semaphore);
 	return t;
@@ -228,7 +259,7 @@ static struct target to_slot(const struct build *b, uint32_t rank, uint32_t dim,
 
 static struct target to_here(const struct build *b, struct place at)
 {
-	return (struct target){ .at = at, .rank = b->c->me };
+	return (struct target){ .at = at, .rank = b->c->me, .signal = own_signal(b) };
 }
 
 /* ---- RS ---- */
@@ -254,7 +285,7 @@ static void rs_mesh(struct build *b, uint32_t dim, struct source *cur)
 		move(b, cur, &t, first, b->below[dim + 1], false);
 	}
 	rs_wait(b, dim, n - 1, member(b, dim, (mine + 1) % n));
-	put_fence(b->out, member(b, dim, (mine + 1) % n));
+	settle(b, member(b, dim, (mine + 1) % n));
 	first = block_first(b, dim, mine);
 	*cur = (struct source){
 		.at = slot_of(b, b->c->me, dim, 0, first),
@@ -295,7 +326,7 @@ static void ring_own(struct build *b, uint32_t dim, struct source *cur)
 	if (cur->sources == 1)
 		return;
 	move(b, cur, &t, first, b->below[dim], false);
-	put_fence(b->out, b->c->me);
+	settle(b, b->c->me);
 	*cur = (struct source){ .at = t.at, .sources = 1 };
 }
 
@@ -439,7 +470,7 @@ static void ag_all(struct build *b, struct source held)
 
 	move(b, &held, &here, b->me, 1, true);
 	if (!fuse) {
-		put_fence(b->out, b->c->me);
+		settle(b, b->c->me);
 		held = joined;
 	}
 	for (uint32_t d = dims; d-- > 0;) {
@@ -451,14 +482,14 @@ static void ag_all(struct build *b, struct source held)
 			ag_mesh(b, d, &held, true);
 		/* What was put here at the beginning is here. */
 		if (d > 0 && d == dims - 1)
-			put_fence(b->out, b->c->me);
+			settle(b, b->c->me);
 		held = joined;
 	}
-	put_fence(b->out, b->c->me);
+	settle(b, b->c->me);
 	if (ag_direct(b, 0))
 		return;
 	copy_out(b, &joined);
-	put_fence(b->out, b->c->me);
+	settle(b, b->c->me);
 }
 
 /* ---- kinds ---- */
@@ -493,7 +524,7 @@ static void build_reduce_scatter(struct build *b)
 	struct target t = to_dst(b);
 
 	move(b, &cur, &t, b->me, 1, true);
-	put_fence(b->out, b->c->me);
+	settle(b, b->c->me);
 	signals_back(b);
 }
 
@@ -624,62 +655,12 @@ static void build_barrier(struct build *b)
 
 /* ---- a channel ---- */
 
-/* Elements of one vector that are the channel's. */
-static void channel_range(const struct trn_coll *c, uint64_t count, uint64_t *ret_from,
-			  uint64_t *ret_to)
-{
-	*ret_from = trn_coll_share(count, c->part_from, c->parts);
-	*ret_to = trn_coll_share(count, c->part_to, c->parts);
-}
-
-static bool one_vector(enum trn_comm_kind kind)
-{
-	return kind == TRN_COMM_ALL_REDUCE || kind == TRN_COMM_REDUCE || kind == TRN_COMM_BROADCAST;
-}
-
-uint64_t trn_coll_chunks(const struct trn_coll *c)
-{
-	uint64_t most = c->count, from, to, bytes;
-
-	if (c->kind == TRN_COMM_BARRIER || (c->kind == TRN_COMM_ALL_TO_ALL && c->direct))
-		return 1;
-	if (c->kind != TRN_COMM_ALL_TO_ALL && c->counts) {
-		most = 0;
-		for (uint32_t i = 0; i < c->ranks; i++)
-			most = trn_max_u64(most, c->counts[i]);
-	}
-	channel_range(c, most, &from, &to);
-	/* Shares are rounded: of equal counts one may be an element longer. */
-	bytes = (to - from) * c->element;
-	if (!one_vector(c->kind))
-		bytes *= c->ranks;
-	bytes = trn_max_u64((bytes + c->room - 1) / c->room, 1);
-	return bytes > 1 && c->turns > 0 ? bytes + 1 : bytes;
-}
-
-static bool is_staggered(const struct trn_coll *c, uint64_t chunks)
-{
-	return c->turns > 0 && chunks > 2;
-}
-
-/* Where a chunk begins in the channel's share of a vector. */
-static uint64_t chunk_at(const struct trn_coll *c, uint64_t count, uint64_t chunk, uint64_t chunks)
-{
-	if (chunk == 0 || chunk == chunks)
-		return chunk == 0 ? 0 : count;
-	if (!is_staggered(c, chunks))
-		return trn_coll_share(count, chunk, chunks);
-	return trn_coll_share(count, (chunk - 1) * c->turns + c->turn, (chunks - 1) * c->turns);
-}
-
 static void lay_vector(struct build *b, uint64_t chunk, uint64_t chunks)
 {
 	const uint32_t n = b->c->ranks;
-	uint64_t from, to, lo, hi;
+	uint64_t lo, hi;
 
-	channel_range(b->c, b->c->count, &from, &to);
-	lo = from + chunk_at(b->c, to - from, chunk, chunks);
-	hi = from + chunk_at(b->c, to - from, chunk + 1, chunks);
+	trn_coll_chunk(b->c, b->c->count, chunk, chunks, &lo, &hi);
 	for (uint32_t p = 0; p < n; p++) {
 		b->from[p] = b->to[p] = lo + trn_coll_share(hi - lo, p, n);
 		b->len[p] = lo + trn_coll_share(hi - lo, p + 1, n) - b->from[p];
@@ -693,11 +674,10 @@ static void lay_piece(struct build *b, uint32_t p, uint64_t chunk, uint64_t chun
 	const uint32_t rank = b->way->rank_at[p];
 	const uint64_t count = c->counts ? c->counts[rank] : c->count;
 	const uint64_t offset = c->offsets ? c->offsets[rank] : rank * c->count;
-	uint64_t from, to, lo;
+	uint64_t lo, hi;
 
-	channel_range(c, count, &from, &to);
-	lo = from + chunk_at(b->c, to - from, chunk, chunks);
-	b->len[p] = from + chunk_at(c, to - from, chunk + 1, chunks) - lo;
+	trn_coll_chunk(c, count, chunk, chunks, &lo, &hi);
+	b->len[p] = hi - lo;
 	b->from[p] = b->to[p] = offset + lo;
 	if (c->kind == TRN_COMM_ALL_GATHER)
 		b->from[p] = lo;
@@ -713,7 +693,8 @@ static void lay_slots(struct build *b)
 	uint64_t at, most;
 
 	/* Always the same place: results of one operation stay while slots of the next fill. */
-	at = trn_align_up(TRN_COLL_RESULTS(b->c->room, b->c->ranks), SLOT_ALIGN);
+	at = trn_align_up(TRN_COLL_RESULTS(b->c->room, b->c->ranks), SLOT_ALIGN) +
+	     b->c->strand * strand_part(b, true);
 	for (uint32_t d = 0; d < b->way->dims; d++) {
 		const uint32_t n = b->way->dim[d].size, size = b->below[d + 1];
 
@@ -736,7 +717,7 @@ static void lay_chunk(struct build *b, uint64_t chunk, uint64_t chunks)
 {
 	const uint32_t n = b->c->ranks;
 
-	if (one_vector(b->c->kind))
+	if (trn_coll_one_vector(b->c->kind))
 		lay_vector(b, chunk, chunks);
 	else
 		for (uint32_t p = 0; p < n; p++)
@@ -771,6 +752,7 @@ static void build_alone(struct build *b)
 	struct target t = to_dst(b);
 
 	move(b, &src, &t, 0, 1, false);
+	settle(b, b->c->me);
 }
 
 void trn_coll_build(const struct trn_coll *c, struct trn_coll_ops *out)

@@ -71,10 +71,17 @@ struct trn_coll {
 	uint32_t root_semaphore; /* ready, then data */
 	const uint64_t *scratch; /* of the way: [rank * channels + channel] */
 	uint64_t room;           /* bytes of a chunk; scratch has TRN_COLL_SCRATCH() */
-	uint64_t *work;          /* 4 * ranks + 1 numbers */
+	/* A channel may go in two strands, each with a part of its own, half of the scratch,
+	 * semaphores of the way and one more: to wait for what it moved here, as a FENCE would
+	 * wait for the other's transfers. strands 0: one. */
+	uint32_t strand, strands;
+	uint32_t own_semaphore;
+	uint64_t *work; /* 4 * ranks + 1 numbers */
 };
-/* Results, then slots of all dimensions and places for what rings add; roundings. */
-#define TRN_COLL_RESULTS(room, ranks) ((room) + 128 * (uint64_t)(ranks))
+#define TRN_COLL_STRANDS 2u
+/* Results, then slots of all dimensions and places for what rings add; roundings. Halves of both
+ * are a strand's, so that results stay while slots of the next operation fill, stranded or not. */
+#define TRN_COLL_RESULTS(room, ranks) ((room) + 256 * (uint64_t)(ranks))
 #define TRN_COLL_SCRATCH(room, ranks) (4 * (room) + 1024 * (uint64_t)(ranks))
 
 /* Operations come out here; ops NULL only counts. */
@@ -85,10 +92,22 @@ struct trn_coll_ops {
 
 /* A channel's whole stream, END included. */
 void trn_coll_build(const struct trn_coll *coll, struct trn_coll_ops *out);
+/* Can the kind go in strands? Every rank must have the same waits in the same order. */
+bool trn_coll_stranded(enum trn_comm_kind kind);
+/* Two strands as one stream of a processor, END included, and its length: what begins with a wait
+ * for others in turn, the first's by ahead of them sooner. The same ahead on all ranks: then
+ * whatever a wait is for comes earlier in the same order there, and nobody waits for ever. */
+uint32_t trn_coll_merge(const struct trn_ext_sync_op *first, const struct trn_ext_sync_op *second,
+			uint32_t ahead, struct trn_ext_sync_op *ret);
 /* part / parts of count, rounded down: shares that follow each other fit together. */
 uint64_t trn_coll_share(uint64_t count, uint64_t part, uint64_t parts);
+/* Cut in chunks as a whole, not by pieces of ranks. */
+bool trn_coll_one_vector(enum trn_comm_kind kind);
 /* Its chunks: the same on all ranks. */
 uint64_t trn_coll_chunks(const struct trn_coll *coll);
+/* Elements of a chunk in a vector of count that are the channel's. */
+void trn_coll_chunk(const struct trn_coll *coll, uint64_t count, uint64_t chunk, uint64_t chunks,
+		    uint64_t *ret_from, uint64_t *ret_to);
 
 /* Point to point: parts of one fused command. A step of each: first all that are ready to receive
  * say so, then what is to be sent is sent, then what was received is copied out. */

@@ -12,11 +12,6 @@ uint64_t trn_coll_semaphore(uint32_t processor, uint32_t semaphore)
 	return trn_regs_topsp_axi(block) + TRN_TOPSP_SEM_INC + 4 * (uint64_t)semaphore;
 }
 
-uint64_t trn_coll_share(uint64_t count, uint64_t part, uint64_t parts)
-{
-	return count / parts * part + count % parts * part / parts;
-}
-
 static void put(struct trn_coll_ops *out, struct trn_ext_sync_op op)
 {
 	if (out->count < out->max)

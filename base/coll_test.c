@@ -24,7 +24,8 @@
 
 #define RANKS 144u
 #define CHANNELS 2u
-#define SEMAPHORES 64u
+#define SEMAPHORES 96u
+#define STRAND_SEMAPHORES 40u /* of a strand: more than any way has */
 #define AREA UINT64_C(0x1000000)
 #define ROOM 512u
 #define SEM_BASE UINT64_C(0x8000000000) /* every INC register of a chip is above */
@@ -55,7 +56,9 @@ struct stream {
 struct step { /* one collective of the sequence */
 	struct trn_coll coll;
 	struct trn_coll_way way[2]; /* by channel */
-	struct memory *memory;      /* by rank */
+	bool stranded;
+	uint32_t ahead;
+	struct memory *memory; /* by rank */
 	struct stream (*streams)[CHANNELS];
 };
 
@@ -578,6 +581,44 @@ static void step_memory(struct world *w, struct step *s, uint32_t r)
 		m->src[i] = node_new(w, NULL, 0, r, i);
 }
 
+static struct trn_coll_ops built(const struct trn_coll *coll)
+{
+	struct trn_coll_ops out = { 0 };
+
+	trn_coll_build(coll, &out);
+	out.max = out.count;
+	out.count = 0;
+	out.ops = calloc(out.max, sizeof(*out.ops));
+	trn_coll_build(coll, &out);
+	NEED(out.count == out.max);
+	return out;
+}
+
+/* Two strands of unequal parts as one stream. */
+static struct trn_coll_ops built_strands(const struct trn_coll *coll, uint32_t ahead)
+{
+	struct trn_coll_ops strand[TRN_COLL_STRANDS], out = { 0 };
+
+	for (uint32_t i = 0; i < TRN_COLL_STRANDS; i++) {
+		struct trn_coll one = *coll;
+
+		one.part_from = i == 0 ? coll->part_from : coll->part_from + 2;
+		one.part_to = i == 0 ? coll->part_from + 2 : coll->part_to;
+		one.strand = i;
+		one.strands = TRN_COLL_STRANDS;
+		one.semaphore = coll->semaphore + i * STRAND_SEMAPHORES;
+		one.own_semaphore = one.semaphore + STRAND_SEMAPHORES - 1;
+		strand[i] = built(&one);
+		out.max += strand[i].count;
+	}
+	out.ops = calloc(out.max, sizeof(*out.ops));
+	out.count = trn_coll_merge(strand[0].ops, strand[1].ops, ahead, out.ops);
+	NEED(out.count == out.max - 1);
+	for (uint32_t i = 0; i < TRN_COLL_STRANDS; i++)
+		free(strand[i].ops);
+	return out;
+}
+
 static void step_streams(struct world *w, uint32_t step, uint32_t r)
 {
 	struct step *s = &w->step[step];
@@ -605,12 +646,7 @@ static void step_streams(struct world *w, uint32_t step, uint32_t r)
 			coll.from_offsets = w->a2a_dst[r];
 			coll.there = w->there[r];
 		}
-		trn_coll_build(&coll, &out);
-		out.max = out.count;
-		out.count = 0;
-		out.ops = calloc(out.max, sizeof(*out.ops));
-		trn_coll_build(&coll, &out);
-		NEED(out.count == out.max);
+		out = s->stranded ? built_strands(&coll, s->ahead) : built(&coll);
 		s->streams[r][c] = (struct stream){ .ops = out.ops, .count = out.count };
 	}
 }
@@ -642,6 +678,8 @@ static void step_add(struct world *w, enum trn_comm_kind kind, bool direct, uint
 	}
 	for (uint32_t c = 0; c < CHANNELS; c++)
 		s->way[c] = w->way[c];
+	s->stranded = trn_coll_stranded(kind) && trn_prng_below(&w->prng, 3) != 0;
+	s->ahead = (uint32_t)trn_prng_below(&w->prng, 12);
 	s->memory = calloc(w->ranks, sizeof(*s->memory));
 	s->streams = calloc(w->ranks, sizeof(*s->streams));
 	for (uint32_t r = 0; r < w->ranks; r++) {

@@ -366,6 +366,19 @@ static int scratch_rank(struct trn_comm_team *team, struct trn_comm_shape *s, ui
 	return 0;
 }
 
+uint32_t trn_comm_team_strands(const struct trn_comm_team *team, enum trn_coll_shape shape)
+{
+	return shape == TRN_COLL_GRID && team->channels > 2 ? TRN_COLL_STRANDS : 1;
+}
+
+static uint32_t shape_semaphores(const struct trn_comm_team *team, enum trn_coll_shape shape)
+{
+	const uint32_t strands = trn_comm_team_strands(team, shape);
+	const uint32_t each = team->shape[shape].plan->semaphores;
+
+	return strands > 1 ? strands * (each + 1) : each;
+}
+
 int trn_comm_team_ready(struct trn_comm_team *team, enum trn_coll_shape shape)
 {
 	const struct trn_alloc *alloc = &team->context->alloc;
@@ -386,7 +399,7 @@ int trn_comm_team_ready(struct trn_comm_team *team, enum trn_coll_shape shape)
 	for (uint32_t i = 0; r == 0 && i < team->ranks; i++)
 		r = scratch_rank(team, s, i);
 	if (r == 0 && s->plan->semaphores > 0)
-		r = trn_comm_team_semaphores(team, s->plan->semaphores, &s->semaphore);
+		r = trn_comm_team_semaphores(team, shape_semaphores(team, shape), &s->semaphore);
 	if (r < 0) { /* the next call tries again */
 		while (s->buffer_count > 0)
 			(void)trn_buffer_unref(s->buffers[--s->buffer_count]);

@@ -163,6 +163,32 @@ START_TEST(pods_of_many_chips)
 }
 END_TEST
 
+/* Long enough for two strands a channel (all-gather is not); short ones before and behind
+ * use the same scratch. */
+START_TEST(long_vectors)
+{
+	static const uint64_t counts[] = { 900, (UINT64_C(17) << 20) / 4, 1100 };
+	struct rig rig;
+
+	rig_up(&rig, "mock:trn2-48xl");
+	rig_comm(&rig, 4, 1, UINT64_C(17) << 20);
+	for (uint32_t k = 0; k < 3; k++)
+		for (uint32_t i = 0; i < TRN_ARRAY_LEN(counts); i++) {
+			const struct job job = {
+				.kind = kinds[k],
+				.dtype = TRN_DTYPE_F32,
+				.algorithm = TRN_COMM_GRID,
+				.count = k == 0 ? counts[i] : counts[i] / rig.ranks,
+				.batch = _i != 0,
+			};
+
+			if (fits(&rig, &job))
+				rig_run(&rig, &job, NULL);
+		}
+	rig_down(&rig);
+}
+END_TEST
+
 /* What comes out, and the bits of a sum that rounds. */
 static uint64_t bits_of(const char *uri, uint32_t ranks, enum trn_comm_algorithm algorithm)
 {
@@ -257,6 +283,7 @@ static Suite *suite(void)
 	tcase_add_test(t, operators_and_dtypes);
 	tcase_add_test(t, progress_is_enough);
 	tcase_add_loop_test(t, pods_of_many_chips, 0, (int)TRN_ARRAY_LEN(pods));
+	tcase_add_loop_test(t, long_vectors, 0, 2);
 	tcase_add_loop_test(t, the_same_bits_always, 0, 3);
 	suite_add_tcase(s, t);
 	return s;
