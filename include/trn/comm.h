@@ -31,7 +31,7 @@ enum trn_comm_op {
 	TRN_COMM_MIN = 1,
 	TRN_COMM_MAX = 2,
 	TRN_COMM_PROD = 3,
-	TRN_COMM_AVG = 4, /* floats only */
+	TRN_COMM_AVG = 4, /* integers: the quotient, toward zero */
 	TRN_COMM_OPS = 5,
 };
 
