@@ -11,26 +11,6 @@
 
 static struct trn_test_collect tc;
 
-static void open_pod(const char *pod)
-{
-	trn_test_collect_init(&tc, pod);
-	trn_test_collect_open(&tc);
-}
-
-static void fill(uint32_t chip, uint64_t address, uint64_t bytes)
-{
-	uint8_t *p = trn_test_hbm(&tc, chip, address);
-
-	for (uint64_t i = 0; i < bytes; i++)
-		p[i] = (uint8_t)trn_prng_next(&tc.prng);
-}
-
-static void expect_same(uint32_t chip, uint64_t a, uint32_t other, uint64_t b, uint64_t bytes)
-{
-	ck_assert_int_eq(
-		memcmp(trn_test_hbm(&tc, chip, a), trn_test_hbm(&tc, other, b), (size_t)bytes), 0);
-}
-
 /* ---- processors ---- */
 
 /* Commands in line: nobody overtakes one in front that waits for the same processor, others go. */
@@ -39,7 +19,7 @@ START_TEST(processors_in_order_of_arrival)
 	static const uint32_t uses[4][2] = { { 0, 1 }, { 1, 2 }, { 2, 3 }, { 4, 5 } };
 	uint64_t order[4];
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	trn_test_wait(&tc, 0, 0, 9, 1, 0);
 	for (uint32_t q = 0; q < 4; q++) {
 		tc.queue = q;
@@ -67,7 +47,7 @@ END_TEST
 /* The queue in front is reset while others stand in line. */
 START_TEST(a_reset_queue_lets_go)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t q = 0; q < 3; q++) {
 		tc.queue = q;
 		if (q < 2)
@@ -83,14 +63,14 @@ START_TEST(a_reset_queue_lets_go)
 	tc.queue = 2;
 	trn_test_expect_done(&tc, 0);
 	/* And in the middle of a transfer: nothing of it comes any more. */
-	fill(0, D(0), 8 * TRN_MIB);
+	trn_test_collect_fill(&tc, 0, D(0), 8 * TRN_MIB);
 	trn_test_copy(&tc, 0, 0, D(8 * TRN_MIB), D(0), 8 * TRN_MIB)->signal = trn_test_inc(5, 5);
 	trn_test_signal(&tc, 0, 0, trn_test_inc(5, 6), 1);
 	trn_test_submit(&tc, 0);
 	trn_model_run(tc.host.model, trn_model_now(tc.host.model) + 10000 * NS);
 	trn_test_collect_queue(&tc, 0, 2, 0);
 	trn_test_collect_run(&tc);
-	expect_same(0, D(0), 0, D(8 * TRN_MIB), TRN_MIB);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(8 * TRN_MIB), TRN_MIB);
 	ck_assert_int_ne(memcmp(trn_test_hbm(&tc, 0, D(7 * TRN_MIB)),
 				trn_test_hbm(&tc, 0, D(15 * TRN_MIB)), TRN_MIB),
 			 0);
@@ -103,7 +83,7 @@ END_TEST
 START_TEST(closed_in_the_middle)
 {
 	for (uint32_t us = 0; us < 40; us += 3) {
-		open_pod("trn3");
+		trn_test_collect_pod(&tc, "trn3");
 		tc.limit_ns = 1000000;
 		for (uint32_t p = 0; p < 16; p++) {
 			for (uint32_t i = 0; i < 70; i++)
@@ -125,7 +105,7 @@ START_TEST(a_wait_has_a_limit)
 {
 	uint64_t start;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	tc.limit_ns = 5000;
 	trn_test_copy(&tc, 0, 0, D(0), D(4096), 64)->peer = 1;
 	trn_test_wait(&tc, 0, 0, 3, 1, 41);
@@ -157,7 +137,7 @@ END_TEST
 /* A wait that is met in time leaves no limit; one limit serves waits one after the other. */
 START_TEST(a_limit_is_of_each_wait)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	tc.limit_ns = 5000;
 	for (uint32_t i = 0; i < 10; i++) {
 		/* Each takes 4 us. */
@@ -189,7 +169,7 @@ START_TEST(a_limit_is_of_each_processor)
 {
 	uint64_t start;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	tc.limit_ns = 10000;
 	trn_test_wait(&tc, 0, 0, 0, 1, 1);
 	/* 8 us, and then the fence of the other processor begins to wait. */
@@ -211,7 +191,7 @@ END_TEST
 /* Numbers that are beyond all time. */
 START_TEST(the_longest_limit)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	tc.limit_ns = UINT64_MAX;
 	trn_test_wait(&tc, 0, 0, 3, 1, 1);
 	trn_test_submit(&tc, 0);
@@ -259,7 +239,7 @@ START_TEST(windows_hold)
 		{ D(0), D(4096), 64, 1, TRN_SYNC_ADD_DST, 0, D(0) },
 	};
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	window(0, TRN_AXI_HBM0 + 16 * TRN_MIB, 16 * TRN_MIB, 1); /* descriptor, streams */
 	window(1, D(0), 4096, 2);
 	window(2, D(4096), 4096, 1);
@@ -318,7 +298,7 @@ static void reset(uint32_t map, bool device)
 /* Core 2 and what belongs to it: processors 4 and 5. */
 START_TEST(resets_of_cores)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t q = 0; q < 4; q++) {
 		static const uint32_t processor[] = { 4, 5, 0, 5 };
 
@@ -360,7 +340,7 @@ END_TEST
 
 START_TEST(a_reset_of_the_device)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	tc.limit_ns = 100000;
 	for (uint32_t q = 0; q < 3; q++) {
 		tc.queue = q;
@@ -384,7 +364,7 @@ START_TEST(memory_that_goes)
 	const uint64_t host = TRN_AXI_HOST | 0x10000000;
 	uint64_t address;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	(void)trn_test_host_map(&tc.host, 0x10000000, 8 * TRN_MIB);
 	trn_test_copy(&tc, 0, 2, D(0), host, 8 * TRN_MIB)->peer = 6;
 	trn_test_submit(&tc, 0);
@@ -442,7 +422,7 @@ START_TEST(what_transfers_take)
 	uint64_t fixed, rate, hbm;
 	struct trn_ext_sync_op *op;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	gen = tc.host.config.gen;
 	fixed = (gen->dma_trigger_hardware_ns + gen->dma_done_ns) * NS;
 	rate = 16 * gen->dma_load_mbps;
@@ -481,7 +461,7 @@ START_TEST(small_transfers_overlap)
 {
 	const struct trn_gen *gen;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	gen = tc.host.config.gen;
 	for (uint32_t i = 0; i < 60; i++)
 		trn_test_copy(&tc, 0, 0, D(i * 64), TRN_AXI_HBM1, 64);
@@ -516,7 +496,7 @@ START_TEST(traced_and_paid)
 {
 	static struct trn_chip_counters before, after;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	trn_model_trace(tc.host.model, hear);
 	trn_chip_counters(tc.host.chip, &before);
 	trn_test_copy(&tc, 0, 6, D(0), TRN_AXI_HBM1, 3 * TRN_MIB)->signal = trn_test_inc(7, 7);

@@ -16,26 +16,6 @@
 
 static struct trn_test_collect tc;
 
-static void open_pod(const char *pod)
-{
-	trn_test_collect_init(&tc, pod);
-	trn_test_collect_open(&tc);
-}
-
-static void fill(uint32_t chip, uint64_t address, uint64_t bytes)
-{
-	uint8_t *p = trn_test_hbm(&tc, chip, address);
-
-	for (uint64_t i = 0; i < bytes; i++)
-		p[i] = (uint8_t)trn_prng_next(&tc.prng);
-}
-
-static void expect_same(uint32_t chip, uint64_t a, uint32_t other, uint64_t b, uint64_t bytes)
-{
-	ck_assert_int_eq(
-		memcmp(trn_test_hbm(&tc, chip, a), trn_test_hbm(&tc, other, b), (size_t)bytes), 0);
-}
-
 static void fault(const char *spec)
 {
 	const char *why = "";
@@ -127,7 +107,7 @@ START_TEST(a_ring)
 	const uint64_t bytes = 16 * TRN_MIB, wire = bytes / RANKS * 2 * (RANKS - 1);
 	uint64_t ps, least;
 
-	open_pod("trn2-48xl");
+	trn_test_collect_pod(&tc, "trn2-48xl");
 	least = wire * 1000000 / (tc.host.config.gen->link_server_mbps / 4);
 	for (uint32_t round = 0; round < 2; round++) {
 		ring_data(bytes);
@@ -173,7 +153,7 @@ START_TEST(two_chips_one_sum)
 {
 	const float *sum;
 
-	open_pod("trn3-ultraserver");
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
 	for (uint32_t c = 0; c < 2; c++) {
 		float *own = (float *)(void *)trn_test_hbm(&tc, c, D(0));
 		struct trn_ext_sync_op *op;
@@ -212,9 +192,9 @@ START_TEST(near_and_far)
 	struct trn_ext_sync_op *op;
 	float *sum;
 
-	open_pod("trn3-ultraserver");
-	fill(0, D(0), bytes);
-	fill(77, D(16 * TRN_MIB), bytes);
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
+	trn_test_collect_fill(&tc, 0, D(0), bytes);
+	trn_test_collect_fill(&tc, 77, D(16 * TRN_MIB), bytes);
 	trn_test_copy(&tc, 0, 0, trn_test_far(&tc, 77, D(1)), D(0), bytes);
 	trn_test_copy(&tc, 0, 0, D(8 * TRN_MIB), trn_test_far(&tc, 77, D(16 * TRN_MIB)), bytes);
 	trn_test_copy(&tc, 0, 0, trn_test_far(&tc, 5, sbuf), D(0), 4096);
@@ -227,13 +207,13 @@ START_TEST(near_and_far)
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
 	trn_test_expect_done(&tc, 0);
-	expect_same(0, D(0), 77, D(1), bytes);
-	expect_same(0, D(8 * TRN_MIB), 77, D(16 * TRN_MIB), bytes);
-	expect_same(0, D(0), 0, D(24 * TRN_MIB), 64);
+	trn_test_expect_same(&tc, 0, D(0), 77, D(1), bytes);
+	trn_test_expect_same(&tc, 0, D(8 * TRN_MIB), 77, D(16 * TRN_MIB), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(24 * TRN_MIB), 64);
 	trn_test_copy(&tc, 5, 0, D(0), sbuf, 4096);
 	trn_test_submit(&tc, 5);
 	trn_test_collect_run(&tc);
-	expect_same(0, D(0), 5, D(0), 4096);
+	trn_test_expect_same(&tc, 0, D(0), 5, D(0), 4096);
 	/* dst far: read, joined and written there. */
 	sum = (float *)(void *)trn_test_hbm(&tc, 11, D(0));
 	for (uint32_t i = 0; i < 1024; i++) {
@@ -257,7 +237,7 @@ START_TEST(a_sum_goes_far)
 	const uint64_t pitch = 8192, top = D((TRN_SYNC_SOURCES_MAX - 1) * pitch);
 	const float *sum;
 
-	open_pod("trn3-ultraserver");
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
 	for (uint32_t s = 0; s < TRN_SYNC_SOURCES_MAX; s++) {
 		float *p = (float *)(void *)trn_test_hbm(&tc, 0, D(s * pitch));
 
@@ -298,7 +278,7 @@ START_TEST(what_far_transfers_take)
 	const struct trn_gen *gen;
 	uint64_t start, base, bytes = 32 * TRN_MIB;
 
-	open_pod("trn3-ultraserver");
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
 	gen = tc.host.config.gen;
 	base = gen->udma_fetch_ns + gen->dma_trigger_hardware_ns + gen->dma_done_ns;
 	for (uint32_t round = 0; round < 4; round++) {
@@ -326,7 +306,7 @@ END_TEST
  * With a signal of the transfer, with a SIGNAL behind it, and pieces of many sizes. */
 START_TEST(payload_before_its_count)
 {
-	open_pod("trn3-ultraserver");
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
 	fault("link.jitter,count=100000,value=20000");
 	for (uint32_t round = 0; round < 40; round++) {
 		const uint32_t to = 1 + (uint32_t)trn_prng_below(&tc.prng, 143);
@@ -334,7 +314,7 @@ START_TEST(payload_before_its_count)
 		const uint64_t far = trn_test_far(&tc, to, D(0));
 		struct trn_ext_sync_op *op;
 
-		fill(0, D(0), bytes);
+		trn_test_collect_fill(&tc, 0, D(0), bytes);
 		op = trn_test_copy(&tc, 0, 0, far, D(0), bytes);
 		if (round & 1) {
 			op->signal = far_inc(to, 2, 8);
@@ -348,7 +328,7 @@ START_TEST(payload_before_its_count)
 		trn_test_submit(&tc, 0);
 		trn_test_collect_run(&tc);
 		trn_test_expect_done(&tc, to);
-		expect_same(0, D(0), to, D(16 * TRN_MIB), bytes);
+		trn_test_expect_same(&tc, 0, D(0), to, D(16 * TRN_MIB), bytes);
 	}
 	trn_test_collect_close(&tc);
 }
@@ -360,7 +340,7 @@ START_TEST(a_link_that_is_down)
 {
 	uint64_t address;
 
-	open_pod("trn2-48xl");
+	trn_test_collect_pod(&tc, "trn2-48xl");
 	fault("link.down,count=1,after=2");
 	tc.limit_ns = 1000000;
 	trn_test_copy(&tc, 0, 3, trn_test_far(&tc, 1, D(0)), D(0), 8 * TRN_MIB)->peer = 1;
@@ -385,7 +365,7 @@ END_TEST
 
 START_TEST(a_chip_that_is_lost)
 {
-	open_pod("trn2-48xl");
+	trn_test_collect_pod(&tc, "trn2-48xl");
 	trn_test_copy(&tc, 0, 3, trn_test_far(&tc, 1, D(0)), D(0), 8 * TRN_MIB)->peer = 1;
 	trn_test_submit(&tc, 0);
 	trn_model_run(tc.host.model, 10 * US);
@@ -409,7 +389,7 @@ END_TEST
 /* What another chip sends to one in reset is lost; the chip itself starts anew. */
 START_TEST(a_chip_in_reset)
 {
-	open_pod("trn2-48xl");
+	trn_test_collect_pod(&tc, "trn2-48xl");
 	trn_test_copy(&tc, 0, 3, trn_test_far(&tc, 1, D(0)), D(0), 8 * TRN_MIB);
 	trn_test_wait(&tc, 1, 0, 0, 1, 0);
 	trn_test_submit(&tc, 0);
@@ -442,12 +422,12 @@ START_TEST(queue_copies)
 	const struct trn_ext_status *status;
 	uint64_t start, want;
 
-	open_pod("trn3-ultraserver");
-	fill(0, D(0), bytes);
+	trn_test_collect_pod(&tc, "trn3-ultraserver");
+	trn_test_collect_fill(&tc, 0, D(0), bytes);
 	start = trn_model_now(tc.host.model);
 	status = queue_copy(trn_test_far(&tc, 143, D(0)), D(0), bytes);
 	ck_assert_uint_eq(status->head, 1);
-	expect_same(0, D(0), 143, D(0), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 143, D(0), bytes);
 	/* At the rate of the queue's engine, the way counted once. */
 	want = bytes * 1000000 / tc.host.config.gen->dma_load_mbps + 4 * 700 * NS;
 	start = trn_model_now(tc.host.model) - start;
@@ -455,12 +435,12 @@ START_TEST(queue_copies)
 	ck_assert_uint_lt(start, want + 2 * US);
 	status = queue_copy(D(8 * TRN_MIB), trn_test_far(&tc, 143, D(0)), bytes);
 	ck_assert_uint_eq(status->head, 2);
-	expect_same(0, D(0), 0, D(8 * TRN_MIB), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(8 * TRN_MIB), bytes);
 	/* From one other chip to another; to itself by its far name; nothing. */
 	status = queue_copy(trn_test_far(&tc, 50, D(0)), trn_test_far(&tc, 143, D(0)), bytes);
-	expect_same(0, D(0), 50, D(0), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 50, D(0), bytes);
 	status = queue_copy(trn_test_far(&tc, 0, D(16 * TRN_MIB)), D(0), bytes);
-	expect_same(0, D(0), 0, D(16 * TRN_MIB), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(16 * TRN_MIB), bytes);
 	status = queue_copy(trn_test_far(&tc, 3, D(0)), D(0), 0);
 	ck_assert_uint_eq(status->head, 5);
 	status = queue_copy(trn_test_far(&tc, 3, TRN_TEST_COLLECT_HBM - 4), D(0), 8);
@@ -474,7 +454,7 @@ START_TEST(queue_copies)
 	trn_model_run(tc.host.model, trn_model_now(tc.host.model) + 60 * US);
 	trn_test_collect_queue(&tc, 0, 0, 0);
 	trn_test_collect_run(&tc);
-	expect_same(0, D(0), 9, D(0), TRN_MIB);
+	trn_test_expect_same(&tc, 0, D(0), 9, D(0), TRN_MIB);
 	ck_assert_int_ne(memcmp(trn_test_hbm(&tc, 0, D(4 * TRN_MIB)),
 				trn_test_hbm(&tc, 9, D(4 * TRN_MIB)), TRN_MIB),
 			 0);

@@ -15,26 +15,6 @@
 
 static struct trn_test_collect tc;
 
-static void open_pod(const char *pod)
-{
-	trn_test_collect_init(&tc, pod);
-	trn_test_collect_open(&tc);
-}
-
-static void fill(uint32_t chip, uint64_t address, uint64_t bytes)
-{
-	uint8_t *p = trn_test_hbm(&tc, chip, address);
-
-	for (uint64_t i = 0; i < bytes; i++)
-		p[i] = (uint8_t)trn_prng_next(&tc.prng);
-}
-
-static void expect_same(uint32_t chip, uint64_t a, uint32_t other, uint64_t b, uint64_t bytes)
-{
-	ck_assert_int_eq(
-		memcmp(trn_test_hbm(&tc, chip, a), trn_test_hbm(&tc, other, b), (size_t)bytes), 0);
-}
-
 /* The only operation of processor 0, and how it fails; the address of the record. */
 static uint64_t expect_refused(enum trn_ext_error code, uint32_t operand)
 {
@@ -53,15 +33,15 @@ START_TEST(copies_and_signals)
 {
 	const uint64_t bytes = 3 * TRN_MIB + 12345;
 
-	open_pod("trn3");
-	fill(0, D(0), bytes);
+	trn_test_collect_pod(&tc, "trn3");
+	trn_test_collect_fill(&tc, 0, D(0), bytes);
 	trn_test_copy(&tc, 0, 3, D(8 * TRN_MIB + 1), D(0), bytes)->signal = trn_test_inc(9, 5);
 	trn_test_copy(&tc, 0, 3, TRN_AXI_HBM1, D(0), 0);
 	trn_test_wait(&tc, 0, 9, 5, 0, 0);
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
 	trn_test_expect_done(&tc, 0);
-	expect_same(0, D(0), 0, D(8 * TRN_MIB + 1), bytes);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(8 * TRN_MIB + 1), bytes);
 	/* value 0 was added, and the wait for 0 was met. */
 	ck_assert_uint_eq(trn_test_semaphore(&tc, 0, 9, 5), 0);
 	trn_test_collect_close(&tc);
@@ -71,9 +51,9 @@ END_TEST
 /* What waits for a semaphore has the bytes, takes the count, and can run again. */
 START_TEST(a_signal_comes_behind_its_bytes)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t round = 0; round < 3; round++) {
-		fill(0, D(0), 64 * KIB);
+		trn_test_collect_fill(&tc, 0, D(0), 64 * KIB);
 		struct trn_ext_sync_op *op = trn_test_copy(&tc, 0, 0, D(TRN_MIB), D(0), 64 * KIB);
 		op->signal = trn_test_inc(1, 200);
 		op->value = 7;
@@ -82,7 +62,7 @@ START_TEST(a_signal_comes_behind_its_bytes)
 		trn_test_submit(&tc, 0);
 		trn_test_collect_run(&tc);
 		trn_test_expect_done(&tc, 0);
-		expect_same(0, D(0), 0, D(2 * TRN_MIB), 64 * KIB);
+		trn_test_expect_same(&tc, 0, D(0), 0, D(2 * TRN_MIB), 64 * KIB);
 		ck_assert_uint_eq(trn_test_semaphore(&tc, 0, 1, 200), 2 * (round + 1));
 	}
 	trn_test_collect_close(&tc);
@@ -92,8 +72,8 @@ END_TEST
 /* SIGNAL goes behind what was sent before, however long that takes; the processor does not. */
 START_TEST(a_signal_of_its_own_comes_behind_transfers)
 {
-	open_pod("trn3");
-	fill(0, D(0), 8 * TRN_MIB);
+	trn_test_collect_pod(&tc, "trn3");
+	trn_test_collect_fill(&tc, 0, D(0), 8 * TRN_MIB);
 	trn_test_copy(&tc, 0, 0, D(16 * TRN_MIB), D(0), 8 * TRN_MIB);
 	trn_test_signal(&tc, 0, 0, trn_test_inc(1, 0), 1);
 	trn_test_signal(&tc, 0, 0, trn_test_inc(0, 1), 1);
@@ -103,15 +83,15 @@ START_TEST(a_signal_of_its_own_comes_behind_transfers)
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
 	trn_test_expect_done(&tc, 0);
-	expect_same(0, D(0), 0, TRN_AXI_HBM1, 8 * TRN_MIB);
+	trn_test_expect_same(&tc, 0, D(0), 0, TRN_AXI_HBM1, 8 * TRN_MIB);
 	trn_test_collect_close(&tc);
 }
 END_TEST
 
 START_TEST(a_fence_waits_for_all)
 {
-	open_pod("trn3");
-	fill(0, D(0), 4 * TRN_MIB);
+	trn_test_collect_pod(&tc, "trn3");
+	trn_test_collect_fill(&tc, 0, D(0), 4 * TRN_MIB);
 	for (uint32_t i = 0; i < 100; i++) /* more than may be under way */
 		trn_test_copy(&tc, 0, 5, D(8 * TRN_MIB + i * 40 * KIB), D(i * 40 * KIB), 40 * KIB);
 	trn_test_op(&tc, 0, 5, TRN_SYNC_FENCE);
@@ -119,7 +99,7 @@ START_TEST(a_fence_waits_for_all)
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
 	trn_test_expect_done(&tc, 0);
-	expect_same(0, D(0), 0, D(16 * TRN_MIB), 100 * 40 * KIB);
+	trn_test_expect_same(&tc, 0, D(0), 0, D(16 * TRN_MIB), 100 * 40 * KIB);
 	trn_test_collect_close(&tc);
 }
 END_TEST
@@ -127,7 +107,7 @@ END_TEST
 /* Counts that semaphores of a core take, too. */
 START_TEST(signals_to_cores)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	trn_test_signal(&tc, 0, 0, trn_regs_tpb_axi(6) + TRN_TPB_SEM_INC + 4 * 17, 3);
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
@@ -142,7 +122,7 @@ END_TEST
 /* A host's write wakes a processor. */
 START_TEST(a_register_write_wakes)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	trn_test_wait(&tc, 0, 8, 255, 2, 0);
 	trn_test_submit(&tc, 0);
 	trn_test_collect_run(&tc);
@@ -167,7 +147,7 @@ START_TEST(reductions)
 	static uint8_t want[256 * 1024];
 	uint8_t *data;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	data = trn_test_hbm(&tc, 0, D(0));
 	for (uint32_t round = 0; round < 150; round++) {
 		const enum trn_dtype dtype =
@@ -191,8 +171,8 @@ START_TEST(reductions)
 		op->sources = (uint16_t)sources;
 		op->stride = PITCH;
 		op->flags = add ? TRN_SYNC_ADD_DST : 0;
-		fill(0, D(0), sources * PITCH);
-		fill(0, D(16 * TRN_MIB), bytes);
+		trn_test_collect_fill(&tc, 0, D(0), sources * PITCH);
+		trn_test_collect_fill(&tc, 0, D(16 * TRN_MIB), bytes);
 		if (add)
 			row[rows++] = data + dst;
 		for (uint32_t s = 0; s < sources; s++)
@@ -215,7 +195,7 @@ START_TEST(reductions_of_other_memory)
 	struct trn_ext_sync_op *op;
 	float *low, *high, *out;
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	low = trn_test_host_map(&tc.host, 0x700000, 4096);
 	high = trn_test_host_map(&tc.host, 0x701000, 4096);
 	out = (float *)(void *)trn_test_hbm(&tc, 0, D(0));
@@ -273,7 +253,7 @@ START_TEST(fields_that_are_not_used)
 							   TRN_SYNC_WAIT,  TRN_SYNC_SIGNAL,
 							   TRN_SYNC_FENCE, TRN_SYNC_END };
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t c = 0; c < TRN_ARRAY_LEN(codes); c++) {
 		const bool reduce = codes[c] == TRN_SYNC_REDUCE;
 		const bool transfer = reduce || codes[c] == TRN_SYNC_COPY;
@@ -320,7 +300,7 @@ START_TEST(reductions_refused)
 		{ TRN_DTYPE_F32, 0, 0, 1, 0, 1, 6 },       { TRN_DTYPE_BF16, 0, 0, 1, 0, 1, 7 },
 	};
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t i = 0; i < TRN_ARRAY_LEN(cases); i++) {
 		const struct bad_reduce *bad = &cases[i];
 		struct trn_ext_sync_op *op = trn_test_reduce(&tc, 0, 0, (enum trn_dtype)bad->dtype,
@@ -384,7 +364,7 @@ START_TEST(addresses_refused)
 		  TRN_PEER_MARK | UINT64_C(1) << TRN_PEER_CHIP_SHIFT },
 	};
 
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	for (uint32_t i = 0; i < TRN_ARRAY_LEN(cases); i++) {
 		const struct bad_address *bad = &cases[i];
 		struct trn_ext_sync_op *op =
@@ -435,7 +415,7 @@ static struct trn_ext_collect *describe(void)
 
 START_TEST(descriptors_refused)
 {
-	open_pod("trn3");
+	trn_test_collect_pod(&tc, "trn3");
 	BAD(d->magic++);
 	BAD(d->version = 2);
 	BAD(d->streams = 0);

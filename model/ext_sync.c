@@ -248,7 +248,7 @@ static void answer_event(void *arg, uint64_t a, uint64_t b)
 	trn_flight_put(processor->unit, flight);
 }
 
-/* Whether the answer is under way; else the signal is for now. */
+/* A signal on this chip for data on another waits for the way back. False: it is due at once. */
 static bool answer_later(struct trn_flight *flight)
 {
 	struct trn_chip *chip = chip_of(flight->processor);

@@ -260,3 +260,24 @@ const struct trn_ext_status *trn_test_expect_error(struct trn_test_collect *tc, 
 	ck_assert_uint_eq(status->engine, 0xff);
 	return status;
 }
+
+void trn_test_collect_pod(struct trn_test_collect *tc, const char *pod)
+{
+	trn_test_collect_init(tc, pod);
+	trn_test_collect_open(tc);
+}
+
+void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address, uint64_t bytes)
+{
+	uint8_t *p = trn_test_hbm(tc, chip, address);
+
+	for (uint64_t i = 0; i < bytes; i++)
+		p[i] = (uint8_t)trn_prng_next(&tc->prng);
+}
+
+void trn_test_expect_same(struct trn_test_collect *tc, uint32_t chip, uint64_t a, uint32_t other,
+			  uint64_t b, uint64_t bytes)
+{
+	ck_assert_int_eq(
+		memcmp(trn_test_hbm(tc, chip, a), trn_test_hbm(tc, other, b), (size_t)bytes), 0);
+}

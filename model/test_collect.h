@@ -44,6 +44,13 @@ uint32_t trn_test_ext_read(struct trn_test_collect *tc, uint32_t chip, uint32_t 
 void trn_test_ext_write(struct trn_test_collect *tc, uint32_t chip, uint32_t offset,
 			uint32_t value);
 
+/* init and open. */
+void trn_test_collect_pod(struct trn_test_collect *tc, const char *pod);
+/* Numbers of the seed into a chip's HBM. */
+void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address, uint64_t bytes);
+void trn_test_expect_same(struct trn_test_collect *tc, uint32_t chip, uint64_t a, uint32_t other,
+			  uint64_t b, uint64_t bytes);
+
 /* The next operation of a processor's stream. */
 struct trn_ext_sync_op *trn_test_op(struct trn_test_collect *tc, uint32_t chip, uint32_t processor,
 				    enum trn_ext_sync_op_code code);
