@@ -66,6 +66,8 @@ struct trn_hal_mem {
 	void *host;    /* host pointer: HOST and USER always, HBM after map */
 	uint32_t hbm;  /* stack, for HBM */
 	uint64_t priv; /* backend's own */
+	uint64_t room; /* what it takes of its stack, rounded; 0: size */
+	void *holder;  /* the runtime's own; no backend touches it but to clear all */
 };
 struct trn_hal_mem_desc {
 	enum trn_hal_mem_kind kind;

@@ -267,7 +267,8 @@ void trn_test_collect_pod(struct trn_test_collect *tc, const char *pod)
 	trn_test_collect_open(tc);
 }
 
-void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address, uint64_t bytes)
+void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address,
+			   uint64_t bytes)
 {
 	uint8_t *p = trn_test_hbm(tc, chip, address);
 

@@ -47,7 +47,8 @@ void trn_test_ext_write(struct trn_test_collect *tc, uint32_t chip, uint32_t off
 /* init and open. */
 void trn_test_collect_pod(struct trn_test_collect *tc, const char *pod);
 /* Numbers of the seed into a chip's HBM. */
-void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address, uint64_t bytes);
+void trn_test_collect_fill(struct trn_test_collect *tc, uint32_t chip, uint64_t address,
+			   uint64_t bytes);
 void trn_test_expect_same(struct trn_test_collect *tc, uint32_t chip, uint64_t a, uint32_t other,
 			  uint64_t b, uint64_t bytes);
 

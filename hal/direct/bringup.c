@@ -207,7 +207,8 @@ static int memory(struct trn_direct *d, uint64_t deadline_ns)
 	}
 	d->hbm_bytes = bytes;
 	for (unsigned int i = 0; i < TRN_HBMS; i++)
-		trn_direct_heap_init(&d->heap[i], DIRECT_HBM_RESERVED, bytes - DIRECT_HBM_RESERVED);
+		trn_fit_init(&d->heap[i], DIRECT_HBM_RESERVED, bytes - DIRECT_HBM_RESERVED,
+			     DIRECT_PAGE);
 	return 0;
 }
 

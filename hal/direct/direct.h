@@ -8,9 +8,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include "base/ext.h"
+#include "base/fit.h"
 #include "base/regs.h"
 #include "hal/backend.h"
-#include "hal/direct/heap.h"
 #include "hal/hal.h"
 #include "hal/mmio.h"
 
@@ -98,7 +98,7 @@ struct trn_direct {
 	pthread_mutex_t memory_lock;
 	struct trn_direct_map *maps; /* by iova */
 	size_t map_count, map_room;
-	struct trn_direct_heap heap[TRN_HBMS];
+	struct trn_fit heap[TRN_HBMS];
 
 	uint32_t *cfg_shadow; /* [engine][M2S queues, S2M queues]: as last written */
 	struct trn_direct_ring h2t[DIRECT_H2T_ENGINES][DIRECT_H2T_QUEUES];

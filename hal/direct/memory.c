@@ -204,13 +204,13 @@ void trn_direct_inner_free(struct trn_direct *d, struct trn_hal_mem *mem)
 
 /* ---- HBM ---- */
 
-static int heap_make_room(struct trn_direct *d, struct trn_direct_heap *heap)
+static int heap_make_room(struct trn_direct *d, struct trn_fit *heap)
 {
-	struct trn_direct_extent *extents;
-	size_t need;
+	struct trn_fit_extent *extents;
+	uint32_t need;
 
 	pthread_mutex_lock(&d->memory_lock);
-	need = trn_direct_heap_need(heap);
+	need = trn_fit_need(heap);
 	pthread_mutex_unlock(&d->memory_lock);
 	if (need == 0)
 		return 0;
@@ -218,7 +218,7 @@ static int heap_make_room(struct trn_direct *d, struct trn_direct_heap *heap)
 	if (!extents)
 		return -ENOMEM;
 	pthread_mutex_lock(&d->memory_lock);
-	extents = trn_direct_heap_give(heap, extents, need);
+	extents = trn_fit_give(heap, extents, need);
 	pthread_mutex_unlock(&d->memory_lock);
 	trn_free(d->hal.alloc, extents);
 	return 0;
@@ -227,9 +227,9 @@ static int heap_make_room(struct trn_direct *d, struct trn_direct_heap *heap)
 static int hbm_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
 		     struct trn_hal_mem *ret_mem)
 {
-	struct trn_direct_heap *heap = &d->heap[desc->hbm];
+	struct trn_fit *heap = &d->heap[desc->hbm];
 	uint64_t align = desc->align ? desc->align : HBM_ALIGN;
-	uint64_t free_bytes = 0;
+	uint64_t free_bytes = 0, largest = 0, room = 0;
 	uint64_t offset = 0;
 	int r;
 
@@ -238,17 +238,20 @@ static int hbm_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
 		if (r < 0)
 			return trn_hal_fail(&d->hal, r, "no memory to note an allocation");
 		pthread_mutex_lock(&d->memory_lock);
-		r = trn_direct_heap_alloc(heap, desc->size, align, &offset);
-		free_bytes = heap->free_bytes;
+		r = trn_fit_alloc(heap, desc->size, align, &offset, &room);
+		free_bytes = heap->size - heap->used;
+		largest = trn_fit_largest(heap);
 		pthread_mutex_unlock(&d->memory_lock);
 	} while (r == -EAGAIN);
 	if (r < 0)
 		return trn_hal_fail(&d->hal, r,
-				    "HBM stack %u has no %llu bytes in one piece (%llu free)",
+				    "HBM stack %u has no %llu bytes in one piece (%llu free, the "
+				    "largest piece %llu)",
 				    desc->hbm, (unsigned long long)desc->size,
-				    (unsigned long long)free_bytes);
+				    (unsigned long long)free_bytes, (unsigned long long)largest);
 	*ret_mem = (struct trn_hal_mem){ .kind = TRN_HAL_MEM_HBM,
 					 .size = desc->size,
+					 .room = room,
 					 .address = trn_regs_hbm_axi(desc->hbm) + offset,
 					 .hbm = desc->hbm };
 	return 0;
@@ -274,7 +277,7 @@ static int hbm_free(struct trn_direct *d, const struct trn_hal_mem *mem)
 
 	if (hbm_offset(d, mem, &offset)) {
 		pthread_mutex_lock(&d->memory_lock);
-		r = trn_direct_heap_free(&d->heap[mem->hbm], offset, mem->size);
+		r = trn_fit_free(&d->heap[mem->hbm], offset, mem->size);
 		pthread_mutex_unlock(&d->memory_lock);
 	}
 	if (r < 0)
@@ -348,7 +351,7 @@ int trn_direct_mem_map(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
 		return 0;
 	if (hbm_offset(d, mem, &offset)) {
 		pthread_mutex_lock(&d->memory_lock);
-		holds = trn_direct_heap_holds(&d->heap[mem->hbm], offset, mem->size);
+		holds = trn_fit_holds(&d->heap[mem->hbm], offset, mem->size);
 		pthread_mutex_unlock(&d->memory_lock);
 	}
 	if (!holds)
