@@ -372,10 +372,7 @@ TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
 	}
 	r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
 	if (r < 0)
-		return trn_fail(comm->context, device, r, __func__,
-				"%s by %s: not for this collective, or the ranks do not stand so",
-				trn_comm_kind_name(call->kind),
-				trn_comm_algorithm_name(call->algorithm));
+		return trn_comm_team_refuse(comm->team, call, comm->forced, r, __func__);
 	r = trn_comm_team_ready(comm->team, shape);
 	if (r < 0)
 		return r;
@@ -415,12 +412,14 @@ TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *cal
 		return trn_fail(comm->context, NULL, -ENOTSUP, __func__,
 				"other processes, or host memory");
 	r = trn_comm_call_check(comm, call, __func__, &extent);
-	if (r == 0 && !trn_comm_kind_p2p(call->kind))
-		r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
-	else if (r == 0 && !trn_comm_team_plan(comm->team, shape))
-		r = -ENOMEM;
 	if (r < 0)
 		return r;
+	if (!trn_comm_kind_p2p(call->kind))
+		r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
+	else if (!trn_comm_team_plan(comm->team, shape))
+		r = -ENOMEM;
+	if (r < 0)
+		return trn_comm_team_refuse(comm->team, call, comm->forced, r, __func__);
 	bytes = trn_comm_team_bytes(comm->team, call);
 	trn_coll_plan_cost(comm->team->shape[shape].plan, &comm->team->site, call->kind, bytes,
 			   &cost);

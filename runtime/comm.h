@@ -122,6 +122,9 @@ int trn_comm_team_shrink(struct trn_comm_team *team, uint64_t deadline_ns,
 /* What AUTO and GRID stand for. -ENOTSUP: the ranks do not stand so. */
 int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call *call,
 			 enum trn_comm_algorithm forced, enum trn_coll_shape *ret_shape);
+/* The record of what choose said: by which algorithm, and who asked for it. Returns code. */
+int trn_comm_team_refuse(struct trn_comm_team *team, const struct trn_comm_call *call,
+			 enum trn_comm_algorithm forced, int code, const char *operation);
 /* Bytes of the vector that algorithms think of. */
 uint64_t trn_comm_team_bytes(const struct trn_comm_team *team, const struct trn_comm_call *call);
 /* Plans exist after this; false: the ranks do not stand so. */

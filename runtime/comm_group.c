@@ -94,10 +94,7 @@ static int record_collective(struct trn_comm_team *team, const struct trn_comm_c
 	int r = trn_comm_team_choose(team, &calls[first], forced, &shape);
 
 	if (r < 0)
-		return trn_fail(team->context, NULL, r, "trn_comm_start",
-				"%s by %s: not for this collective, or the ranks do not stand so",
-				trn_comm_kind_name(calls[first].kind),
-				trn_comm_algorithm_name(calls[first].algorithm));
+		return trn_comm_team_refuse(team, &calls[first], forced, r, "trn_comm_start");
 	r = trn_comm_team_ready(team, shape);
 	for (uint32_t i = 0; i < team->ranks; i++)
 		all[i] = &calls[team->index[i]];
@@ -114,8 +111,8 @@ static bool is_held(const struct trn_buffer *const *held, uint32_t count,
 	return count > 0;
 }
 
-/* A command holds its schedule and as many references as its calls name first: what more buffers
- * a rank has would be freed under the device. */
+/* A command holds its schedule and so many buffers: what more a rank has would be freed under the
+ * device. */
 static int buffers_check(struct trn_comm_team *team, const struct trn_comm_call *calls,
 			 uint32_t count, uint32_t rank)
 {
@@ -126,11 +123,11 @@ static int buffers_check(struct trn_comm_team *team, const struct trn_comm_call 
 		const struct trn_comm_call *call = &calls[i / 2];
 		const struct trn_buffer *buffer = i % 2 ? call->dst.buffer : call->src.buffer;
 
-		if (call->rank != rank || !buffer)
+		if (call->rank != rank || !buffer || is_held(held, n, buffer))
 			continue;
 		if (n < TRN_ARRAY_LEN(held))
 			held[n++] = buffer;
-		else if (!is_held(held, n, buffer))
+		else
 			return trn_fail(team->context, team->member[rank].device, -ENOSPC,
 					"trn_comm_start",
 					"rank %u has more than %u buffers in a group with "

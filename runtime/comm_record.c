@@ -106,6 +106,14 @@ static void streams_close(struct streams *s, struct trn_comm_team *team, uint32_
 	memcpy(head + 1, s->stream, s->count * sizeof(s->stream[0]));
 }
 
+static bool is_named(struct trn_object *const *objects, uint32_t count,
+		     const struct trn_object *object)
+{
+	while (count > 0 && objects[count - 1] != object)
+		count--;
+	return count > 0;
+}
+
 static int command(struct trn_batch *batch, struct trn_buffer *schedule,
 		   const struct trn_comm_call *calls, uint32_t count, uint32_t rank,
 		   struct trn_object *hold)
@@ -116,13 +124,13 @@ static int command(struct trn_batch *batch, struct trn_buffer *schedule,
 	objects[n++] = &schedule->object;
 	if (hold)
 		objects[n++] = hold;
-	for (uint32_t i = 0; i < count; i++) {
-		if (calls[i].rank != rank)
-			continue;
-		if (calls[i].src.buffer && n < TRN_CMD_REFS_MAX)
-			objects[n++] = &calls[i].src.buffer->object;
-		if (calls[i].dst.buffer && n < TRN_CMD_REFS_MAX)
-			objects[n++] = &calls[i].dst.buffer->object;
+	for (uint32_t i = 0; i < 2 * count; i++) {
+		struct trn_buffer *buffer = i % 2 ? calls[i / 2].dst.buffer :
+						    calls[i / 2].src.buffer;
+
+		if (calls[i / 2].rank == rank && buffer && n < TRN_CMD_REFS_MAX &&
+		    !is_named(objects, n, &buffer->object))
+			objects[n++] = &buffer->object;
 	}
 	return trn_batch_collect(batch, schedule->address, objects, n);
 }
@@ -491,6 +499,18 @@ static uint32_t sort_channel(struct trn_coll_p2p *parts, uint32_t count, uint32_
 	return n;
 }
 
+/* Of the messages of a rank, which are one command: the most urgent's. */
+static uint32_t first_served(const struct trn_comm_call *calls, uint32_t count, uint32_t rank)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (calls[i].rank == rank && trn_comm_kind_p2p(calls[i].kind) &&
+		    calls[i].priority < least)
+			least = calls[i].priority;
+	return least;
+}
+
 int trn_comm_record_p2p(struct trn_comm_team *team, struct trn_batch *batch,
 			const struct trn_comm_call *calls, uint32_t count, uint32_t rank,
 			bool direct, struct trn_object *hold)
@@ -533,6 +553,6 @@ int trn_comm_record_p2p(struct trn_comm_team *team, struct trn_batch *batch,
 		c.channel = streams.stream[i].processor - team->rank[rank].processor;
 		trn_coll_build_p2p(&c, team->parts + first[i], many[i], &out);
 	}
-	streams_close(&streams, team, calls[0].priority, buffer);
+	streams_close(&streams, team, first_served(calls, count, rank), buffer);
 	return command(batch, buffer, calls, count, rank, hold);
 }

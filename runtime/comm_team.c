@@ -520,3 +520,18 @@ int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call 
 	*ret_shape = cheapest(team, call, wanted);
 	return (wanted >> *ret_shape & 1) && trn_comm_team_plan(team, *ret_shape) ? 0 : -ENOTSUP;
 }
+
+int trn_comm_team_refuse(struct trn_comm_team *team, const struct trn_comm_call *call,
+			 enum trn_comm_algorithm forced, int code, const char *operation)
+{
+	const bool is_forced = call->algorithm == TRN_COMM_AUTO && forced != TRN_COMM_AUTO;
+
+	if (code == -ENOMEM)
+		return trn_fail(team->context, NULL, code, operation,
+				"no memory for the plan of %u ranks", team->ranks);
+	return trn_fail(team->context, NULL, code, operation,
+			"%s by %s%s: not for this collective, or the ranks do not stand so",
+			trn_comm_kind_name(call->kind),
+			trn_comm_algorithm_name(is_forced ? forced : call->algorithm),
+			is_forced ? " (TRN_COMM_ALGORITHM)" : "");
+}

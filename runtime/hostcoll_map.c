@@ -235,8 +235,10 @@ static bool direct_find(const struct trn_hostcoll *coll, struct direct *ret_dire
 	for (uint32_t p = 0; p < map->processes; p++) {
 		const struct trn_map_rank *rank = trn_map_rank(map, p);
 
-		ret_direct->src[p] = trn_map_at(map, rank->src[parity(coll)], src_bytes);
-		ret_direct->dst[p] = trn_map_at(map, rank->dst[parity(coll)], dst_bytes);
+		ret_direct->src[p] =
+			trn_map_at(map, rank->src[parity(coll)], src_bytes, coll->size);
+		ret_direct->dst[p] =
+			trn_map_at(map, rank->dst[parity(coll)], dst_bytes, coll->size);
 		if (!ret_direct->src[p] || !ret_direct->dst[p])
 			return false;
 	}
@@ -569,7 +571,7 @@ static int recv_letter(struct trn_hostcoll *coll, struct trn_map_ring *ring)
 				      (unsigned long long)letter.bytes, (unsigned long long)bytes);
 	coll->at.message.stage = 1;
 	if (letter.offset != TRN_MAP_NOWHERE) {
-		const void *src = trn_map_at(map, letter.offset, bytes);
+		const void *src = trn_map_at(map, letter.offset, bytes, 1);
 
 		if (!src)
 			return trn_wire_blame(coll->wire, coll->call.root,

@@ -104,10 +104,13 @@ static inline uint64_t trn_map_offset(const struct trn_map *map, const void *mem
 										 TRN_MAP_NOWHERE;
 }
 
-/* What another process says lies at offset: NULL unless it is inside of the heaps. */
-static inline void *trn_map_at(const struct trn_map *map, uint64_t offset, uint64_t bytes)
+/* What another process says lies at offset: NULL unless it is inside of the heaps, and at a
+ * multiple of the element. */
+static inline void *trn_map_at(const struct trn_map *map, uint64_t offset, uint64_t bytes,
+			       uint32_t element)
 {
-	return offset >= map->heaps && offset < map->bytes && bytes <= map->bytes - offset ?
+	return offset >= map->heaps && offset < map->bytes && bytes <= map->bytes - offset &&
+			       offset % element == 0 ?
 		       map->base + offset :
 		       NULL;
 }

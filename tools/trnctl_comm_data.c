@@ -221,36 +221,27 @@ uint64_t comm_offset(const struct comm *comm, uint32_t rank, uint32_t index)
 	return sum;
 }
 
+/* own: the layout in which this side is only the rank's own part; else it is everybody's. */
+static uint64_t elements_of(const struct comm *comm, uint32_t rank, enum comm_layout own)
+{
+	const enum comm_layout layout = comm->operation->layout;
+
+	if (layout == COMM_NONE)
+		return 0;
+	if (layout == COMM_VECTOR)
+		return comm->count;
+	return layout == own ? comm_part(comm, rank, rank) :
+			       comm_offset(comm, rank, comm->info.ranks);
+}
+
 uint64_t comm_src_elements(const struct comm *comm, uint32_t rank)
 {
-	switch (comm->operation->layout) {
-	case COMM_GATHER:
-		return comm_part(comm, rank, rank);
-	case COMM_SCATTER:
-	case COMM_EXCHANGE:
-		return comm_offset(comm, rank, comm->info.ranks);
-	case COMM_VECTOR:
-		return comm->count;
-	case COMM_NONE:
-		break;
-	}
-	return 0;
+	return elements_of(comm, rank, COMM_GATHER);
 }
 
 uint64_t comm_dst_elements(const struct comm *comm, uint32_t rank)
 {
-	switch (comm->operation->layout) {
-	case COMM_SCATTER:
-		return comm_part(comm, rank, rank);
-	case COMM_GATHER:
-	case COMM_EXCHANGE:
-		return comm_offset(comm, rank, comm->info.ranks);
-	case COMM_VECTOR:
-		return comm->count;
-	case COMM_NONE:
-		break;
-	}
-	return 0;
+	return elements_of(comm, rank, COMM_SCATTER);
 }
 
 /* Where the source and the result of a local rank begin in their buffers, in elements. */

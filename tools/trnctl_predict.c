@@ -467,7 +467,6 @@ int trnctl_predict(struct trnctl *ctl, int argc, char **argv)
 			     .batch = "1",
 			     .request = { .context = 4096, .seed = 1 },
 			     .scale = { .pod = "trn3-ultraserver",
-					.bytes = "1G",
 					.model = "gpt-oss-120b",
 					.inner = "auto",
 					.outer = "auto",

@@ -227,7 +227,8 @@ static int call_all(struct scale *s, struct trn_cluster *cluster)
 	char list[256], *save = NULL;
 	int status = TRNCTL_OK;
 
-	if (snprintf(list, sizeof(list), "%s", s->o->bytes) >= (int)sizeof(list))
+	if (snprintf(list, sizeof(list), "%s", s->o->bytes ? s->o->bytes : "1G") >=
+	    (int)sizeof(list))
 		return trnctl_fail_usage(s->ctl, "--bytes is too long");
 	if (list[strspn(list, ",")] == '\0')
 		return trnctl_fail_usage(s->ctl, "--bytes names no size");
@@ -475,6 +476,8 @@ static int options_take(struct scale *s)
 						     TRN_CLUSTER_ALL_REDUCE;
 	if (o->chips == 0)
 		return trnctl_fail_usage(s->ctl, "--chips is missing");
+	if (s->step && o->bytes)
+		return trnctl_fail_usage(s->ctl, "--bytes is of allreduce and alltoall");
 	if (s->step && strcmp(o->phase, "train") != 0 && strcmp(o->phase, "decode") != 0)
 		return trnctl_fail_usage(s->ctl, "--phase of a step is train or decode");
 	trn_cluster_params_default(&s->params);

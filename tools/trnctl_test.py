@@ -182,6 +182,7 @@ def test_predict_clusters_refuses():
     fails('predict', 'allreduce', '--chips', '10', '--slow', '3', status=USAGE)
     fails('predict', 'allreduce', '--chips', '10', '--spares', '-1', status=USAGE)
     fails('predict', 'step', '--chips', '144', '--phase', 'prefill', status=USAGE)
+    fails('predict', 'step', '--chips', '144', '--bytes', '1G', status=USAGE)
     fails('predict', 'step', '--chips', '144', '--interval', 'nan', status=USAGE)
     fails('predict', 'gpt-oss-20b', '--phase', 'train', status=USAGE)
     fails('predict', 'allreduce', '--chips', '1000001', status=FAILURE)

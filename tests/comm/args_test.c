@@ -82,6 +82,26 @@ START_TEST(algorithm_of_the_environment)
 }
 END_TEST
 
+/* Who is asked for more than it can is told what it was asked for, and by whom. */
+START_TEST(algorithm_that_does_not_fit)
+{
+	struct trn_comm_cost cost = { .size = sizeof(cost) };
+	struct trn_comm_call call = { .size = sizeof(call), .dtype = TRN_DTYPE_F32, .count = 8 };
+	struct rig rig;
+
+	ck_assert_int_eq(setenv("TRN_COMM_ALGORITHM", "paired", 1), 0);
+	rig_up(&rig, "mock:trn2-48xl");
+	rig_comm(&rig, 3, 1, 4096);
+	ck_assert_int_eq(trn_comm_cost(rig.comm, &call, &cost), -ENOTSUP);
+	cause_has(rig.context, "all_reduce by paired (TRN_COMM_ALGORITHM)");
+	call.algorithm = TRN_COMM_SWITCH;
+	ck_assert_int_eq(trn_comm_cost(rig.comm, &call, &cost), -ENOTSUP);
+	cause_has(rig.context, "all_reduce by switch:");
+	rig_down(&rig);
+	ck_assert_int_eq(unsetenv("TRN_COMM_ALGORITHM"), 0);
+}
+END_TEST
+
 /* ---- calls ---- */
 
 static const uint64_t numbers[4] = { 1, 1, 1, 1 };
@@ -195,6 +215,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, options, 0, (int)TRN_ARRAY_LEN(wrong_opts));
 	tcase_add_test(t, algorithm_of_the_environment);
+	tcase_add_test(t, algorithm_that_does_not_fit);
 	tcase_add_test(t, calls_of_devices);
 	tcase_add_test(t, calls_of_host_memory);
 	suite_add_tcase(s, t);

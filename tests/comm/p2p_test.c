@@ -274,6 +274,35 @@ START_TEST(many_buffers)
 }
 END_TEST
 
+/* What a rank names often is one buffer: ten messages into one, then thirty into others. */
+START_TEST(a_buffer_often)
+{
+	static const struct message m = { 1, 2, 100 };
+	struct trn_buffer *buffer[30];
+	struct group group;
+	struct rig rig;
+
+	rig_up(&rig, "mock:trn2-48xl");
+	rig_comm(&rig, RANKS, 1, 4096);
+	begin(&rig, &group);
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		const struct trn_buffer_opts opts = { .size = sizeof(opts), .bytes = 100 };
+
+		send_add(&group, &m);
+		recv_add(&group, &m);
+		group.calls[2 * i + 1].priority = i % 4;
+		if (i < 10)
+			continue;
+		ck_assert_int_eq(trn_buffer_create(rig.device[2], &opts, &buffer[i - 10]), 0);
+		group.calls[2 * i + 1].dst = (struct trn_comm_span){ .buffer = buffer[i - 10] };
+	}
+	ck_assert_int_eq(trn_comm_run(rig.comm, group.calls, group.count, SOON), 0);
+	for (uint32_t i = 0; i < 30; i++)
+		ck_assert_ptr_null(trn_buffer_unref(buffer[i]));
+	rig_down(&rig);
+}
+END_TEST
+
 /* At once, by name, and the communicator is as good as before. */
 START_TEST(what_does_not_fit)
 {
@@ -316,6 +345,7 @@ static Suite *suite(void)
 	tcase_add_test(t, beside_collectives);
 	tcase_add_test(t, in_batches);
 	tcase_add_test(t, many_buffers);
+	tcase_add_test(t, a_buffer_often);
 	tcase_add_test(t, what_does_not_fit);
 	suite_add_tcase(s, t);
 	return s;
