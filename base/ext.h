@@ -48,6 +48,7 @@
 #define TRN_EXT_CAP_WINDOWS 0x4u
 #define TRN_EXT_CAP_CLAIMS 0x8u
 #define TRN_EXT_CAP_COLLECT 0x10u /* COLLECT, schedules, peer addresses in commands */
+#define TRN_EXT_CAP_LISTS 0x20u   /* CALL and what only lists have; ADD */
 
 /* Core page. */
 #define TRN_EXT_CORE_STATE 0x00u /* enum trn_ext_core_state */
@@ -124,11 +125,33 @@ enum trn_ext_op {
 	TRN_CMD_TIMESTAMP = 6, /* a0 address: device time in ns as u64 */
 	TRN_CMD_LAUNCH = 7,    /* a0 address of struct trn_ext_launch, a1 core */
 	TRN_CMD_COLLECT = 8,   /* a0 address of struct trn_ext_collect */
+	/* a0 address of a list of commands, 64-byte aligned, a1 how many, a2 what is added to the
+	 * values of TRN_CMD_RELATIVE commands: runs the list as if it stood in the ring */
+	TRN_CMD_CALL = 9,
+	/* In a list only: a0 address of a u64 (8-aligned), a1 value, a2 enum trn_ext_compare, a3
+	 * entry that is next when *a0 compares so to a1; a3 = a1 of the CALL ends the list */
+	TRN_CMD_BRANCH = 10,
+	TRN_CMD_ADD = 11, /* a0 address of a u64 (8-aligned), a1: *a0 += a1, wraps */
 };
+/* Flag of WAIT and SIGNAL in a list: their value is a1 plus a2 of the CALL. */
+#define TRN_CMD_RELATIVE 0x1u
+#define TRN_EXT_LIST_MAX 65536u /* commands of a list */
+
+/* Unsigned. Odd and the even one after it are opposites. */
+enum trn_ext_compare {
+	TRN_COMPARE_ALWAYS = 0, /* a0 is not looked at */
+	TRN_COMPARE_EQ = 1,
+	TRN_COMPARE_NE = 2,
+	TRN_COMPARE_LT = 3,
+	TRN_COMPARE_GE = 4,
+	TRN_COMPARE_GT = 5,
+	TRN_COMPARE_LE = 6,
+};
+#define TRN_COMPARES 7u
 
 struct trn_ext_cmd {
 	uint8_t op;
-	uint8_t flags; /* 0 */
+	uint8_t flags; /* TRN_CMD_RELATIVE, else 0 */
 	uint16_t reserved;
 	uint32_t tag; /* given back in the error record */
 	uint64_t a[7];
@@ -231,7 +254,8 @@ struct trn_ext_status {
 	uint32_t opcode;  /* instruction, or command */
 	uint32_t operand; /* enum trn_isa_slot, or 0xff */
 	uint32_t rule;    /* enum trn_ext_rule */
-	uint64_t reserved;
+	uint32_t entry;   /* of a CALL: 1 + index in its list of what failed; 0: no entry */
+	uint32_t reserved;
 };
 
 /* Why a command or a core stopped. */
@@ -249,6 +273,7 @@ enum trn_ext_error {
 	TRN_EXT_ERR_SEMAPHORE = 10,  /* a count stopped at its limit: notification only */
 	TRN_EXT_ERR_TIMEOUT = 11,    /* a schedule waited past its limit: operand is the rank */
 	TRN_EXT_ERR_LINK = 12,       /* a transfer was lost on a link: address says where to */
+	TRN_EXT_ERR_LIST = 13,       /* length of a list, a branch, or what a list may not hold */
 };
 
 /* Which rule of docs/isa.md an instruction broke. */

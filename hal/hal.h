@@ -25,6 +25,7 @@ struct trn_hal_dev;
 #define TRN_HAL_CAP_SIMULATED 0x20u /* the device is the model */
 #define TRN_HAL_CAP_PEER 0x40u    /* copies and programs take addresses of other chips of the pod */
 #define TRN_HAL_CAP_COLLECT 0x80u /* TRN_CMD_COLLECT */
+#define TRN_HAL_CAP_LISTS 0x100u  /* TRN_CMD_CALL, BRANCH, ADD */
 
 struct trn_hal_info {
 	char uri[128];    /* the device's own URI */

@@ -94,7 +94,7 @@ static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value
 		{ TRN_EXT_ID_VERSION, TRN_EXT_VERSION },
 		{ TRN_EXT_ID_CAPS, TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_TIMESTAMP |
 					   TRN_EXT_CAP_WINDOWS | TRN_EXT_CAP_CLAIMS |
-					   TRN_EXT_CAP_COLLECT },
+					   TRN_EXT_CAP_COLLECT | TRN_EXT_CAP_LISTS },
 		{ TRN_EXT_ID_CORES, TRN_CORES },
 		{ TRN_EXT_ID_QUEUES, TRN_EXT_QUEUES },
 		{ TRN_EXT_ID_WINDOWS, TRN_EXT_WINDOWS },
@@ -378,6 +378,8 @@ uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash)
 		hash = trn_hash_u64(hash, queue->base);
 		hash = trn_hash_u64(hash, queue->status);
 		hash = trn_hash_u64(hash, trn_u64(queue->window, queue->error.code));
+		if (queue->list.active)
+			hash = trn_hash_u64(hash, queue->list.next);
 	}
 	for (uint32_t w = 0; w < TRN_EXT_WINDOWS; w++) {
 		for (uint32_t r = 0; r < TRN_EXT_WINDOW_RANGES; r++) {

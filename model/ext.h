@@ -19,7 +19,15 @@ struct trn_window_range {
 struct trn_queue_error {
 	uint32_t code, tag, opcode;
 	uint32_t core, engine, pc, operand, rule;
+	uint32_t entry; /* 1 + index in a list */
 	uint64_t address;
+};
+
+/* The list that a CALL runs; the queue's cmd is the entry under way. */
+struct trn_queue_list {
+	struct trn_ext_cmd call;
+	uint32_t next; /* entry after that one */
+	bool active;
 };
 
 struct trn_queue {
@@ -32,6 +40,7 @@ struct trn_queue {
 	uint32_t head, tail;
 	bool busy; /* a command is under way, or the fetch of one */
 	struct trn_ext_cmd cmd;
+	struct trn_queue_list list;
 	uint64_t begin_ps; /* when it was read */
 	uint64_t done;     /* bytes of a COPY or FILL that have moved */
 	uint32_t core;     /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
@@ -80,6 +89,20 @@ void trn_queue_recheck(struct trn_queue *queue);
 /* Runs fn(queue, 0, epoch) later; fails the queue when there is no memory. */
 void trn_queue_after(struct trn_queue *queue, uint64_t delay_ps,
 		     void (*fn)(void *arg, uint64_t a, uint64_t b));
+
+/* What queue->cmd says. */
+void trn_queue_begin(struct trn_queue *queue);
+/* An aligned 64-bit value in memory, or NULL with the queue failed. */
+uint64_t *trn_queue_word(struct trn_queue *queue, uint64_t address, bool write);
+/* What a command costs that does nothing. */
+uint64_t trn_queue_command_ps(const struct trn_queue *queue);
+
+/* ext_list.c */
+void trn_call_begin(struct trn_queue *queue);
+void trn_branch_begin(struct trn_queue *queue);
+/* Begins the next entry of an active list; false when there is none: the CALL is done, and cmd
+ * is the CALL. */
+bool trn_list_next(struct trn_queue *queue);
 
 /* ext_launch.c */
 void trn_launch_begin(struct trn_queue *queue);

@@ -42,6 +42,7 @@ static void status_fill(struct trn_ext_status *status, const struct trn_queue *q
 	put32(&status->opcode, error->opcode);
 	put32(&status->operand, error->operand);
 	put32(&status->rule, error->rule);
+	put32(&status->entry, error->entry);
 }
 
 /* Error fields, then state, then head. A status address that went away is the user's
@@ -98,7 +99,10 @@ void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error
 	queue->epoch++;
 	queue->busy = false;
 	queue->error = *error;
-	queue->error.tag = queue->cmd.tag;
+	/* The ring's command is the one that its user knows. */
+	queue->error.tag = queue->list.active ? queue->list.call.tag : queue->cmd.tag;
+	queue->error.entry = queue->list.active ? queue->list.next : 0;
+	queue->list.active = false;
 	if (queue->error.engine == TRN_OPERAND_NONE)
 		queue->error.opcode = queue->cmd.op;
 	state_set(queue, TRN_QUEUE_ERROR);
@@ -130,9 +134,15 @@ void trn_queue_finish(struct trn_queue *queue)
 {
 	trn_trace_command(queue);
 	queue->busy = false;
-	queue->head++;
 	if (queue->state != TRN_QUEUE_READY)
 		state_set(queue, TRN_QUEUE_READY);
+	if (queue->list.active) {
+		if (queue->cmd.op == TRN_CMD_WAIT)
+			status_write(queue); /* it may say WAITING */
+		if (trn_list_next(queue))
+			return;
+	}
+	queue->head++;
 	status_write(queue);
 	queue_next(queue);
 }
@@ -151,8 +161,7 @@ static bool range_allowed(struct trn_queue *queue, uint64_t address, uint64_t si
 	return false;
 }
 
-/* An aligned 64-bit value in memory, or NULL with the queue failed. */
-static uint64_t *value_at(struct trn_queue *queue, uint64_t address, bool write)
+uint64_t *trn_queue_word(struct trn_queue *queue, uint64_t address, bool write)
 {
 	uint64_t *value = NULL;
 
@@ -180,7 +189,7 @@ static uint64_t piece_size(const struct trn_queue *queue)
 	return trn_min_u64(total - queue->done, PIECE);
 }
 
-static uint64_t command_ps(const struct trn_queue *queue)
+uint64_t trn_queue_command_ps(const struct trn_queue *queue)
 {
 	return queue->launch->chip->gen->queue_command_ns * TRN_PS_PER_NS;
 }
@@ -290,7 +299,7 @@ static void signal_effect(uint64_t *value, uint64_t level)
 		;
 }
 
-/* NOP, SIGNAL, TIMESTAMP, and a WAIT that was met. */
+/* NOP, SIGNAL, TIMESTAMP, ADD, and a WAIT that was met. */
 static void short_event(void *arg, uint64_t a, uint64_t epoch)
 {
 	struct trn_queue *queue = arg;
@@ -300,12 +309,14 @@ static void short_event(void *arg, uint64_t a, uint64_t epoch)
 	(void)a;
 	if (queue->epoch != (uint32_t)epoch)
 		return;
-	if (cmd->op == TRN_CMD_SIGNAL || cmd->op == TRN_CMD_TIMESTAMP) {
-		value = value_at(queue, cmd->a[0], true);
+	if (cmd->op == TRN_CMD_SIGNAL || cmd->op == TRN_CMD_TIMESTAMP || cmd->op == TRN_CMD_ADD) {
+		value = trn_queue_word(queue, cmd->a[0], true);
 		if (!value)
 			return;
 		if (cmd->op == TRN_CMD_SIGNAL)
 			signal_effect(value, cmd->a[1]);
+		else if (cmd->op == TRN_CMD_ADD)
+			(void)__atomic_fetch_add(value, cmd->a[1], __ATOMIC_RELEASE);
 		else
 			__atomic_store_n(value, queue_now(queue) / TRN_PS_PER_NS, __ATOMIC_RELEASE);
 		trn_launch_written(queue->launch);
@@ -326,7 +337,7 @@ static void copy_begin(struct trn_queue *queue)
 	if (!range_allowed(queue, cmd->a[1], cmd->a[2], false) ||
 	    !range_allowed(queue, cmd->a[0], cmd->a[2], true))
 		return;
-	trn_queue_after(queue, command_ps(queue) + piece_ps(queue), copy_event);
+	trn_queue_after(queue, trn_queue_command_ps(queue) + piece_ps(queue), copy_event);
 }
 
 static void fill_begin(struct trn_queue *queue)
@@ -339,20 +350,20 @@ static void fill_begin(struct trn_queue *queue)
 	}
 	if (!range_allowed(queue, cmd->a[0], cmd->a[1], true))
 		return;
-	trn_queue_after(queue, command_ps(queue) + piece_ps(queue), fill_event);
+	trn_queue_after(queue, trn_queue_command_ps(queue) + piece_ps(queue), fill_event);
 }
 
 static void short_begin(struct trn_queue *queue)
 {
-	if (queue->cmd.op != TRN_CMD_NOP && !value_at(queue, queue->cmd.a[0], true))
+	if (queue->cmd.op != TRN_CMD_NOP && !trn_queue_word(queue, queue->cmd.a[0], true))
 		return;
-	trn_queue_after(queue, command_ps(queue), short_event);
+	trn_queue_after(queue, trn_queue_command_ps(queue), short_event);
 }
 
 /* 1 met, 0 not yet, negative with the queue failed. */
 static int wait_look(struct trn_queue *queue)
 {
-	const uint64_t *value = value_at(queue, queue->cmd.a[0], false);
+	const uint64_t *value = trn_queue_word(queue, queue->cmd.a[0], false);
 
 	if (!value)
 		return -1;
@@ -364,7 +375,7 @@ static void wait_begin(struct trn_queue *queue)
 	const int met = wait_look(queue);
 
 	if (met > 0)
-		trn_queue_after(queue, command_ps(queue), short_event);
+		trn_queue_after(queue, trn_queue_command_ps(queue), short_event);
 	if (met != 0)
 		return;
 	/* No event: somebody's write or kick brings it back. */
@@ -378,16 +389,18 @@ void trn_queue_recheck(struct trn_queue *queue)
 	if (queue->state != TRN_QUEUE_WAITING || wait_look(queue) <= 0)
 		return;
 	state_set(queue, TRN_QUEUE_READY);
-	trn_queue_after(queue, command_ps(queue), short_event);
+	trn_queue_after(queue, trn_queue_command_ps(queue), short_event);
 }
 
-static void command_begin(struct trn_queue *queue)
+void trn_queue_begin(struct trn_queue *queue)
 {
 	static void (*const begin[])(struct trn_queue * queue) = {
 		[TRN_CMD_NOP] = short_begin,         [TRN_CMD_COPY] = copy_begin,
 		[TRN_CMD_FILL] = fill_begin,         [TRN_CMD_WAIT] = wait_begin,
 		[TRN_CMD_SIGNAL] = short_begin,      [TRN_CMD_TIMESTAMP] = short_begin,
 		[TRN_CMD_LAUNCH] = trn_launch_begin, [TRN_CMD_COLLECT] = trn_collect_begin,
+		[TRN_CMD_CALL] = trn_call_begin,     [TRN_CMD_BRANCH] = trn_branch_begin,
+		[TRN_CMD_ADD] = short_begin,
 	};
 	const struct trn_ext_cmd *cmd = &queue->cmd;
 
@@ -414,7 +427,7 @@ static void queue_next(struct trn_queue *queue)
 		trn_queue_fail_code(queue, TRN_EXT_ERR_ADDRESS, bad);
 		return;
 	}
-	command_begin(queue);
+	trn_queue_begin(queue);
 }
 
 static void fetch_event(void *arg, uint64_t a, uint64_t epoch)
@@ -460,6 +473,7 @@ static void queue_reset(struct trn_queue *queue)
 	trn_far_forget(queue);
 	queue->epoch++;
 	queue->busy = false;
+	queue->list.active = false;
 	queue->head = queue->tail = 0;
 	error_clear(queue);
 	state_set(queue, TRN_QUEUE_DISABLED);

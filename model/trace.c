@@ -154,6 +154,8 @@ void trn_trace_command(const struct trn_queue *queue)
 		[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
 		[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
 		[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
+		[TRN_CMD_CALL] = "call",     [TRN_CMD_BRANCH] = "branch",
+		[TRN_CMD_ADD] = "add",
 	};
 	const struct trn_chip *chip = queue->launch->chip;
 	const uint32_t op = queue->cmd.op;

@@ -237,6 +237,7 @@ static const struct {
 	[TRN_EXT_ERR_DOORBELL] = { -EIO, "the doorbell went beyond the ring" },
 	[TRN_EXT_ERR_TIMEOUT] = { -ETIMEDOUT, "a schedule waited past its limit" },
 	[TRN_EXT_ERR_LINK] = { -EIO, "a transfer to or from another chip was lost on the way" },
+	[TRN_EXT_ERR_LIST] = { -EINVAL, "a list of commands is wrong" },
 };
 
 static const char *const command_names[] = {
@@ -244,6 +245,8 @@ static const char *const command_names[] = {
 	[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
 	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
 	[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
+	[TRN_CMD_CALL] = "call",     [TRN_CMD_BRANCH] = "branch",
+	[TRN_CMD_ADD] = "add",
 };
 
 static const char *const rule_names[TRN_RULE_COUNT] = {

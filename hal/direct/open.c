@@ -67,6 +67,8 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		{ bus->flags & TRN_BUS_SIMULATED, TRN_HAL_CAP_SIMULATED },
 		{ peers, TRN_HAL_CAP_PEER },
 		{ d->ext_caps & TRN_EXT_CAP_COLLECT, TRN_HAL_CAP_COLLECT },
+		{ (d->ext_caps & TRN_EXT_CAP_LAUNCH) && (d->ext_caps & TRN_EXT_CAP_LISTS),
+		  TRN_HAL_CAP_LISTS },
 	};
 
 	if (bus->pod)

@@ -18,6 +18,7 @@ struct trn_device;
 #define TRN_CAP_INLINE UINT64_C(0x10)    /* advances only inside waits of this process */
 #define TRN_CAP_PEER UINT64_C(0x20)      /* reaches memory of other chips: trn_buffer_peer() */
 #define TRN_CAP_COLLECT UINT64_C(0x40)   /* runs collectives by itself */
+#define TRN_CAP_LISTS UINT64_C(0x80)     /* runs lists of commands: graphs */
 
 /** struct trn_device_info - what the device said about itself; set size before the call */
 struct trn_device_info {
