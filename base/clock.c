@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The host's monotonic clock and the polite wait. Nothing else in the tree
- * reads a clock or sleeps. */
+ * reads a clock; only base/pulse.c sleeps besides. */
 #include "base/clock.h"
 
 #include <sched.h>

@@ -120,7 +120,8 @@ enum trn_ext_op {
 	TRN_CMD_NOP = 1,
 	TRN_CMD_COPY = 2, /* a0 destination, a1 source, a2 bytes (any) */
 	TRN_CMD_FILL = 3, /* a0 destination, a1 bytes, a2 32-bit pattern repeated from the start */
-	TRN_CMD_WAIT = 4, /* a0 address of a u64 (8-aligned), a1 value: wait until *a0 >= a1 */
+	TRN_CMD_WAIT = 4, /* a0 address of a u64 (8-aligned), a1 value: wait until *a0 >= a1;
+			   * a2 0 or address of a u64: TRN_EXT_ERR_DEPENDENCY once *a2 >= a1 */
 	TRN_CMD_SIGNAL = 5,    /* a0 address, a1 value: *a0 = max(*a0, a1) */
 	TRN_CMD_TIMESTAMP = 6, /* a0 address: device time in ns as u64 */
 	TRN_CMD_LAUNCH = 7,    /* a0 address of struct trn_ext_launch, a1 core */
@@ -274,6 +275,7 @@ enum trn_ext_error {
 	TRN_EXT_ERR_TIMEOUT = 11,    /* a schedule waited past its limit: operand is the rank */
 	TRN_EXT_ERR_LINK = 12,       /* a transfer was lost on a link: address says where to */
 	TRN_EXT_ERR_LIST = 13,       /* length of a list, a branch, or what a list may not hold */
+	TRN_EXT_ERR_DEPENDENCY = 14, /* what a WAIT waits for will not come: address is its a0 */
 };
 
 /* Which rule of docs/isa.md an instruction broke. */

@@ -4,6 +4,9 @@
 #ifndef HAL_BUS_H
 #define HAL_BUS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <trn/types.h>
@@ -73,11 +76,27 @@ struct trn_bus_ops {
 	int (*trace)(struct trn_bus *bus, trn_trace_fn *fn, void *user);
 };
 
+/* Who wants to know that the device wrote host memory: struct trn_hal_ops.watch. */
+struct trn_bus_watch {
+	pthread_mutex_t lock;
+	_Atomic bool on;
+	_Atomic uint32_t pending; /* writes that fn was not called for yet */
+	uint32_t devices;         /* of the pod, that were told fn */
+	void (*fn)(void *user);
+	void *user;
+};
+void trn_bus_watch_init(struct trn_bus_watch *watch);
+void trn_bus_watch_fini(struct trn_bus_watch *watch);
+void trn_bus_watch_set(struct trn_bus_watch *watch, void (*fn)(void *user), void *user);
+/* The device has written host memory. No lock of the bus is held. */
+void trn_bus_watch_tell(struct trn_bus_watch *watch);
+
 struct trn_bus { /* first member of every bus */
 	const struct trn_bus_ops *ops;
 	const struct trn_alloc *alloc;
 	struct trn_log *log;
 	struct trn_bus_info info;
+	struct trn_bus_watch *watch; /* NULL: it does not notice such writes */
 };
 
 /* What opening a bus needs. */

@@ -179,6 +179,7 @@ static int mock_progress(struct trn_bus *bus, unsigned int *round, uint64_t dead
 {
 	struct mock *mock = mock_of(bus);
 	struct mock_pod *pod = mock->pod;
+	bool wrote;
 	int r = 0;
 
 	if (pod->threaded) {
@@ -195,7 +196,10 @@ static int mock_progress(struct trn_bus *bus, unsigned int *round, uint64_t dead
 			r = i == 0 ? -EAGAIN : 1;
 	}
 	r = r < 0 ? r : 0;
+	wrote = pod->wrote_host;
 	trn_mock_unlock_log(mock); /* a caller that waits holds no lock of the driver's */
+	if (wrote)
+		trn_bus_watch_tell(&pod->watch);
 	return r;
 }
 
@@ -365,6 +369,7 @@ int trn_bus_mock_open(const struct trn_bus_open *open, struct trn_bus **ret_bus)
 		trn_free(open->alloc, mock);
 		return r;
 	}
+	mock->bus.watch = &mock->pod->watch;
 	r = attach(mock, &params, open->ret_why, open->why_size);
 	if (r == 0)
 		r = arm_faults(mock, &params, open->ret_why, open->why_size);

@@ -64,7 +64,8 @@ struct mock_pod {
 	struct trn_mock_gemm *gemm;
 	const struct trn_gen *gen;        /* the pod's, or the profile's */
 	struct trn_mock_profile *profile; /* NULL: none */
-	uint64_t hbm_bytes;               /* of a stack where the driver's table does not know */
+	struct trn_bus_watch watch;
+	uint64_t hbm_bytes; /* of a stack where the driver's table does not know */
 	/* The registry's lock. */
 	struct trn_hal_pods *pods; /* NULL: one device alone has it */
 	struct mock_pod *next;

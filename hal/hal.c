@@ -269,6 +269,13 @@ static int no_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
 	return not_supported(dev, "trace");
 }
 
+static int no_watch(struct trn_hal_dev *dev, void (*fn)(void *user), void *user)
+{
+	(void)fn;
+	(void)user;
+	return not_supported(dev, "watch");
+}
+
 static const struct trn_hal_ops defaults = {
 	.name = "none",
 	.close = NULL, /* required */
@@ -295,6 +302,7 @@ static const struct trn_hal_ops defaults = {
 	.reg_write32 = no_reg_write32,
 	.control = no_control,
 	.trace = no_trace,
+	.watch = no_watch,
 };
 
 #define TAKE(dst, src, op)                     \
@@ -304,7 +312,7 @@ static const struct trn_hal_ops defaults = {
 	} while (0)
 
 /* An entry added to the table without a default above and a line below fails here. */
-_Static_assert(sizeof(struct trn_hal_ops) == 25 * sizeof(void (*)(void)),
+_Static_assert(sizeof(struct trn_hal_ops) == 26 * sizeof(void (*)(void)),
 	       "a new HAL entry needs a default and a TAKE line");
 
 void trn_hal_dev_init(struct trn_hal_dev *dev, const struct trn_hal_ops *src,
@@ -338,6 +346,7 @@ void trn_hal_dev_init(struct trn_hal_dev *dev, const struct trn_hal_ops *src,
 	TAKE(&dev->ops, src, reg_write32);
 	TAKE(&dev->ops, src, control);
 	TAKE(&dev->ops, src, trace);
+	TAKE(&dev->ops, src, watch);
 	/* A record left by a device that lived at the same address is not this one's. */
 	if (last.dev == dev)
 		last.fault = (struct trn_hal_fault){ .engine = UINT32_MAX, .queue = UINT32_MAX };

@@ -185,6 +185,13 @@ struct trn_hal_ops {
 	 * and under locks of the backend: fn calls nothing of the device. NULL ends it; when that
 	 * has returned none comes any more. -ENOTSUP where the device has no time of its own. */
 	int (*trace)(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user);
+	/* Any thread. fn(user) soon after the device has written host memory, on the thread that
+	 * lets it progress or on the device's own, by one thread at a time and with no lock
+	 * that another call of the device wants: fn may call it, but no progress, watch or close.
+	 * Devices of one pod are told the same fn and user, and one call is for all. NULL ends it
+	 * for this device; when that has returned for the last of them fn does not run any
+	 * more. -ENOTSUP where nobody notices such writes. */
+	int (*watch)(struct trn_hal_dev *dev, void (*fn)(void *user), void *user);
 };
 
 struct trn_hal_dev {            /* first member of every backend's own struct */

@@ -276,12 +276,13 @@ START_TEST(empty_backend)
 		{ "reg_write32", dev.ops.reg_write32(&dev, 0, 0, 0) },
 		{ "control", dev.ops.control(&dev, NULL, NULL, NULL, 0) },
 		{ "trace", dev.ops.trace(&dev, NULL, NULL) },
+		{ "watch", dev.ops.watch(&dev, NULL, NULL) },
 	};
 
 	for (size_t i = 0; i < TRN_ARRAY_LEN(answers); i++)
 		ck_assert_int_eq(answers[i].answer, -ENOTSUP);
 	trn_hal_last_fault(&dev, &fault);
-	ck_assert_str_eq(fault.why, "trace: the empty backend does not have it");
+	ck_assert_str_eq(fault.why, "watch: the empty backend does not have it");
 	trn_hal_close(&dev);
 	ck_assert_int_eq(closed, 1);
 }

@@ -270,6 +270,13 @@ static int record_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
 	return passed(rec, rec->inner->ops.trace(rec->inner, fn, user));
 }
 
+static int record_watch(struct trn_hal_dev *dev, void (*fn)(void *user), void *user)
+{
+	struct record_dev *rec = record_of(dev);
+
+	return passed(rec, rec->inner->ops.watch(rec->inner, fn, user));
+}
+
 static void record_close(struct trn_hal_dev *dev)
 {
 	struct record_dev *rec = record_of(dev);
@@ -305,6 +312,7 @@ static const struct trn_hal_ops record_ops = {
 	.reg_write32 = record_reg_write32,
 	.control = record_control,
 	.trace = record_trace,
+	.watch = record_watch,
 };
 
 int trn_record_wrap_dev(const struct trn_uri_hook *hook, struct trn_hal_dev *inner,

@@ -130,6 +130,7 @@ static void pod_destroy(struct mock_pod *pod)
 	trn_free(alloc, pod->chips);
 	trn_free(alloc, pod->key);
 	pthread_cond_destroy(&pod->work);
+	trn_bus_watch_fini(&pod->watch);
 	pthread_mutex_destroy(&pod->lock);
 	trn_free(alloc, pod);
 }

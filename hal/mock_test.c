@@ -299,6 +299,42 @@ START_TEST(a_free_limit_follows_the_wall)
 }
 END_TEST
 
+static void count_call(void *user)
+{
+	_Atomic uint32_t *calls = user;
+
+	atomic_fetch_add(calls, 1);
+}
+
+/* Whoever watches is told after the device wrote its status, and nothing once he let go. */
+START_TEST(host_writes_are_told)
+{
+	const uint64_t end = trn_clock_deadline(UINT64_C(20000000000));
+	const volatile struct trn_ext_status *status;
+	static _Atomic uint32_t calls;
+	unsigned int round = 0;
+	uint32_t seen;
+
+	open_bus(_i ? "mock:trn3?hbm=64M&threads=1" : "mock:trn3?hbm=64M");
+	trn_bus_watch_set(bus->watch, count_call, &calls);
+	trn_bus_watch_set(bus->watch, count_call, &calls); /* another device of the pod */
+	trn_bus_watch_set(bus->watch, NULL, NULL);
+	status = wait_for_nobody();
+	while (__atomic_load_n(&status->error, __ATOMIC_ACQUIRE) == TRN_EXT_OK &&
+	       !trn_clock_passed(end))
+		ck_assert_int_eq(bus->ops->progress(bus, &round, end), 0);
+	while (atomic_load(&calls) == 0 && !trn_clock_passed(end))
+		trn_clock_backoff(&round);
+	ck_assert_uint_gt(atomic_load(&calls), 0);
+	trn_bus_watch_set(bus->watch, NULL, NULL);
+	seen = atomic_load(&calls);
+	status = wait_for_nobody();
+	for (int i = 0; i < 1000; i++)
+		(void)bus->ops->progress(bus, &round, end);
+	ck_assert_uint_eq(atomic_load(&calls), seen);
+}
+END_TEST
+
 static Suite *mock_suite(void)
 {
 	Suite *suite = suite_create("hal-mock");
@@ -316,6 +352,7 @@ static Suite *mock_suite(void)
 	tcase_add_test(tc, an_inline_model_stands_still);
 	tcase_add_test(tc, an_inline_limit_is_for_who_waits);
 	tcase_add_test(tc, a_free_limit_follows_the_wall);
+	tcase_add_loop_test(tc, host_writes_are_told, 0, 2);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

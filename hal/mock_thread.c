@@ -21,6 +21,7 @@ void trn_mock_locks_init(struct mock_pod *pod)
 
 	/* None of these can fail on a system that has CLOCK_MONOTONIC. */
 	pthread_mutex_init(&pod->lock, NULL);
+	trn_bus_watch_init(&pod->watch);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&pod->work, &attr);
@@ -45,6 +46,7 @@ static void *model_thread(void *arg)
 	pthread_mutex_lock(&pod->lock);
 	while (!pod->stop) {
 		unsigned int steps = 0;
+		bool wrote;
 
 		if (trn_model_next(pod->model) == TRN_MODEL_NEVER)
 			sleep_one_tick(pod);
@@ -52,7 +54,11 @@ static void *model_thread(void *arg)
 		       atomic_load_explicit(&pod->waiting, memory_order_relaxed) == 0 &&
 		       trn_model_next(pod->model) != TRN_MODEL_NEVER)
 			trn_model_step(pod->model);
+		wrote = pod->wrote_host; /* also what a register write led to */
+		pod->wrote_host = false;
 		trn_mock_unlock(pod);
+		if (wrote)
+			trn_bus_watch_tell(&pod->watch);
 		/* The mutex is not fair: callers that wait for it go first. */
 		while (atomic_load_explicit(&pod->waiting, memory_order_relaxed) > 0)
 			sched_yield();

@@ -363,11 +363,20 @@ static void short_begin(struct trn_queue *queue)
 /* 1 met, 0 not yet, negative with the queue failed. */
 static int wait_look(struct trn_queue *queue)
 {
-	const uint64_t *value = trn_queue_word(queue, queue->cmd.a[0], false);
+	const struct trn_ext_cmd *cmd = &queue->cmd;
+	const uint64_t *value = trn_queue_word(queue, cmd->a[0], false);
+	const uint64_t *broken = NULL;
 
-	if (!value)
+	if (value && cmd->a[2] != 0)
+		broken = trn_queue_word(queue, cmd->a[2], false);
+	if (!value || (cmd->a[2] != 0 && !broken))
 		return -1;
-	return __atomic_load_n(value, __ATOMIC_ACQUIRE) >= queue->cmd.a[1];
+	if (__atomic_load_n(value, __ATOMIC_ACQUIRE) >= cmd->a[1])
+		return 1;
+	if (!broken || __atomic_load_n(broken, __ATOMIC_ACQUIRE) < cmd->a[1])
+		return 0;
+	trn_queue_fail_code(queue, TRN_EXT_ERR_DEPENDENCY, cmd->a[0]);
+	return -1;
 }
 
 static void wait_begin(struct trn_queue *queue)

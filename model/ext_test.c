@@ -219,6 +219,27 @@ START_TEST(copy_in_pieces)
 }
 END_TEST
 
+/* What will not come stops the queue, and only from that value on. */
+START_TEST(wait_for_what_is_broken)
+{
+	struct trn_test_core tc;
+
+	trn_test_core_open(&tc, "trn2");
+	trn_test_cmd(&tc, TRN_CMD_WAIT, DATA + 16, 4, DATA + 24);
+	trn_store64(tc.data + 24, 3);
+	trn_model_kick(tc.host.model);
+	trn_test_settle(&tc);
+	ck_assert_uint_eq(tc.status->state, TRN_QUEUE_WAITING);
+	trn_store64(tc.data + 24, 4);
+	trn_model_kick(tc.host.model);
+	trn_test_settle(&tc);
+	ck_assert_uint_eq(tc.status->state, TRN_QUEUE_ERROR);
+	ck_assert_uint_eq(tc.status->error, TRN_EXT_ERR_DEPENDENCY);
+	ck_assert_uint_eq(tc.status->address, DATA + 16);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
 START_TEST(wait_for_host_and_for_another_queue)
 {
 	struct trn_test_core tc;
@@ -614,6 +635,7 @@ static Suite *ext_suite(void)
 	tcase_add_test(tcase, copies_of_all_kinds_of_memory);
 	tcase_add_test(tcase, copy_in_pieces);
 	tcase_add_test(tcase, wait_for_host_and_for_another_queue);
+	tcase_add_test(tcase, wait_for_what_is_broken);
 	tcase_add_test(tcase, refused_commands);
 	tcase_add_test(tcase, refused_descriptors);
 	tcase_add_test(tcase, doorbells_and_configuration);

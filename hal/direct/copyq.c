@@ -70,12 +70,17 @@ static bool run_nop(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 static bool run_wait(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 {
 	uint64_t *value = cmd->a[0] % 8 == 0 ? trn_direct_resolve(q->d, cmd->a[0], 8) : NULL;
+	uint64_t *broken = cmd->a[2] % 8 == 0 ? trn_direct_resolve(q->d, cmd->a[2], 8) : NULL;
 
-	if (!value) {
-		stop(q, TRN_EXT_ERR_ADDRESS, cmd->a[0]);
+	if (!value || (cmd->a[2] != 0 && !broken)) {
+		stop(q, TRN_EXT_ERR_ADDRESS, value ? cmd->a[2] : cmd->a[0]);
 		return true;
 	}
 	if (trn_hal_dma_load64(value) < cmd->a[1]) {
+		if (broken && trn_hal_dma_load64(broken) >= cmd->a[1]) {
+			stop(q, TRN_EXT_ERR_DEPENDENCY, cmd->a[0]);
+			return true;
+		}
 		state_set(q, TRN_QUEUE_WAITING);
 		return false;
 	}

@@ -164,6 +164,17 @@ static int direct_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
 	return d->bus->ops->trace(d->bus, fn, user);
 }
 
+static int direct_watch(struct trn_hal_dev *dev, void (*fn)(void *user), void *user)
+{
+	struct trn_direct *d = trn_direct_of(dev);
+
+	if (!d->bus->watch)
+		return trn_hal_fail(dev, -ENOTSUP, "nobody notices what %s writes to the host",
+				    d->bus->info.name);
+	trn_bus_watch_set(d->bus->watch, fn, user);
+	return 0;
+}
+
 static void direct_close(struct trn_hal_dev *dev)
 {
 	struct trn_direct *d = trn_direct_of(dev);
@@ -209,6 +220,7 @@ static const struct trn_hal_ops direct_ops = {
 	.reg_write32 = direct_reg_write32,
 	.control = direct_control,
 	.trace = direct_trace,
+	.watch = direct_watch,
 };
 
 int trn_direct_open(const struct trn_hal_open *open, struct trn_bus *bus,

@@ -296,6 +296,41 @@ static void wait_addresses(struct cts *c)
 	queue_close(c, queue);
 }
 
+/* A wait whose failure word covers its value stops the queue; the value itself comes first. */
+static void wait_that_is_broken(struct cts *c)
+{
+	struct trn_hal_queue *queue = cts_queue(c, 16);
+	struct trn_hal_mem host = cts_alloc(c, TRN_HAL_MEM_HOST, 4096);
+	uint64_t *words = host.host;
+	struct trn_ext_cmd wait = cmd_wait(host.address, 3);
+	unsigned int round = 0;
+	uint32_t tail;
+
+	CTS_OK(c, run(c, queue, cmd_wait(host.address, 0)));
+	c->violations_allowed = true;
+	wait.a[2] = host.address + 4;
+	CTS_CHECK(c, run(c, queue, wait) == -EIO);
+	CTS_CHECK(c, queue->status->error == TRN_EXT_ERR_ADDRESS);
+	CTS_OK(c, c->dev->ops.queue_reset(c->dev, queue, cts_deadline()));
+	wait.a[2] = host.address + 8;
+	words[1] = 2; /* less than is wanted */
+	tail = cts_put(queue, 0, &wait);
+	CTS_OK(c, c->dev->ops.queue_kick(c->dev, queue, tail));
+	for (int i = 0; i < 200; i++)
+		(void)c->dev->ops.progress(c->dev, &round, cts_deadline());
+	CTS_CHECK(c, cts_state(queue) == TRN_QUEUE_WAITING);
+	__atomic_store_n(&words[1], 3, __ATOMIC_RELEASE);
+	CTS_OK(c, c->dev->ops.signal(c->dev));
+	CTS_CHECK(c, cts_drain(c, queue, tail) == -EIO);
+	CTS_CHECK(c, queue->status->error == TRN_EXT_ERR_DEPENDENCY);
+	CTS_CHECK(c, queue->status->address == host.address);
+	CTS_OK(c, c->dev->ops.queue_reset(c->dev, queue, cts_deadline()));
+	words[0] = 3;
+	CTS_OK(c, run(c, queue, wait));
+	cts_free(c, &host);
+	queue_close(c, queue);
+}
+
 static void kick_past_the_ring(struct cts *c)
 {
 	struct trn_hal_queue *queue = cts_queue(c, 16);
@@ -491,6 +526,7 @@ const struct cts_test cts_queue_tests[] = {
 	{ "queue.error", stops_at_an_error },
 	{ "queue.addresses", bad_addresses },
 	{ "queue.wait-addresses", wait_addresses },
+	{ "queue.wait-broken", wait_that_is_broken },
 	{ "queue.past-ring", kick_past_the_ring },
 	{ "queue.bad", bad_queues },
 	{ "queue.every", every_queue },
