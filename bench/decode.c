@@ -7,6 +7,7 @@
 #include <string.h>
 #include <trn/trn.h>
 #include "bench/decode_host.h"
+#include "bench/blas.h"
 #include "bench/measure.h"
 
 #define SECONDS UINT64_C(1000000000)

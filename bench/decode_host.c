@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bench/blas.h"
 #include "bench/measure.h"
 
 struct host_decoder {

@@ -10,6 +10,7 @@
 #include <trn/kernels_gemm.h>
 #include <trn/kernels_mx.h>
 #include <trn/trn.h>
+#include "bench/blas.h"
 #include "bench/measure.h"
 
 #define LIMIT_NS UINT64_C(60000000000)
