@@ -118,14 +118,14 @@ static int pinned(int how, struct bench_series *series)
 	return measure(UINT64_C(1) << how, by_queue, TRN_BUFFER_HOST, series);
 }
 
-#define ROW(text, fn, log2, factor)                                                     \
-	{                                                                               \
-		text, fn, log2, BENCH_GBPS, (double)(UINT64_C(1) << (log2)),            \
-		{                                                                       \
-			{                                                               \
-				"memcpy", bench_floor_memcpy, log2, factor              \
-			}                                                               \
-		}                                                                       \
+#define ROW(text, fn, log2, factor)                                          \
+	{                                                                    \
+		text, fn, log2, BENCH_GBPS, (double)(UINT64_C(1) << (log2)), \
+		{                                                            \
+			{                                                    \
+				"memcpy", bench_floor_memcpy, log2, factor   \
+			}                                                    \
+		}                                                            \
 	}
 /* What a copy costs before its first byte. */
 #define FIXED(text, fn)                               \

@@ -12,7 +12,7 @@
 #include "bench/rig.h"
 
 #define BATCH 32u
-#define ROUNDS 64u   /* of all queues, in a block */
+#define ROUNDS 64u /* of all queues, in a block */
 #define BLOCKS 100u
 #define QUEUES_MAX 8u
 #define CHIPS_MAX 144u
@@ -158,8 +158,9 @@ static int devices(int how, struct bench_series *series)
 		double took = 0;
 
 		for (int i = 0; i < how; i++) {
-			worker[i] = (struct worker){ .uri = uris[i], .cpu = i, .ready = &ready,
-						     .wanted = how };
+			worker[i] = (struct worker){
+				.uri = uris[i], .cpu = i, .ready = &ready, .wanted = how
+			};
 			if (pthread_create(&worker[i].thread, NULL, work, &worker[i]) != 0)
 				return -EAGAIN;
 		}
@@ -228,9 +229,17 @@ static int idle_chip(int how, struct bench_series *series)
 }
 
 static const struct bench_row rows[] = {
-	{ "mmio read", mmio_plain, 0, BENCH_US, 0,
+	{ "mmio read",
+	  mmio_plain,
+	  0,
+	  BENCH_US,
+	  0,
 	  { { "function by pointer", bench_floor_call, 0, 10 } } },
-	{ "mmio read, recorded", mmio_traced, 0, BENCH_US, 0,
+	{ "mmio read, recorded",
+	  mmio_traced,
+	  0,
+	  BENCH_US,
+	  0,
 	  { { "function by pointer", bench_floor_call, 0, 30 } } },
 	{ "mq_scale 2 queues", mq_scale, 2, BENCH_MOPS, 0, { { "1 queue", mq_scale, 1, 0.95 } } },
 	{ "mq_scale 4 queues", mq_scale, 4, BENCH_MOPS, 0, { { "1 queue", mq_scale, 1, 0.95 } } },

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS 3          /* of each side, in turns */
+#define ROUNDS 3             /* of each side, in turns */
 #define LIMIT_MS (60 * 1000) /* a side that takes longer is ended */
 
 double bench_now_ns(void)

@@ -44,7 +44,7 @@ struct bench_beside {
 
 enum bench_unit {
 	BENCH_US,   /* a latency: ours / theirs is at most the goal */
-	BENCH_MOPS, /* nanoseconds of one operation, shown as 10^6/s: ours / theirs is at least it */
+	BENCH_MOPS, /* ns of an operation, shown as 10^6/s: ours / theirs is at least it */
 	BENCH_GBPS, /* nanoseconds of .bytes bytes, shown as 10^9 B/s: the same */
 	BENCH_KIB,  /* memory, not time: as BENCH_US */
 };

@@ -49,8 +49,8 @@ static int set_up(struct rig *rig, const char *device)
 	return e == CL_SUCCESS ? 0 : -EIO;
 }
 
-static cl_int enqueue(struct rig *rig, cl_command_queue queue, cl_uint count,
-		      const cl_event *wait, cl_event *ret)
+static cl_int enqueue(struct rig *rig, cl_command_queue queue, cl_uint count, const cl_event *wait,
+		      cl_event *ret)
 {
 	return clEnqueueNDRangeKernel(queue, rig->kernel, 1, NULL, &one, &one, count, wait, ret);
 }

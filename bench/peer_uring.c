@@ -19,8 +19,7 @@ static int batch(struct io_uring *ring, unsigned int count)
 	r = io_uring_submit_and_wait(ring, count);
 	if (r < 0)
 		return r;
-	io_uring_for_each_cqe(ring, head, cqe)
-		seen++;
+	io_uring_for_each_cqe(ring, head, cqe) seen++;
 	io_uring_cq_advance(ring, seen);
 	return seen == count ? 0 : -EIO;
 }

@@ -14,17 +14,17 @@
 
 /* SPIR-V of an empty compute shader: void main() {}, one invocation of a group. */
 static const uint32_t shader_words[] = {
-	0x07230203, 0x00010000, 0, 5, 0, /* magic, version, generator, bound, schema */
-	0x00020011, 1,                   /* capability Shader */
-	0x0003000e, 0, 1,                /* memory model: logical, GLSL450 */
-	0x0005000f, 5, 1, 0x6e69616d, 0, /* entry point: compute, %1, "main" */
-	0x00060010, 1, 17, 1, 1, 1,      /* execution mode of %1: local size 1 1 1 */
-	0x00020013, 2,                   /* %2 = void */
-	0x00030021, 3, 2,                /* %3 = function returning %2 */
-	0x00050036, 2, 1, 0, 3,          /* %1 = function %3 */
-	0x000200f8, 4,                   /* %4 = label */
-	0x000100fd,                      /* return */
-	0x00010038,                      /* end */
+	0x07230203, 0x00010000, 0,  5,          0,    /* magic, version, generator, bound, schema */
+	0x00020011, 1,                                /* capability Shader */
+	0x0003000e, 0,          1,                    /* memory model: logical, GLSL450 */
+	0x0005000f, 5,          1,  0x6e69616d, 0,    /* entry point: compute, %1, "main" */
+	0x00060010, 1,          17, 1,          1, 1, /* execution mode of %1: local size 1 1 1 */
+	0x00020013, 2,                                /* %2 = void */
+	0x00030021, 3,          2,                    /* %3 = function returning %2 */
+	0x00050036, 2,          1,  0,          3,    /* %1 = function %3 */
+	0x000200f8, 4,                                /* %4 = label */
+	0x000100fd,                                   /* return */
+	0x00010038,                                   /* end */
 };
 
 struct rig {

@@ -14,7 +14,7 @@ struct bench_rig {
 	struct trn_queue *queue;
 	struct trn_batch *batch;
 	struct trn_timeline *timeline;
-	uint64_t value; /* last one that was asked of the timeline */
+	uint64_t value;       /* last one that was asked of the timeline */
 	uint64_t deadline_ns; /* of everything: far away */
 };
 

@@ -15,6 +15,7 @@
 #define MOCK_EVENTS 32 /* kept for a device's log until a safe place; totals count all */
 #define MOCK_FAULTS 16
 #define MOCK_STEPS 64 /* events of one round of progress at most */
+#define MOCK_HITS 8   /* mappings that a server's memory remembers; a power of two */
 
 struct mock_map {
 	uint64_t iova, size;
@@ -25,7 +26,9 @@ struct mock_map {
 struct mock_maps {
 	struct mock_map *map; /* by iova */
 	size_t count, room;
-	size_t hit; /* last one that resolved: most DMA stays in one buffer */
+	/* Which one resolved last, by the low bits of an address in units of the least distance of
+	 * two mappings: a ring, its status and what its commands name stay beside each other. */
+	size_t hit[MOCK_HITS];
 	uint64_t iova_next;
 	bool iova_wrapped;
 };

@@ -19,12 +19,16 @@ void trn_mock_maps_init(struct mock_maps *maps)
 
 void *trn_mock_maps_find(struct mock_maps *maps, uint64_t address, uint64_t size)
 {
-	const struct mock_map *map = maps->count > maps->hit ? &maps->map[maps->hit] : NULL;
+	size_t *hit = &maps->hit[address / IOVA_HOLE % MOCK_HITS];
+	const struct mock_map *map;
 	size_t low = 0;
 	size_t high = maps->count;
 
-	if (map && address >= map->iova && trn_range_ok(address - map->iova, size, map->size))
-		return map->base + (address - map->iova);
+	if (*hit < maps->count) {
+		map = &maps->map[*hit];
+		if (address >= map->iova && trn_range_ok(address - map->iova, size, map->size))
+			return map->base + (address - map->iova);
+	}
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -34,7 +38,7 @@ void *trn_mock_maps_find(struct mock_maps *maps, uint64_t address, uint64_t size
 		} else if (address - map->iova >= map->size) {
 			low = mid + 1;
 		} else {
-			maps->hit = mid;
+			*hit = mid;
 			return trn_range_ok(address - map->iova, size, map->size) ?
 				       map->base + (address - map->iova) :
 				       NULL;

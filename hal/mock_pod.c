@@ -44,6 +44,10 @@ void trn_hal_pods_destroy(struct trn_hal_pods *pods)
 /* waiting tells the model's thread to step aside: a mutex alone is not fair. */
 void trn_mock_lock(struct mock_pod *pod)
 {
+	if (!pod->threaded) {
+		pthread_mutex_lock(&pod->lock);
+		return;
+	}
 	atomic_fetch_add_explicit(&pod->waiting, 1, memory_order_relaxed);
 	pthread_mutex_lock(&pod->lock);
 	atomic_fetch_sub_explicit(&pod->waiting, 1, memory_order_relaxed);

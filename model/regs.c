@@ -415,10 +415,13 @@ static const struct range *range_find(uint32_t offset, uint32_t *ret_index, uint
 {
 	for (size_t i = 0; i < TRN_ARRAY_LEN(ranges); i++) {
 		const struct range *range = &ranges[i];
-		uint32_t from = offset - range->base, which = from / range->stride;
+		uint32_t from = offset - range->base, which;
 
-		if (offset < range->base || which >= range->count ||
-		    from - which * range->stride >= range->size)
+		/* Below the base it is past every size. */
+		if (from >= range->stride * range->count)
+			continue;
+		which = from / range->stride;
+		if (from - which * range->stride >= range->size)
 			continue;
 		*ret_index = range->first + which * range->step;
 		*ret_inner = from - which * range->stride;
