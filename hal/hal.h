@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <trn/isa.h>
+#include <trn/memory.h>
 #include <trn/types.h>
 #include "base/ext.h"
 #include "base/log.h"
@@ -77,6 +78,9 @@ struct trn_hal_mem_desc {
 	uint32_t hbm;   /* stack */
 	int numa_node;  /* -1: the device's */
 	void *user;     /* USER: first byte, page aligned; size page multiple */
+	/* Whose it is: for the tables of whoever keeps them. */
+	enum trn_memory_category category;
+	const char *label; /* or NULL */
 };
 
 /* One in-order command queue. Without TRN_HAL_CAP_COMPUTE it is a copy queue on a UDMA pair:
@@ -174,7 +178,9 @@ struct trn_hal_ops {
 	/* Firmware mailbox: READ of registers by AXI address; POST of a metrics blob. */
 	int (*mailbox)(struct trn_hal_dev *dev, uint32_t command, const void *request, size_t size,
 		       void *response, size_t room, size_t *ret_size, uint64_t deadline_ns);
-	/* Diagnostics: BAR registers, and the bus's control verbs. */
+	/* Diagnostics: BAR registers, and the bus's control verbs. "memory" says in numbers what
+	 * the backend knows: of a stack (its number) free, largest piece, peak; of "host" the live
+	 * bytes, peak and blocks of its own, for each category. */
 	int (*reg_read32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
 			  uint32_t *ret_value);
 	int (*reg_write32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,

@@ -28,24 +28,11 @@ static int opts_check(struct trn_device *device, const struct trn_buffer_opts *o
 		what = "core is not there";
 	else if ((opts->kind == TRN_BUFFER_USER) != (opts->user != NULL))
 		what = "user must be set for USER memory, and for no other";
+	else if ((unsigned int)opts->category >= TRN_MEMORY_CATEGORIES)
+		what = "category is unknown";
 	if (what)
 		return trn_fail(context, device, -EINVAL, "trn_buffer_create", "%s", what);
 	return 0;
-}
-
-static int no_memory(struct trn_device *device, const struct trn_hal_mem_desc *desc)
-{
-	struct trn_context *context = device->object.context;
-
-	if (desc->kind != TRN_HAL_MEM_HBM)
-		return trn_fail(context, device, -ENOMEM, "trn_buffer_create",
-				"%llu bytes of host memory are not there to pin",
-				(unsigned long long)desc->size);
-	return trn_fail(context, device, -ENOMEM, "trn_buffer_create",
-			"HBM stack %u: %llu bytes wanted, %llu of %llu free", desc->hbm,
-			(unsigned long long)desc->size,
-			(unsigned long long)trn_device_stack_free(device, desc->hbm),
-			(unsigned long long)device->info.hbm_bytes);
 }
 
 static struct trn_buffer *buffer_alloc(struct trn_device *device)
@@ -98,18 +85,19 @@ TRN_API int trn_buffer_create(struct trn_device *device, const struct trn_buffer
 	desc.size = opts->bytes;
 	desc.align = opts->align;
 	desc.user = opts->user;
+	desc.category = opts->category;
+	desc.label = opts->label;
 	if (opts->kind == TRN_BUFFER_HBM)
 		desc.hbm = trn_device_stack(device, opts->core);
 	if (opts->kind == TRN_BUFFER_HBM && opts->bytes > trn_device_stack_free(device, desc.hbm))
-		return no_memory(device, &desc);
+		return trn_device_mem_fail(device, -ENOMEM, __func__, &desc);
 	buffer = buffer_alloc(device);
 	if (!buffer)
 		return trn_fail(device->object.context, device, -ENOMEM, __func__,
 				"no memory for the object");
 	r = trn_device_mem_alloc(device, &desc, &buffer->mem);
 	if (r < 0) {
-		r = r == -ENOMEM ? no_memory(device, &desc) :
-				   trn_fail_hal(device, r, __func__, "allocating memory");
+		r = trn_device_mem_fail(device, r, __func__, &desc);
 		buffer_destroy(buffer);
 		return r;
 	}
@@ -292,6 +280,8 @@ static int staging_ready(struct trn_device *device)
 	struct trn_hal_mem_desc desc = {
 		.kind = TRN_HAL_MEM_HOST,
 		.size = TRN_STAGING_BYTES,
+		.category = TRN_MEMORY_SCRATCH,
+		.label = "staging",
 		.numa_node = -1,
 	};
 

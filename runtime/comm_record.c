@@ -18,7 +18,10 @@ static bool is_free(const struct trn_comm_schedule *s)
 static int pool_grow(struct trn_comm_team *team, struct trn_comm_member *m, uint64_t bytes,
 		     struct trn_buffer **ret_buffer)
 {
-	struct trn_buffer_opts opts = { .size = sizeof(opts), .kind = TRN_BUFFER_HOST };
+	struct trn_buffer_opts opts = { .size = sizeof(opts),
+					.kind = TRN_BUFFER_HOST,
+					.category = TRN_MEMORY_COLLECTIVES,
+					.label = "schedules" };
 	struct trn_comm_schedule *pool;
 	int r;
 

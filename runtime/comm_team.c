@@ -204,6 +204,8 @@ static int member_open(struct trn_comm_team *team, struct trn_comm_member *m)
 		.size = sizeof(stamps),
 		.kind = TRN_BUFFER_HOST,
 		.bytes = 2 * sizeof(uint64_t) * TRN_COMM_GROUPS,
+		.category = TRN_MEMORY_PROFILING,
+		.label = "comm stamps",
 	};
 	int r = trn_queue_create(m->device, &opts, &m->queue);
 
@@ -348,7 +350,10 @@ static int scratch_rank(struct trn_comm_team *team, struct trn_comm_shape *s, ui
 	for (uint32_t i = 0; i < spread; i++) {
 		const uint32_t stack = spread > 1 ? (home + 1 + i) % stacks : home;
 		uint32_t mine = (team->channels - i + spread - 1) / spread, core = 0;
-		struct trn_buffer_opts opts = { .size = sizeof(opts), .bytes = each * mine };
+		struct trn_buffer_opts opts = { .size = sizeof(opts),
+						.bytes = each * mine,
+						.category = TRN_MEMORY_COLLECTIVES,
+						.label = "comm scratch" };
 		struct trn_buffer *buffer;
 		int r;
 
@@ -423,6 +428,8 @@ static int landing_make(struct trn_comm_team *team)
 			.size = sizeof(opts),
 			.core = team->member[i].core,
 			.bytes = team->ranks * TRN_COMM_ROOM,
+			.category = TRN_MEMORY_COLLECTIVES,
+			.label = "comm landing",
 		};
 
 		r = trn_buffer_create(team->member[i].device, &opts, &team->p2p_buffers[i]);

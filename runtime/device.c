@@ -87,38 +87,6 @@ uint32_t trn_device_stack(const struct trn_device *device, uint32_t core)
 	return (uint32_t)((uint64_t)core * device->info.hbm_stacks / device->info.cores);
 }
 
-uint64_t trn_device_stack_free(struct trn_device *device, uint32_t stack)
-{
-	uint64_t used = device->info.hbm_reserved + atomic_load(&device->hbm_used[stack]);
-
-	return used < device->info.hbm_bytes ? device->info.hbm_bytes - used : 0;
-}
-
-int trn_device_mem_alloc(struct trn_device *device, const struct trn_hal_mem_desc *desc,
-			 struct trn_hal_mem *ret_mem)
-{
-	int r = device->hal->ops.mem_alloc(device->hal, desc, ret_mem);
-
-	if (r == 0 && desc->kind == TRN_HAL_MEM_HBM)
-		(void)atomic_fetch_add(&device->hbm_used[ret_mem->hbm], ret_mem->size);
-	return r;
-}
-
-void trn_device_mem_free(struct trn_device *device, struct trn_hal_mem *mem)
-{
-	uint64_t size = mem->size;
-	uint32_t stack = mem->hbm;
-	bool hbm = mem->kind == TRN_HAL_MEM_HBM;
-
-	if (size == 0)
-		return;
-	/* A device that is gone cannot be told; its memory is gone with it. */
-	(void)device->hal->ops.mem_free(device->hal, mem);
-	if (hbm)
-		(void)atomic_fetch_sub(&device->hbm_used[stack], size);
-	*mem = (struct trn_hal_mem){ 0 };
-}
-
 int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t deadline_ns)
 {
 	int r;

@@ -32,6 +32,8 @@ static const struct code codes[] = {
 	CODE(ENODEV, "no such device", "give a URI, for example mock:trn3, or set TRN_DEVICE"),
 	CODE(EXDEV, "not of one pod", "open both devices in one context, from one pod's URI"),
 	CODE(EINVAL, "an argument is wrong", "correct the argument that the cause names"),
+	CODE(EDQUOT, "past a quota of memory",
+	     "free buffers of that category, or raise it: trn_memory_quota_set()"),
 	CODE(ENOSPC, "no space left in the object", "make it larger, or submit and clear it first"),
 	CODE(ERANGE, "number out of range", "use a smaller number"),
 	CODE(ENOTSUP, "this device cannot do that",

@@ -16,7 +16,8 @@
  *	device.lock        HAL calls that want one thread; the staging buffer; buffer mappings.
  *	                   May be held until the deadline of the call that holds it.
  *	device.list_lock   device.queues, what queue_reset changes, timeline pages. Short.
- *	context.lock       error record, list of devices, graves. Leaf but for the log's. Short.
+ *	context.lock       error record, list of devices, graves, who holds which memory. Leaf but
+ *	                   for the log's. Short.
  *	pending_log.lock   lines the HAL logged. Leaf.
  *
  * No reference is dropped and no user function (log sink, list callback) is called under a lock;
@@ -42,6 +43,7 @@
 #include "base/log.h"
 #include "base/regs.h"
 #include "hal/hal.h"
+#include "runtime/memory.h"
 #include "runtime/trace.h"
 
 /* Handles are checked in builds with TRN_DEBUG: runtime/object.c. */
@@ -57,7 +59,6 @@
 #define TRN_QUEUE_DEPTH_MAX 65536u
 #define TRN_ARGS_USER_MAX 32u /* the rest of a launch's table belongs to the program's sections */
 #define TRN_CMD_REFS_MAX (TRN_ARGS_USER_MAX + 1u) /* buffers of a launch and its program */
-#define TRN_HBM_STACKS_MAX 8u
 
 /* Copies a text and cuts what does not fit: for records, whose members have a size. */
 static inline void trn_text_copy(char *dst, size_t room, const char *src)
@@ -136,6 +137,9 @@ struct trn_context {
 	uint32_t grave_count;
 	struct trn_trace *trace; /* lock */
 	struct trn_hal_pods *pods;
+	struct trn_memory_quota quota;            /* lock */
+	uint64_t hbm_held[TRN_MEMORY_CATEGORIES]; /* lock; of all devices, as asked for */
+	_Atomic uint32_t number;                  /* in the process; 0 until memory is held */
 };
 
 /* The newest device with an id below the given one, with a reference; NULL at the end. Walking
@@ -192,7 +196,7 @@ struct trn_device {
 	struct trn_hal_mem staging;      /* lock; size 0 until first use */
 	_Atomic bool lost;               /* fell off the bus; a device reset may bring it back */
 	_Atomic uint32_t epoch;          /* device resets begun */
-	_Atomic uint64_t hbm_used[TRN_HBM_STACKS_MAX];
+	struct trn_memory_books books;   /* context.lock */
 	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
 	struct trn_trace_source trace;                       /* lock */
 };
@@ -235,11 +239,6 @@ static inline bool trn_device_has(const struct trn_device *device, uint32_t cap)
 
 /* Stack that is nearest to a core. */
 uint32_t trn_device_stack(const struct trn_device *device, uint32_t core);
-/* Memory with the accounting of HBM; the caller records failures. */
-int trn_device_mem_alloc(struct trn_device *device, const struct trn_hal_mem_desc *desc,
-			 struct trn_hal_mem *ret_mem);
-void trn_device_mem_free(struct trn_device *device, struct trn_hal_mem *mem);
-uint64_t trn_device_stack_free(struct trn_device *device, uint32_t stack);
 /* One step of a wait: 0 go on, -EAGAIN nothing is pending, -ETIMEDOUT, -TRN_EDEVLOST. */
 int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t deadline_ns);
 /* A wait ran out: asks the device whether it is still there. code, or -TRN_EDEVLOST. */

@@ -190,21 +190,23 @@ static int program_fill(struct trn_program *program, struct trn_trnx *trnx, uint
 	struct trn_hal_mem_desc desc = {
 		.kind = TRN_HAL_MEM_HBM,
 		.size = trnx->memory_bytes,
+		.category = TRN_MEMORY_CODE,
+		.label = program->info.name,
 		.align = trn_max_u64(trnx->memory_align, 4096),
 		.hbm = trn_device_stack(device, core),
 		.numa_node = -1,
 	};
 	int r = fill_info(program, trnx);
 
-	if (r == 0)
+	if (r == 0) {
 		r = trn_device_mem_alloc(device, &desc, &program->mem);
-	if (r == 0)
+		if (r < 0)
+			return trn_device_mem_fail(device, r, "trn_program_load", &desc);
 		r = fill_launch(program, trnx);
+	}
 	if (r < 0)
 		return trn_fail(device->object.context, device, r, "trn_program_load",
-				"%llu bytes on HBM stack %u, %llu free, and its tables",
-				(unsigned long long)desc.size, desc.hbm,
-				(unsigned long long)trn_device_stack_free(device, desc.hbm));
+				"no memory for the tables");
 	trn_trnx_rebase(trnx, program->mem.address);
 	return place(program, trnx, deadline_ns);
 }

@@ -85,6 +85,8 @@ static int queue_memory(struct trn_queue *queue)
 	struct trn_hal_mem_desc desc = {
 		.kind = TRN_HAL_MEM_HOST,
 		.size = (uint64_t)queue->depth * sizeof(struct trn_launch_slot),
+		.category = TRN_MEMORY_RINGS,
+		.label = "launch arguments",
 		.numa_node = -1,
 	};
 	int r;

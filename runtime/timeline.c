@@ -33,6 +33,8 @@ static int page_create(struct trn_device *device, struct trn_timeline_page **ret
 	struct trn_hal_mem_desc desc = {
 		.kind = TRN_HAL_MEM_HOST,
 		.size = PAGE_BYTES,
+		.category = TRN_MEMORY_NOTIFICATIONS,
+		.label = "timelines",
 		.numa_node = -1,
 	};
 	struct trn_timeline_page *page = trn_alloc_zero(alloc, sizeof(*page));

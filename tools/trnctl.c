@@ -21,6 +21,7 @@ static const struct trnctl_verb verbs[] = {
 	{ "energy", "energy of the model by part, and how full load comes together",
 	  trnctl_energy },
 	{ "ps", "who holds which core", trnctl_ps },
+	{ "mem", "what a device's memory is used for", trnctl_mem },
 	{ "reset", "reset the device or some cores", trnctl_reset },
 	{ "version", "version of the library and of this tool", trnctl_version },
 };

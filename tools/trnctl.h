@@ -51,6 +51,7 @@ int trnctl_predict(struct trnctl *ctl, int argc, char **argv);
 int trnctl_asm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_disasm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_check(struct trnctl *ctl, int argc, char **argv);
+int trnctl_mem(struct trnctl *ctl, int argc, char **argv);
 int trnctl_ps(struct trnctl *ctl, int argc, char **argv);
 int trnctl_reset(struct trnctl *ctl, int argc, char **argv);
 int trnctl_version(struct trnctl *ctl, int argc, char **argv);

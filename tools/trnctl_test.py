@@ -79,7 +79,7 @@ def test_help_of_every_verb():
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
     for verb in ('list', 'info', 'topo', 'comm', 'selftest', 'regs', 'run', 'predict', 'asm',
-                 'disasm', 'check', 'ps', 'reset', 'version'):
+                 'disasm', 'check', 'ps', 'mem', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
@@ -236,7 +236,7 @@ def test_info():
 
 
 def test_no_device():
-    for verb in (['info'], ['selftest'], ['regs'], ['ps'], ['reset'], ['run', 'x.trnx']):
+    for verb in (['info'], ['selftest'], ['regs'], ['ps'], ['mem'], ['reset'], ['run', 'x.trnx']):
         run, document = fails(*verb, status=NO_DEVICE)
         check('mock:trn' in run.err, 'the mock is not named')
         check(document['error']['name'] == 'ENODEV', '%s', document['error'])
@@ -449,6 +449,20 @@ def test_ps():
         check([c['core'] for c in document['cores']] == list(range(8)), 'cores')
         check(all(c['owner'] is None and c['since_ns'] is None for c in document['cores']), 'free')
     fails('-d', 'null:', 'ps', status=FAILURE)
+
+
+def test_mem():
+    for uri in ('mock:trn2', 'mock:trn3', 'mock:trn3?extension=0', 'null:'):
+        text = Run('-d', uri, 'mem').expect(OK).out
+        check('HBM stack 0  ' in text and 'host memory' in text, '%s', text)
+        document = Run('-d', uri, 'mem', '--json').expect(OK).json('trn.mem/1')
+        check([p['stack'] for p in document['places']][-1] is None, 'the host is the last place')
+        for place in document['places'][:-1]:
+            check(place['free_bytes'] == place['total_bytes'] > 0, '%s', place)
+        check(set(document['places'][0]['by_category']) >= {'tensors', 'code', 'rings'}, 'by')
+        check(document['holders'] == [], '%s', document['holders'])
+    host = Run('-d', 'mock:trn3', 'mem', '--json').json('trn.mem/1')['places'][-1]
+    check(host['by_category']['rings']['live_bytes'] > 0, 'the driver has rings: %s', host)
 
 
 def test_reset():

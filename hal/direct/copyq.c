@@ -261,7 +261,7 @@ static int copyq_make(struct trn_direct *d, uint32_t slot, uint32_t depth,
 	q->queue.ring = trn_alloc_array(d->hal.alloc, depth, sizeof(*q->queue.ring));
 	c->status = trn_alloc_zero(d->hal.alloc, sizeof(*c->status));
 	if (q->queue.ring && c->status)
-		r = trn_direct_inner_alloc(d, FILL_BYTES, &c->fill_mem);
+		r = trn_direct_inner_alloc(d, FILL_BYTES, TRN_MEMORY_SCRATCH, &c->fill_mem);
 	if (r == 0)
 		r = trn_direct_ring_open(d, engine, queue, COPYQ_DESCS, &c->ring);
 	if (r == 0)

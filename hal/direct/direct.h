@@ -35,8 +35,9 @@ struct trn_direct_map {
 	uint64_t iova, size; /* size: of the mapping, whole pages */
 	uint64_t asked;      /* size as mem_alloc was asked */
 	uint8_t *base;
-	bool owned; /* ours to give back, not the caller's */
-	bool inner; /* the driver's own: mem_free refuses it */
+	bool owned;                        /* ours to give back, not the caller's */
+	bool inner;                        /* the driver's own: mem_free refuses it */
+	enum trn_memory_category category; /* of an inner one */
 };
 
 struct trn_direct;
@@ -99,6 +100,7 @@ struct trn_direct {
 	struct trn_direct_map *maps; /* by iova */
 	size_t map_count, map_room;
 	struct trn_fit heap[TRN_HBMS];
+	struct trn_memory_count inner[TRN_MEMORY_CATEGORIES]; /* the driver's own */
 
 	uint32_t *cfg_shadow; /* [engine][M2S queues, S2M queues]: as last written */
 	struct trn_direct_ring h2t[DIRECT_H2T_ENGINES][DIRECT_H2T_QUEUES];
@@ -171,8 +173,12 @@ int trn_direct_mem_alloc(struct trn_hal_dev *dev, const struct trn_hal_mem_desc 
 int trn_direct_mem_free(struct trn_hal_dev *dev, struct trn_hal_mem *mem);
 int trn_direct_mem_map(struct trn_hal_dev *dev, struct trn_hal_mem *mem);
 /* The driver's own host memory: refused by mem_free. */
-int trn_direct_inner_alloc(struct trn_direct *d, uint64_t size, struct trn_hal_mem *ret_mem);
+int trn_direct_inner_alloc(struct trn_direct *d, uint64_t size, enum trn_memory_category category,
+			   struct trn_hal_mem *ret_mem);
 void trn_direct_inner_free(struct trn_direct *d, struct trn_hal_mem *mem);
+/* The control verb of that name. Any thread. */
+int trn_direct_memory_numbers(struct trn_direct *d, const char *what, char *ret_text,
+			      size_t text_size);
 /* Host bytes behind a device address with the host bit, or NULL. */
 void *trn_direct_resolve(struct trn_direct *d, uint64_t address, uint64_t size);
 

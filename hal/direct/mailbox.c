@@ -262,9 +262,11 @@ static int buffers_open(struct trn_direct *d)
 	int r = 0;
 
 	if (d->mailbox_request.size == 0)
-		r = trn_direct_inner_alloc(d, TRN_MBOX_HOST_SIZE, &d->mailbox_request);
+		r = trn_direct_inner_alloc(d, TRN_MBOX_HOST_SIZE, TRN_MEMORY_SCRATCH,
+					   &d->mailbox_request);
 	if (r == 0 && d->mailbox_response.size == 0)
-		r = trn_direct_inner_alloc(d, TRN_MBOX_HOST_SIZE, &d->mailbox_response);
+		r = trn_direct_inner_alloc(d, TRN_MBOX_HOST_SIZE, TRN_MEMORY_SCRATCH,
+					   &d->mailbox_response);
 	return r;
 }
 

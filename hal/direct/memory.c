@@ -2,9 +2,11 @@
 /* Memory of a device: HBM by stack, pinned host pages, the caller's own pages.
  * Any thread. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/text.h"
 #include "hal/direct/direct.h"
 
 #define HBM_ALIGN UINT64_C(4096)
@@ -82,6 +84,24 @@ static int maps_make_room(struct trn_direct *d)
 	}
 }
 
+/* Lock held. */
+static void inner_count(struct trn_direct *d, const struct trn_direct_map *map, bool more)
+{
+	struct trn_memory_count *count;
+
+	if (!map->inner)
+		return;
+	count = &d->inner[map->category];
+	if (more) {
+		count->live_bytes += map->asked;
+		count->blocks++;
+	} else {
+		count->live_bytes -= map->asked;
+		count->blocks--;
+	}
+	count->peak_bytes = trn_max_u64(count->peak_bytes, count->live_bytes);
+}
+
 static int map_add(struct trn_direct *d, const struct trn_direct_map *map)
 {
 	int r;
@@ -99,6 +119,7 @@ static int map_add(struct trn_direct *d, const struct trn_direct_map *map)
 				(d->map_count - at) * sizeof(d->maps[0]));
 			d->maps[at] = *map;
 			d->map_count++;
+			inner_count(d, map, true);
 			r = 0;
 		}
 		pthread_mutex_unlock(&d->memory_lock);
@@ -112,7 +133,8 @@ static int host_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
 	struct trn_direct_map map = { .size = trn_align_up(desc->size, DIRECT_PAGE),
 				      .asked = desc->size,
 				      .owned = desc->kind == TRN_HAL_MEM_HOST,
-				      .inner = inner };
+				      .inner = inner,
+				      .category = desc->category };
 	int node = desc->numa_node < 0 ? d->bus->info.numa_node : desc->numa_node;
 	void *base = desc->user;
 	int r;
@@ -175,6 +197,7 @@ static int host_free(struct trn_direct *d, const struct trn_hal_mem *mem, bool i
 	    d->maps[at].inner == inner) {
 		gone = d->maps[at];
 		d->map_count--;
+		inner_count(d, &gone, false);
 		memmove(&d->maps[at], &d->maps[at + 1], (d->map_count - at) * sizeof(d->maps[0]));
 	}
 	pthread_mutex_unlock(&d->memory_lock);
@@ -186,11 +209,12 @@ static int host_free(struct trn_direct *d, const struct trn_hal_mem *mem, bool i
 	return 0;
 }
 
-int trn_direct_inner_alloc(struct trn_direct *d, uint64_t size, struct trn_hal_mem *ret_mem)
+int trn_direct_inner_alloc(struct trn_direct *d, uint64_t size, enum trn_memory_category category,
+			   struct trn_hal_mem *ret_mem)
 {
-	const struct trn_hal_mem_desc desc = { .kind = TRN_HAL_MEM_HOST,
-					       .size = size,
-					       .numa_node = -1 };
+	const struct trn_hal_mem_desc desc = {
+		.kind = TRN_HAL_MEM_HOST, .size = size, .numa_node = -1, .category = category
+	};
 
 	return host_alloc(d, &desc, true, ret_mem);
 }
@@ -364,6 +388,36 @@ int trn_direct_mem_map(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
 	if (r < 0)
 		return trn_hal_fail(dev, r, "the bus does not map that part of the HBM window");
 	mem->host = host;
+	return 0;
+}
+
+int trn_direct_memory_numbers(struct trn_direct *d, const char *what, char *ret_text,
+			      size_t text_size)
+{
+	char text[640] = "";
+	uint64_t stack = TRN_HBMS;
+	size_t n = 0;
+
+	pthread_mutex_lock(&d->memory_lock);
+	if (what && strcmp(what, "host") == 0) {
+		for (int i = 0; i < TRN_MEMORY_CATEGORIES; i++)
+			n = trn_text_add(text, sizeof(text), n,
+					 "%" PRIu64 " %" PRIu64 " %" PRIu32 "\n",
+					 d->inner[i].live_bytes, d->inner[i].peak_bytes,
+					 d->inner[i].blocks);
+	} else if (what && trn_parse_size(what, &stack) == 0 && stack < TRN_HBMS) {
+		const struct trn_fit *heap = &d->heap[stack];
+
+		n = trn_text_add(text, sizeof(text), n, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+				 heap->size - heap->used, trn_fit_largest(heap), heap->peak);
+	}
+	pthread_mutex_unlock(&d->memory_lock);
+	if (n == 0)
+		return trn_hal_fail(&d->hal, -EINVAL, "memory: a stack's number, or host");
+	if (ret_text && n >= text_size)
+		return trn_hal_fail(&d->hal, -ENOSPC, "memory: no room for the answer");
+	if (ret_text)
+		memcpy(ret_text, text, n + 1);
 	return 0;
 }
 

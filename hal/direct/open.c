@@ -144,9 +144,11 @@ static int direct_control(struct trn_hal_dev *dev, const char *verb, const char 
 	struct trn_direct *d = trn_direct_of(dev);
 	int r;
 
-	/* The driver's own verb; all others are the bus's. */
+	/* The driver's own verbs; all others are the bus's. */
 	if (strcmp(verb, "probe") == 0)
 		return trn_direct_probe(d, arg, ret_text, text_size);
+	if (strcmp(verb, "memory") == 0)
+		return trn_direct_memory_numbers(d, arg, ret_text, text_size);
 	r = d->bus->ops->control(d->bus, verb, arg, ret_text, text_size);
 	if (r < 0)
 		return trn_hal_fail(dev, r, "%.32s(%.64s): refused by %s", verb, arg ? arg : "",

@@ -43,7 +43,7 @@ static int dma_probe(struct trn_direct *d, char *text, size_t size)
 	struct trn_hal_mem mem;
 	size_t used = 0;
 	int bad = 0;
-	int r = trn_direct_inner_alloc(d, 2 * DIRECT_PAGE, &mem);
+	int r = trn_direct_inner_alloc(d, 2 * DIRECT_PAGE, TRN_MEMORY_SCRATCH, &mem);
 
 	if (r < 0)
 		return r;

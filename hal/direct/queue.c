@@ -97,9 +97,11 @@ static int queue_make(struct trn_direct *d, uint32_t index, uint32_t depth,
 	q->d = d;
 	q->queue.index = index;
 	q->queue.depth = depth;
-	r = trn_direct_inner_alloc(d, depth * sizeof(struct trn_ext_cmd), &q->ring_mem);
+	r = trn_direct_inner_alloc(d, depth * sizeof(struct trn_ext_cmd), TRN_MEMORY_RINGS,
+				   &q->ring_mem);
 	if (r == 0)
-		r = trn_direct_inner_alloc(d, sizeof(struct trn_ext_status), &q->status_mem);
+		r = trn_direct_inner_alloc(d, sizeof(struct trn_ext_status),
+					   TRN_MEMORY_NOTIFICATIONS, &q->status_mem);
 	if (r == 0) {
 		q->queue.ring = q->ring_mem.host;
 		q->queue.status = q->status_mem.host;

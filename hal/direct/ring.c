@@ -20,7 +20,7 @@ int trn_direct_ring_open(struct trn_direct *d, uint32_t engine, uint32_t queue, 
 {
 	uint64_t bytes = (uint64_t)depth * TRN_UDMA_DESC_SIZE;
 	uint8_t *host;
-	int r = trn_direct_inner_alloc(d, 2 * bytes + WORDS_BYTES, &ring->mem);
+	int r = trn_direct_inner_alloc(d, 2 * bytes + WORDS_BYTES, TRN_MEMORY_RINGS, &ring->mem);
 
 	if (r < 0)
 		return r;

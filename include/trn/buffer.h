@@ -3,7 +3,7 @@
 #ifndef TRN_BUFFER_H
 #define TRN_BUFFER_H
 
-#include <trn/device.h>
+#include <trn/memory.h>
 
 TRN_BEGIN_DECLS
 
@@ -24,6 +24,8 @@ enum trn_buffer_kind {
  * @kind: enum trn_buffer_kind
  * @core: for HBM: the core whose nearest stack is taken
  * @user: for USER: first byte, page aligned; @bytes a page multiple
+ * @category: what it is for
+ * @label: a name for tables, or NULL; copied, cut to TRN_MEMORY_LABEL_MAX
  */
 struct trn_buffer_opts {
 	size_t size;
@@ -32,6 +34,8 @@ struct trn_buffer_opts {
 	enum trn_buffer_kind kind;
 	uint32_t core;
 	void *user;
+	enum trn_memory_category category;
+	const char *label;
 };
 
 /**
@@ -43,7 +47,8 @@ struct trn_buffer_opts {
  * Content is undefined. USER memory must outlive the buffer.
  *
  * Context: any thread.
- * Return:  0, -EINVAL, -ENOMEM (the record says which stack and what was free), -ENOTSUP.
+ * Return:  0, -EINVAL, -ENOMEM (the record says which stack, what was free, and what would take
+ *          it), -EDQUOT past a quota, -ENOTSUP.
  * Since:   0.1
  */
 TRN_API TRN_MUST_CHECK int trn_buffer_create(struct trn_device *device,

@@ -11,6 +11,7 @@
 #include <trn/device.h>
 #include <trn/error.h>
 #include <trn/isa.h>
+#include <trn/memory.h>
 #include <trn/program.h>
 #include <trn/queue.h>
 #include <trn/tile.h>

@@ -41,6 +41,13 @@ static int checked(struct scene *s, int r)
 	return r;
 }
 
+static int no_more(void *user, const struct trn_memory_holder *holder)
+{
+	(void)user;
+	(void)holder;
+	return 1;
+}
+
 static int make_buffers(struct scene *s)
 {
 	static _Alignas(65536) char pages[65536];
@@ -58,7 +65,9 @@ static int make_buffers(struct scene *s)
 	opts.user = pages;
 	if (r == 0)
 		r = checked(s, trn_buffer_create(s->device, &opts, &s->user));
-	return r;
+	if (r == 0)
+		r = checked(s, trn_device_memory_each(s->device, no_more, NULL));
+	return r < 0 ? r : 0;
 }
 
 static int make_program(struct scene *s, const struct trn_alloc *alloc)

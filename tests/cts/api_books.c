@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Public API: who holds which memory, limits, running out with holes. */
+#include "api.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct trn_memory_usage usage(struct api *a, uint32_t place)
+{
+	struct trn_memory_usage u = { .size = sizeof(u) };
+
+	API_OK(a, trn_device_memory_usage(a->device, place, &u));
+	return u;
+}
+
+static int make(struct api *a, enum trn_memory_category category, const char *label, uint64_t bytes,
+		struct trn_buffer **ret_buffer)
+{
+	const struct trn_buffer_opts opts = {
+		.size = sizeof(opts), .bytes = bytes, .category = category, .label = label
+	};
+	int r = trn_buffer_create(a->device, &opts, ret_buffer);
+
+	if (r == 0)
+		(void)api_keep(a, API_BUFFER, *ret_buffer);
+	return r;
+}
+
+static void books_usage(struct api *a)
+{
+	const struct trn_memory_usage before = usage(a, 0), host = usage(a, TRN_MEMORY_HOST);
+	struct trn_memory_usage u = { .size = 1 };
+	struct trn_buffer *buffer;
+	struct trn_queue *queue;
+
+	API_CHECK(a, before.free_bytes == before.total_bytes);
+	API_CHECK(a, before.largest_bytes == before.total_bytes);
+	API_OK(a, make(a, TRN_MEMORY_CONSTANTS, "weights", 100000, &buffer));
+	u = usage(a, 0);
+	API_CHECK(a, u.by[TRN_MEMORY_CONSTANTS].live_bytes == 100000);
+	API_CHECK(a, u.by[TRN_MEMORY_CONSTANTS].blocks == 1);
+	API_CHECK(a, u.free_bytes + u.live_bytes == u.total_bytes && u.live_bytes >= 100000);
+	API_CHECK(a, u.largest_bytes <= u.free_bytes);
+	api_release(a, buffer);
+	u = usage(a, 0);
+	API_CHECK(a, u.free_bytes == u.total_bytes && u.live_bytes == 0);
+	API_CHECK(a, u.by[TRN_MEMORY_CONSTANTS].peak_bytes == 100000 && u.peak_bytes >= 100000);
+	queue = api_queue(a, 64);
+	u = usage(a, TRN_MEMORY_HOST);
+	/* A copy queue's commands are the host's own; its descriptors are not. */
+	if (!strstr(a->uri, "null:"))
+		API_CHECK(a,
+			  u.by[TRN_MEMORY_RINGS].live_bytes > host.by[TRN_MEMORY_RINGS].live_bytes);
+	api_release(a, queue);
+	u = usage(a, TRN_MEMORY_HOST);
+	API_CHECK(a, u.by[TRN_MEMORY_RINGS].live_bytes == host.by[TRN_MEMORY_RINGS].live_bytes);
+	API_CODE(a, -EINVAL, trn_device_memory_usage(a->device, a->info.hbm_stacks, &u));
+}
+
+struct found {
+	const char *label;
+	struct trn_memory_holder holder;
+	int count;
+};
+
+static int find(void *user, const struct trn_memory_holder *holder)
+{
+	struct found *found = user;
+
+	if (strcmp(holder->label, found->label) == 0) {
+		found->holder = *holder;
+		found->count++;
+	}
+	return 0;
+}
+
+static void books_holders(struct api *a)
+{
+	struct found found = { .label = "activations" };
+	struct trn_buffer *buffer, *slice;
+
+	API_OK(a, make(a, TRN_MEMORY_SCRATCH, "activations", 12345, &buffer));
+	API_OK(a, trn_buffer_slice(buffer, 1, 2, &slice)); /* holds nothing of its own */
+	(void)api_keep(a, API_BUFFER, slice);
+	API_CHECK(a, trn_device_memory_each(a->device, find, &found) >= 1);
+	API_CHECK(a, found.count == 1 && found.holder.bytes == 12345);
+	API_CHECK(a, found.holder.place == 0 && found.holder.category == TRN_MEMORY_SCRATCH);
+	API_CHECK(a, found.holder.address == trn_buffer_address(buffer));
+	api_release(a, buffer);
+	found.count = 0;
+	API_CHECK(a, trn_device_memory_each(a->device, find, &found) >= 1);
+	API_CHECK(a, found.count == 1); /* the slice keeps it */
+	api_release(a, slice);
+	found.count = 0;
+	API_CHECK(a, trn_device_memory_each(a->device, find, &found) >= 0 && found.count == 0);
+}
+
+static void books_quota(struct api *a)
+{
+	struct trn_buffer *first, *second = NULL;
+
+	API_OK(a, trn_memory_quota_set(a->context, a->device, TRN_MEMORY_TENSORS, 1 << 20));
+	API_OK(a, make(a, TRN_MEMORY_TENSORS, NULL, 700 << 10, &first));
+	API_CODE(a, -EDQUOT, make(a, TRN_MEMORY_TENSORS, NULL, 400 << 10, &second));
+	API_CHECK(a, api_cause_has(a, "quota of tensors of the device"));
+	API_CHECK(a, !second);
+	API_OK(a, make(a, TRN_MEMORY_SCRATCH, NULL, 400 << 10, &second));
+	api_release(a, first);
+	API_OK(a, make(a, TRN_MEMORY_TENSORS, NULL, 1 << 20, &first));
+	API_OK(a, trn_memory_quota_set(a->context, NULL, TRN_MEMORY_ALL, 1 << 20));
+	API_CODE(a, -EDQUOT, make(a, TRN_MEMORY_RINGS, NULL, 1, &second));
+	API_CHECK(a, api_cause_has(a, "of the context"));
+	API_OK(a, trn_memory_quota_set(a->context, NULL, TRN_MEMORY_ALL, TRN_MEMORY_NO_QUOTA));
+	API_OK(a, make(a, TRN_MEMORY_RINGS, NULL, 1, &second));
+}
+
+/* Half is free and nothing fits: the record and the table say why. */
+static void books_run_out(struct api *a)
+{
+	const uint64_t piece = usage(a, 0).total_bytes / 64;
+	struct trn_buffer *pieces[64] = { NULL }, *none = NULL;
+	char text[4096];
+	int count = 0;
+
+	while (count < 64 && make(a, TRN_MEMORY_TENSORS, "piece", piece, &pieces[count]) == 0)
+		count++;
+	API_CHECK(a, count >= 60);
+	for (int i = 0; i < count; i += 2)
+		api_release(a, pieces[i]);
+	if (strstr(a->uri, "null:")) /* its addresses are used once only: no holes */
+		return;
+	API_CODE(a, -ENOMEM, make(a, TRN_MEMORY_TENSORS, NULL, 2 * piece + 8192, &none));
+	API_CHECK(a, api_cause_has(a, "the largest piece"));
+	API_CHECK(a, usage(a, 0).largest_bytes < 2 * piece + 8192);
+	API_CHECK(a, usage(a, 0).free_bytes > 20 * piece);
+	API_CHECK(a, trn_device_memory_report(a->device, text, sizeof(text)) > 0);
+	API_CHECK(a, strstr(text, "piece\n") && strstr(text, "would fit: up to"));
+	API_OK(a, make(a, TRN_MEMORY_TENSORS, NULL, usage(a, 0).largest_bytes, &none));
+	API_CHECK(a, !!none);
+}
+
+const struct api_test api_books_tests[] = {
+	{ "books.usage", books_usage },
+	{ "books.holders", books_holders },
+	{ "books.quota", books_quota },
+	{ "books.run-out", books_run_out },
+	{ NULL, NULL },
+};
