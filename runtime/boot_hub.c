@@ -92,12 +92,14 @@ void trn_boot_take_in(struct trn_boot *boot, struct trn_boot_conn *stranger,
 static void judge_late(struct trn_boot *boot, struct trn_boot_conn *conn,
 		       const struct trn_boot_hello *hello)
 {
+	const bool joins = boot->stage == TRN_BOOT_STAGE_JOIN;
 	char why[TRN_BOOT_WHY_MAX], who[128];
 
 	/* Waits, FULL, until this process shrinks too, which then looks at the run again: a slow
-	 * one may not even know it yet. */
-	if (hello->generation > boot->generation &&
-	    (conn->head.value == boot->run || boot->stage == TRN_BOOT_STAGE_JOIN))
+	 * one may not even know it yet. So does who knows already that the process this one tries
+	 * to join is lost: this one may be the next hub. */
+	if ((hello->generation > boot->generation && (conn->head.value == boot->run || joins)) ||
+	    (hello->generation == boot->generation && boot->shrinking && joins))
 		return;
 	describe_hello(boot, &conn->head, hello, who, sizeof(who));
 	(void)trn_text_add(why, sizeof(why), 0, "%s came when the job was complete", who);

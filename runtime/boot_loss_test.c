@@ -273,6 +273,43 @@ START_TEST(survivors_go_on_whoever_dies)
 }
 END_TEST
 
+/* Process 0 is dead, process 1 silent. Process 3 knows that, and comes to process 2 while that one
+ * still waits for process 1. */
+static void silent_or_shrink(struct job *job, uint32_t me, struct trn_boot *boot,
+			     struct report *report)
+{
+	uint64_t deadline = job_deadline(me == 2 ? 2000 : 5000), pause = job_deadline(300);
+	struct trn_boot *rest = NULL;
+	unsigned int round = 0;
+
+	die_or_watch(job, me, boot, report);
+	if (me == 3)
+		(void)trn_boot_loss(boot, 1, 0, NULL, "process 1 is silent");
+	while (!trn_clock_passed(me == 1 ? deadline : pause) && me != 2)
+		trn_clock_backoff(&round);
+	if (me == 1)
+		return;
+	job_report(job_context(boot), trn_boot_shrink(boot, deadline, &rest), deadline, report);
+	report->processes = rest ? trn_boot_processes(rest) : 0;
+	report->process = rest ? trn_boot_process(rest) : 0;
+	trn_boot_close(rest);
+}
+
+START_TEST(a_survivor_may_come_before_the_hub_knows_that_it_is_one)
+{
+	struct job job = { .count = 4, .number = 1, .with = silent_or_shrink };
+
+	job_root_tcp(&job, "127.0.0.1");
+	job_run(&job);
+	for (uint32_t p = 2; p < job.count; p++) {
+		ck_assert_msg(job.reports[p].r == 0, "process %u: %d %s", p, job.reports[p].r,
+			      job.reports[p].cause);
+		ck_assert_uint_eq(job.reports[p].processes, 2);
+		ck_assert_uint_eq(job.reports[p].process, p - 2);
+	}
+}
+END_TEST
+
 static void out_of_memory(struct job *job, uint32_t me, struct trn_boot *boot,
 			  struct report *report)
 {
@@ -323,6 +360,7 @@ static Suite *loss_suite(void)
 	tcase_add_test(tc, who_left_is_no_loss_until_it_is_needed);
 	tcase_add_test(tc, survivors_go_on);
 	tcase_add_test(tc, survivors_go_on_whoever_dies);
+	tcase_add_test(tc, a_survivor_may_come_before_the_hub_knows_that_it_is_one);
 	tcase_add_test(tc, a_shrink_without_memory_says_so);
 	suite_add_tcase(suite, tc);
 	return suite;

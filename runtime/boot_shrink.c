@@ -187,6 +187,14 @@ static int too_few(struct trn_boot *boot, uint32_t alive)
 	return trn_fail(boot->context, NULL, -TRN_ERANK, boot->operation, "%s", why);
 }
 
+/* Those that came before this process was ready to answer. */
+static void judge_waiting(struct trn_boot *boot)
+{
+	for (uint32_t i = 0; i < TRN_BOOT_STRANGERS; i++)
+		if (boot->strangers[i].in == TRN_BOOT_IN_FULL)
+			trn_boot_judge(boot, &boot->strangers[i]);
+}
+
 static int survivors_gather(struct trn_boot *boot, uint64_t deadline_ns)
 {
 	uint64_t now = trn_clock_ns(), limit = deadline_ns, ask = 0;
@@ -197,9 +205,7 @@ static int survivors_gather(struct trn_boot *boot, uint64_t deadline_ns)
 	boot->stage = TRN_BOOT_STAGE_GATHER;
 	boot->here[boot->process] = true;
 	boot->here_count = 1;
-	for (uint32_t i = 0; i < TRN_BOOT_STRANGERS; i++)
-		if (boot->strangers[i].in == TRN_BOOT_IN_FULL)
-			trn_boot_judge(boot, &boot->strangers[i]);
+	judge_waiting(boot);
 	while (!all_here(boot) && !trn_clock_passed(trn_min_u64(limit, boot->limit_ns))) {
 		/* Again and again: it may end only now. */
 		if (trn_clock_passed(ask)) {
@@ -290,6 +296,7 @@ static int try_one(struct trn_boot *old, uint32_t candidate, uint64_t deadline_n
 	heir->tells = true;
 	heir->stage = TRN_BOOT_STAGE_READY;
 	trn_boot_number_ranks(heir);
+	judge_waiting(heir);
 	*ret_boot = heir;
 	return 0;
 }
