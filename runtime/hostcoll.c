@@ -477,22 +477,47 @@ static void run_collectives(struct trn_wire *wire)
 	}
 }
 
-/* The deadline passed: whoever is waited for is late. A collective that stands behind another one
- * waits for whom that one waits for. */
+/* What moves before this one can: of messages the oldest between the same two, of collectives the
+ * one that runs. */
+static struct trn_hostcoll *head_of(struct trn_hostcoll *coll)
+{
+	struct trn_wire *wire = coll->wire;
+	struct trn_hostcoll *head = wire->messages.first;
+
+	if (!kinds[coll->call.kind].message)
+		return wire->collectives.first ? wire->collectives.first : coll;
+	while (head && !same_lane(head, coll))
+		head = head->next;
+	return head ? head : coll;
+}
+
+/* The deadline passed: whoever is waited for is late. */
 static int late(struct trn_hostcoll *coll)
 {
 	struct trn_wire *wire = coll->wire;
-	const struct trn_hostcoll *head = coll;
-	uint32_t process;
+	const uint32_t process = wire->way->waits_for(head_of(coll));
 
-	if (!kinds[coll->call.kind].message && wire->collectives.first)
-		head = wire->collectives.first;
-	process = wire->way->waits_for(head);
 	if (process == UINT32_MAX)
 		return trn_wire_broken(wire, -ETIMEDOUT, "%s: the deadline passed",
 				       kinds[coll->call.kind].name);
 	return trn_wire_blame(wire, process, "made no progress before the deadline (%s)",
 			      kinds[coll->call.kind].name);
+}
+
+/* A process that closed in order is missed by who still waits for it. What it did before is seen by
+ * the steps between two looks. */
+static int forsaken(struct trn_hostcoll *coll)
+{
+	struct trn_wire *wire = coll->wire;
+	struct trn_hostcoll *head = head_of(coll);
+	const uint32_t process = wire->map ? wire->way->waits_for(head) : UINT32_MAX;
+	const bool before = head->forsaken;
+
+	head->forsaken = process != UINT32_MAX && trn_map_closed(wire->map, process);
+	if (!head->forsaken || !before)
+		return 0;
+	return trn_wire_blame(wire, process, "has closed its communicator (%s)",
+			      kinds[head->call.kind].name);
 }
 
 static int look(struct trn_hostcoll *coll)
@@ -504,6 +529,8 @@ static int look(struct trn_hostcoll *coll)
 	if (now >= wire->next_look_ns) {
 		wire->next_look_ns = now + LOOK_NS;
 		r = trn_wire_look(wire);
+		if (r == 0)
+			r = forsaken(coll);
 	}
 	if (r == 0 && now >= coll->call.deadline_ns)
 		r = late(coll);

@@ -289,6 +289,76 @@ START_TEST(a_killed_process_is_named_before_the_deadline)
 }
 END_TEST
 
+static int receive(struct test_process *self, uint32_t from, uint32_t number)
+{
+	unsigned char memory[100], expected[100];
+	struct trn_hostcoll_call call = { .kind = TRN_COMM_RECV,
+					  .root = from,
+					  .dtype = TRN_DTYPE_U8,
+					  .count = sizeof(memory),
+					  .dst = memory,
+					  .deadline_ns = trn_clock_deadline(TEST_LIMIT_NS) };
+	int r = trn_hostcoll_run(self->wire, &call);
+
+	test_fill(TRN_DTYPE_U8, number, from, 0, sizeof(expected), expected);
+	if (r == 0 && memcmp(memory, expected, sizeof(expected)) != 0)
+		r = test_wrong(self, "message %u of process %u has wrong bytes", number, from);
+	return r;
+}
+
+static int send(struct test_process *self, uint32_t to, uint32_t number)
+{
+	unsigned char memory[100];
+	struct trn_hostcoll_call call = { .kind = TRN_COMM_SEND,
+					  .root = to,
+					  .dtype = TRN_DTYPE_U8,
+					  .count = sizeof(memory),
+					  .src = memory,
+					  .deadline_ns = trn_clock_deadline(TEST_LIMIT_NS) };
+
+	test_fill(TRN_DTYPE_U8, number, self->process, 0, sizeof(memory), memory);
+	return trn_hostcoll_run(self->wire, &call);
+}
+
+/* Process 0 sends and is gone; process 2 sends long after that. Process 1 misses nothing, until it
+ * wants more of process 0. */
+static int early_leaver(struct test_process *self)
+{
+	struct trn_hostcoll_call barrier = { .kind = TRN_COMM_BARRIER,
+					     .deadline_ns = trn_clock_deadline(TEST_LIMIT_NS) };
+	uint64_t later_ns = trn_clock_deadline(UINT64_C(300000000));
+	unsigned int round = 0;
+	int r = trn_hostcoll_run(self->wire, &barrier);
+
+	if (r == 0 && self->process == 0) {
+		r = send(self, 1, 0);
+		return leave(self, r, 0);
+	}
+	while (self->process == 2 && !trn_clock_passed(later_ns))
+		trn_clock_backoff(&round);
+	if (r == 0 && self->process == 2)
+		r = send(self, 1, 1);
+	if (self->process == 2)
+		return leave(self, r, 2);
+	if (r == 0)
+		r = receive(self, 2, 1);
+	if (r == 0)
+		r = receive(self, 0, 0);
+	if (r < 0)
+		r = test_wrong(self, "a message is lost");
+	else if (!self->job->provider)
+		r = expect_rank(self, receive(self, 0, 2), "process 0", "has closed");
+	return leave(self, r, 2);
+}
+
+START_TEST(who_left_in_order_is_not_missed)
+{
+	struct test_job job = { .processes = 3, .provider = providers[_i] };
+
+	ck_assert_uint_eq(test_job_run(&job, early_leaver), 0);
+}
+END_TEST
+
 /* A child of a process has a copy of its wire, which is not its own. */
 static int forked(struct test_process *self)
 {
@@ -336,6 +406,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(bad, truncation_is_an_error, 0, count);
 	tcase_add_loop_test(bad, a_late_process_is_named, 0, count);
 	tcase_add_loop_test(bad, a_killed_process_is_named_before_the_deadline, 0, count);
+	tcase_add_loop_test(bad, who_left_in_order_is_not_missed, 0, count);
 	tcase_add_loop_test(bad, a_forked_child_is_refused, 0, count);
 	suite_add_tcase(s, bad);
 	return s;

@@ -15,8 +15,8 @@
 #define TAG_WHO 0x77697265u
 #define MARK UINT64_C(0x656e6f)
 #define PAGE 4096u
-#define LOOK_NS UINT64_C(1000000)
-#define SPIN_ROUNDS 4000u /* about 50 us */
+#define HEAR_NS UINT64_C(50000000) /* for why somebody cannot be reached */
+#define SPIN_ROUNDS 4000u          /* about 50 us */
 #define SPIN_CROWDED 20u
 #define YIELD_ROUNDS 4000u
 
@@ -91,6 +91,21 @@ int trn_wire_look(struct trn_wire *wire)
 	if (process != UINT32_MAX)
 		return trn_wire_blame(wire, process, "ended");
 	return 0;
+}
+
+int trn_wire_unreached(struct trn_wire *wire, uint32_t process, const char *why)
+{
+	const uint64_t until_ns = trn_clock_deadline(HEAR_NS);
+	unsigned int round = 0;
+
+	do {
+		int r = trn_wire_look(wire);
+
+		if (r < 0)
+			return r;
+		trn_clock_backoff(&round);
+	} while (!trn_clock_passed(until_ns));
+	return trn_wire_blame(wire, process, "cannot be reached over %s: %s", wire->transport, why);
 }
 
 int trn_wire_own(struct trn_wire *wire, const char *operation)
@@ -361,6 +376,9 @@ void trn_wire_close(struct trn_wire *wire)
 		return;
 	alloc = &wire->context->alloc;
 	trn_ofi_close(wire);
+	/* A forked child does not speak for its parent. */
+	if (wire->map && *wire->mark == MARK)
+		trn_map_leave(wire->map);
 	trn_map_close(wire->map);
 	while (wire->plain)
 		(void)plain_free(wire, wire->plain->base);

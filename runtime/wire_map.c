@@ -228,6 +228,11 @@ void trn_map_close(struct trn_map *map)
 	trn_free(map->alloc, map);
 }
 
+void trn_map_leave(struct trn_map *map)
+{
+	atomic_store_explicit(&trn_map_rank(map, map->process)->closed, 1, memory_order_release);
+}
+
 uint32_t trn_map_dead(const struct trn_map *map)
 {
 	struct pollfd polls[TRN_MAP_PROCESSES_MAX];
@@ -237,7 +242,7 @@ uint32_t trn_map_dead(const struct trn_map *map)
 	if (poll(polls, map->processes, 0) <= 0)
 		return UINT32_MAX;
 	for (uint32_t p = 0; p < map->processes; p++)
-		if (polls[p].revents & POLLIN)
+		if ((polls[p].revents & POLLIN) && !trn_map_closed(map, p))
 			return p;
 	return UINT32_MAX;
 }

@@ -34,6 +34,7 @@ struct trn_map_call {
 /* Written by one process, read by all. */
 struct trn_map_rank {
 	_Alignas(64) _Atomic uint64_t arrived; /* barriers it came to */
+	_Atomic uint32_t closed;               /* went in order, all it did is done */
 	struct trn_map_call call[2];
 	_Alignas(64) uint64_t src[2], dst[2]; /* of the call: offsets in the mapping */
 	/* Bytes that lie in a half of the slot for each process. */
@@ -73,12 +74,19 @@ void trn_map_close(struct trn_map *map);
 int trn_map_alloc(struct trn_map *map, uint64_t bytes, void **ret_memory);
 int trn_map_free(struct trn_map *map, void *memory);
 
-/* Asks the kernel; UINT32_MAX: all are alive. */
+/* Says to the others that this process goes, and need not be missed. */
+void trn_map_leave(struct trn_map *map);
+/* Asks the kernel who died; UINT32_MAX: nobody. Who closed before is not dead. */
 uint32_t trn_map_dead(const struct trn_map *map);
 
 static inline struct trn_map_rank *trn_map_rank(const struct trn_map *map, uint32_t process)
 {
 	return (struct trn_map_rank *)(map->base + 4096) + process;
+}
+
+static inline bool trn_map_closed(const struct trn_map *map, uint32_t process)
+{
+	return atomic_load_explicit(&trn_map_rank(map, process)->closed, memory_order_acquire);
 }
 
 /* Part 0 and 1: the halves; 2: results. */

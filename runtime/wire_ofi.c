@@ -582,8 +582,7 @@ static int post_or_queue(struct trn_wire *wire, struct trn_wire_request *request
 		return 0;
 	}
 	request->state = FREE;
-	return trn_wire_blame(wire, request->process, "cannot be reached over %s: %s",
-			      wire->transport, lib.strerror((int)-r));
+	return trn_wire_unreached(wire, request->process, lib.strerror((int)-r));
 }
 
 static uint64_t tag_of(uint32_t from, uint64_t tag)
@@ -700,8 +699,7 @@ static int complete_error(struct trn_wire *wire)
 	request = error.op_context;
 	if (!request)
 		return 0;
-	return trn_wire_blame(wire, request->process, "cannot be reached over %s: %s",
-			      wire->transport, lib.strerror(error.err));
+	return trn_wire_unreached(wire, request->process, lib.strerror(error.err));
 }
 
 static int retry(struct trn_wire *wire)

@@ -73,6 +73,7 @@ struct trn_hostcoll {
 	struct trn_hostcoll_call call;
 	bool used;
 	bool gives, wants; /* has this process a source, a destination? */
+	bool forsaken;     /* waits for a process that has closed, when somebody last looked */
 	int result;        /* -EAGAIN: under way */
 	uint32_t size;     /* of an element */
 	uint64_t sequence; /* of collectives */
@@ -142,6 +143,9 @@ int trn_wire_own(struct trn_wire *wire, const char *operation);
 int trn_wire_blame(struct trn_wire *wire, uint32_t process, const char *fmt, ...) TRN_PRINTF(3, 4);
 /* The same for a failure of this side. code. */
 int trn_wire_broken(struct trn_wire *wire, int code, const char *fmt, ...) TRN_PRINTF(3, 4);
+/* A peer's end of the transport is gone. Whoever gives up says why by way of the boot before it
+ * closes its end: that is listened for, for a moment, and counts. Else the peer is to blame. */
+int trn_wire_unreached(struct trn_wire *wire, uint32_t process, const char *why);
 /* The record of the failure once more. */
 int trn_wire_failed(struct trn_wire *wire);
 /* Asks boot and kernel whether somebody is gone: 0, or the failure. */
