@@ -15,9 +15,12 @@ static void comm_destroy(struct trn_comm *comm)
 	for (uint32_t i = 0; i < TRN_COMM_GROUPS; i++)
 		if (comm->pending[i].host)
 			trn_comm_host_end(comm, comm->pending[i].host);
+	/* The devices may write where the wire's memory is, until their queues are closed. */
+	if (comm->host)
+		trn_comm_stage_close(comm);
+	trn_comm_team_destroy(comm->team);
 	if (comm->host)
 		trn_comm_host_close(comm);
-	trn_comm_team_destroy(comm->team);
 	trn_object_bury(&comm->object);
 	(void)trn_context_unref(context);
 }

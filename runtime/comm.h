@@ -59,7 +59,7 @@ struct trn_comm_member {
 	uint32_t core;
 	struct trn_queue *queue;
 	struct trn_batch *batch;
-	struct trn_buffer *stamps; /* two times for each group under way; NULL without */
+	struct trn_buffer *stamps; /* two times for each group under way, and two; NULL without */
 	struct trn_comm_schedule *pool;
 	uint32_t pool_count;
 	bool lost;
@@ -85,6 +85,7 @@ struct trn_comm_group {
 struct trn_comm_team {
 	struct trn_context *context;
 	uint32_t ranks, channels;
+	uint32_t first; /* what its rank 0 is among all processes */
 	uint64_t limit_ns;
 	struct trn_comm_member *member;
 	struct trn_coll_rank *rank;
@@ -115,6 +116,15 @@ void trn_comm_team_destroy(struct trn_comm_team *team);
 int trn_comm_team_start(struct trn_comm_team *team, const struct trn_comm_call *calls,
 			uint32_t count, enum trn_comm_algorithm forced, uint64_t *ret_ticket);
 int trn_comm_team_wait(struct trn_comm_team *team, uint64_t ticket, uint64_t deadline_ns);
+/* Nobody waits for it by its ticket: the queues tell. */
+void trn_comm_team_forget(struct trn_comm_team *team, uint64_t ticket);
+/* Sets device_ns by the two stamps of a place; slot TRN_COMM_GROUPS: those of comm_stage.c. */
+void trn_comm_team_times(struct trn_comm_team *team, uint32_t slot);
+#define TRN_COMM_STAMP_BEGIN (2 * TRN_COMM_GROUPS * sizeof(uint64_t))
+#define TRN_COMM_STAMP_END (TRN_COMM_STAMP_BEGIN + sizeof(uint64_t))
+/* A rank's queue failed before it came to its sequence: the record names who is behind it. */
+int trn_comm_team_failed(struct trn_comm_team *team, const uint64_t *sequence, uint32_t rank,
+			 int code, uint64_t deadline_ns);
 /* The survivors; resets the queues of the old one. */
 int trn_comm_team_shrink(struct trn_comm_team *team, uint64_t deadline_ns,
 			 struct trn_comm_team **ret_team);
@@ -179,6 +189,7 @@ struct trn_comm {
 bool trn_comm_host_wanted(const struct trn_comm_opts *opts);
 int trn_comm_host_open(struct trn_comm *comm, const struct trn_comm_opts *opts,
 		       uint64_t deadline_ns);
+void trn_comm_stage_close(struct trn_comm *comm);
 void trn_comm_host_close(struct trn_comm *comm);
 /* A group of calls that are checked; they, and their arrays, may go when this returns. */
 int trn_comm_host_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,

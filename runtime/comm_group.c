@@ -235,17 +235,22 @@ int trn_comm_team_start(struct trn_comm_team *team, const struct trn_comm_call *
 	return 0;
 }
 
-static void times(struct trn_comm_team *team, uint32_t slot)
+void trn_comm_team_forget(struct trn_comm_team *team, uint64_t ticket)
+{
+	team->group[ticket % TRN_COMM_GROUPS].ticket = 0;
+}
+
+void trn_comm_team_times(struct trn_comm_team *team, uint32_t slot)
 {
 	uint64_t begin = UINT64_MAX, end = 0;
 
-	for (uint32_t i = 0; i < team->ranks; i++) {
+	for (uint32_t i = 0; i < team->ranks && team->member[i].stamps; i++) {
 		const uint64_t *words = team->member[i].stamps->mem.host;
 
 		begin = trn_min_u64(begin, words[2 * slot]);
 		end = trn_max_u64(end, words[2 * slot + 1]);
 	}
-	team->device_ns = end > begin ? end - begin : 0;
+	team->device_ns = !team->member[0].stamps ? UINT64_MAX : end > begin ? end - begin : 0;
 }
 
 /* The rank that most of the broken ways end at; of two, the one that failed itself. */
@@ -285,7 +290,8 @@ static void blame(struct trn_comm_team *team, uint32_t rank)
 		if (!atomic_load(&m->device->lost))
 			continue;
 		m->lost = true;
-		(void)snprintf(m->why, sizeof(m->why), "rank %u: its device is lost", i);
+		(void)snprintf(m->why, sizeof(m->why), "rank %u: its device is lost",
+			       team->first + i);
 		who = i;
 	}
 	if (who != UINT32_MAX || !queue->failed)
@@ -303,27 +309,25 @@ static void blame(struct trn_comm_team *team, uint32_t rank)
 		return;
 	team->member[who].lost = true;
 	(void)snprintf(team->member[who].why, sizeof(team->member[who].why), "rank %u %s rank %u",
-		       who, how, rank);
+		       team->first + who, how, team->first + rank);
 }
 
 /* The others end, too: done, failed, or by the limit of their schedules. */
-static void settle(struct trn_comm_team *team, const struct trn_comm_group *group,
-		   uint64_t deadline_ns)
+static void settle(struct trn_comm_team *team, const uint64_t *sequence, uint64_t deadline_ns)
 {
 	for (uint32_t i = 0; i < team->ranks; i++)
 		if (!atomic_load(&team->member[i].device->lost))
-			(void)!trn_queue_wait(team->member[i].queue, group->sequence[i],
-					      deadline_ns);
+			(void)!trn_queue_wait(team->member[i].queue, sequence[i], deadline_ns);
 }
 
-static int wait_failed(struct trn_comm_team *team, const struct trn_comm_group *group,
-		       uint32_t rank, int code, uint64_t deadline_ns)
+int trn_comm_team_failed(struct trn_comm_team *team, const uint64_t *sequence, uint32_t rank,
+			 int code, uint64_t deadline_ns)
 {
 	struct trn_error error = { .size = sizeof(error) };
 	const bool known = trn_error_get(team->context, &error) == 0;
 
 	team->failed = code;
-	settle(team, group, deadline_ns);
+	settle(team, sequence, deadline_ns);
 	blame(team, rank);
 	for (uint32_t i = 0; i < team->ranks; i++)
 		if (team->member[i].lost)
@@ -331,7 +335,7 @@ static int wait_failed(struct trn_comm_team *team, const struct trn_comm_group *
 					code == -TRN_EDEVLOST ? -TRN_EDEVLOST : -TRN_ERANK,
 					"trn_comm_wait", "%s", team->member[i].why);
 	return trn_fail(team->context, team->member[rank].device, code, "trn_comm_wait",
-			"rank %u: %.120s", rank, known ? error.cause : "failed");
+			"rank %u: %.120s", team->first + rank, known ? error.cause : "failed");
 }
 
 int trn_comm_team_wait(struct trn_comm_team *team, uint64_t ticket, uint64_t deadline_ns)
@@ -348,10 +352,10 @@ int trn_comm_team_wait(struct trn_comm_team *team, uint64_t ticket, uint64_t dea
 			return trn_fail(team->context, team->member[i].device, r, "trn_comm_wait",
 					"rank %u has not come to the end", i);
 		if (r < 0)
-			return wait_failed(team, group, i, r, deadline_ns);
+			return trn_comm_team_failed(team, group->sequence, i, r, deadline_ns);
 	}
 	if (group->stamped)
-		times(team, slot);
+		trn_comm_team_times(team, slot);
 	else
 		team->device_ns = UINT64_MAX;
 	group->ticket = 0;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "runtime/comm_stage.h"
 #include "runtime/wire_private.h"
 
 #define TAG_RANKS 0x72616e6bu
@@ -59,8 +60,12 @@ static int host_finish(struct trn_comm *comm, const char *provider, uint64_t dea
 
 	if (r == 0)
 		r = trn_wire_open(comm->context, host->boot, provider, deadline_ns, &host->wire);
+	if (r == 0 && comm->team)
+		r = trn_comm_stage_open(comm);
 	if (r < 0)
 		return r;
+	if (comm->team)
+		comm->team->first = comm->first;
 	trn_text_copy(comm->launcher, sizeof(comm->launcher), trn_boot_way(host->boot));
 	if (comm->processes > 1 || !comm->team)
 		trn_text_copy(comm->transport, sizeof(comm->transport),
@@ -145,26 +150,32 @@ static void call_copy(struct trn_comm_call *to, const struct trn_comm_call *from
 static int group_copy(struct trn_comm *comm, struct trn_comm_host_group *group,
 		      const struct trn_comm_call **calls, uint32_t count)
 {
-	const size_t ops = count * sizeof(struct trn_comm_host_op);
+	const size_t ops = count * sizeof(struct trn_hostcoll *);
 	size_t bytes = 0;
 	struct trn_comm_call *copy;
 	uint64_t *at;
 
 	for (uint32_t i = 0; i < count; i++)
 		bytes += arrays_bytes(&(*calls)[i], comm->ranks);
-	group->ops = group->own;
+	group->colls = group->own;
 	if (bytes == 0 && count <= TRN_COMM_HOST_OPS && !comm->team)
 		return 0;
 	group->memory = trn_alloc_zero(&comm->context->alloc,
 				       ops + count * sizeof(struct trn_comm_call) + bytes);
 	if (!group->memory)
 		return trn_fail(comm->context, NULL, -ENOMEM, "trn_comm_start", "no memory");
-	group->ops = group->memory;
+	group->colls = group->memory;
 	copy = (struct trn_comm_call *)((char *)group->memory + ops);
 	at = (uint64_t *)(copy + count);
 	for (uint32_t i = 0; i < count; i++)
 		call_copy(&copy[i], &(*calls)[i], comm->ranks, &at);
-	*calls = copy;
+	group->calls = *calls = copy;
+	group->call_count = comm->team ? count : 0;
+	/* The caller may let go of them. */
+	for (uint32_t i = 0; i < group->call_count; i++) {
+		(void)(copy[i].src.buffer ? trn_buffer_ref(copy[i].src.buffer) : NULL);
+		(void)(copy[i].dst.buffer ? trn_buffer_ref(copy[i].dst.buffer) : NULL);
+	}
 	return 0;
 }
 
@@ -222,7 +233,7 @@ static int ranks_start(struct trn_comm *comm, struct trn_comm_host_group *group,
 		const struct trn_hostcoll_call call =
 			host_call(&calls[group->count], group->deadline_ns);
 
-		r = trn_hostcoll_start(comm->host->wire, &call, &group->ops[group->count].coll);
+		r = trn_hostcoll_start(comm->host->wire, &call, &group->colls[group->count]);
 		if (r < 0)
 			break;
 	}
@@ -269,7 +280,7 @@ int trn_comm_host_step(struct trn_comm *comm, struct trn_comm_host_group *group)
 	if (comm->team)
 		return trn_comm_host_team_step(comm, group);
 	for (; r == 0 && group->at < group->count; group->at += r == 0)
-		r = trn_hostcoll_step(group->ops[group->at].coll);
+		r = trn_hostcoll_step(group->colls[group->at]);
 	return r;
 }
 
@@ -284,7 +295,12 @@ void trn_comm_host_end(struct trn_comm *comm, struct trn_comm_host_group *group)
 		trn_comm_host_team_end(comm, group);
 	else
 		for (uint32_t i = 0; i < group->count; i++)
-			trn_hostcoll_end(group->ops[i].coll);
+			trn_hostcoll_end(group->colls[i]);
+	for (uint32_t i = 0; i < group->call_count; i++) {
+		(void)trn_buffer_unref(group->calls[i].src.buffer);
+		(void)trn_buffer_unref(group->calls[i].dst.buffer);
+	}
+	group->call_count = 0;
 	trn_free(&comm->context->alloc, group->memory);
 	group->memory = NULL;
 	group->used = false;

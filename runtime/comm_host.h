@@ -9,30 +9,38 @@
 
 #define TRN_COMM_HOST_OPS 4u /* of a group without memory of its own */
 
-/* One collective of a group. With ranks of devices: calls has one of each local rank. */
-struct trn_comm_host_op {
-	struct trn_hostcoll *coll;
-	const struct trn_comm_call *calls;
-	uint32_t stage;
-	uint64_t team_ticket;
-	unsigned char *rows;   /* staging: what the local ranks give, one behind the other */
-	unsigned char *result; /* and what comes back */
-	uint64_t *counts;      /* by process, then by local rank */
-};
+struct trn_comm_flow; /* comm_stage.h */
+struct trn_comm_mail;
+struct trn_comm_stage;
 
 struct trn_comm_host_group {
 	bool used;
 	uint32_t count, at; /* collectives; with devices: the one that runs */
 	uint64_t deadline_ns;
-	struct trn_comm_host_op *ops;
-	struct trn_comm_host_op own[TRN_COMM_HOST_OPS];
 	void *memory; /* ops, calls and arrays that are copied; NULL: none */
+
+	/* Ranks of host memory. */
+	struct trn_hostcoll **colls;
+	struct trn_hostcoll *own[TRN_COMM_HOST_OPS];
+
+	/* Ranks of devices. */
+	const struct trn_comm_call *calls; /* held is what they name */
+	uint32_t call_count;
+	const struct trn_comm_call **refs; /* [collective][local rank] */
+	struct trn_comm_flow *flows;
+	struct trn_comm_mail *mail; /* NULL: no sends and receives */
+	uint64_t order;             /* in which it was started */
+	int result;                 /* -EAGAIN: under way */
+	bool begun, mail_done;
+	struct trn_error error; /* of a result that nobody has asked for yet */
 };
 
 struct trn_comm_host {
 	struct trn_boot *boot;
 	struct trn_wire *wire;
-	uint32_t *first; /* rank of each process; one more: all */
+	uint32_t *first;              /* rank of each process; one more: all */
+	struct trn_comm_stage *stage; /* ranks of devices */
+	uint64_t orders;
 	struct trn_comm_host_group groups[TRN_COMM_GROUPS];
 };
 

@@ -203,7 +203,7 @@ static int member_open(struct trn_comm_team *team, struct trn_comm_member *m)
 	const struct trn_buffer_opts stamps = {
 		.size = sizeof(stamps),
 		.kind = TRN_BUFFER_HOST,
-		.bytes = 2 * sizeof(uint64_t) * TRN_COMM_GROUPS,
+		.bytes = TRN_COMM_STAMP_END + sizeof(uint64_t),
 		.category = TRN_MEMORY_PROFILING,
 		.label = "comm stamps",
 	};

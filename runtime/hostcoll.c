@@ -75,6 +75,28 @@ int trn_hostcoll_differs(struct trn_hostcoll *coll, uint32_t process, uint64_t s
 	return trn_wire_blame(coll->wire, process, "calls %s, here it is %s", theirs, ours);
 }
 
+int trn_hostcoll_letter_differs(struct trn_hostcoll *coll, uint64_t tag, uint64_t bytes)
+{
+	const uint64_t mine = coll->call.count * coll->size;
+
+	if (tag >> 24 != coll->call.tag >> 24)
+		return trn_wire_blame(coll->wire, coll->call.root,
+				      "sends from rank %u to rank %u what rank %u receives from "
+				      "rank %u",
+				      (unsigned int)(tag >> 44),
+				      (unsigned int)(tag >> 24 & 0xfffff),
+				      (unsigned int)(coll->call.tag >> 24 & 0xfffff),
+				      (unsigned int)(coll->call.tag >> 44));
+	if (bytes != mine)
+		return trn_wire_blame(coll->wire, coll->call.root,
+				      "sends %llu bytes where this process receives %llu",
+				      (unsigned long long)bytes, (unsigned long long)mine);
+	if (tag != coll->call.tag)
+		return trn_wire_blame(coll->wire, coll->call.root,
+				      "sends another dtype or count than this process receives");
+	return 0;
+}
+
 /* ---- pieces ---- */
 
 static struct trn_hostcoll_piece piece_of(const uint64_t *counts, const uint64_t *offsets,

@@ -21,7 +21,8 @@ struct trn_hostcoll;
 
 #define TRN_HOSTCOLL_MAX 64u /* started and not ended, of one wire */
 
-/* Counts and offsets are in elements, arrays have one of each process and live until the end.
+/* Tags say which letter it is: from << 44 | to << 24 | what else must be the same.
+ * Counts and offsets are in elements, arrays have one of each process and live until the end.
  * In place is dst == src; ALL_GATHER: src == dst + own offset; REDUCE_SCATTER: dst == src + own. */
 struct trn_hostcoll_call {
 	enum trn_comm_kind kind;
@@ -36,6 +37,7 @@ struct trn_hostcoll_call {
 	 * dst_counts and src_offsets. */
 	const uint64_t *src_counts, *src_offsets, *dst_counts, *dst_offsets;
 	const uint32_t *permutation; /* PERMUTE: p sends to permutation[p]; UINT32_MAX none */
+	uint64_t tag;                /* SEND, RECV: the same on both sides */
 	uint64_t deadline_ns;        /* absolute */
 };
 

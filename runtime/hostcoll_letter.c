@@ -8,7 +8,7 @@
 #define MESSAGE_TAG (UINT64_C(1) << 49)
 
 struct letter {
-	uint64_t bytes;
+	uint64_t bytes, tag;
 	struct trn_wire_remote remote;
 };
 
@@ -43,7 +43,7 @@ static int send_next(struct trn_hostcoll *coll)
 {
 	struct trn_hostcoll_message *m = &coll->at.message;
 	const uint64_t bytes = coll->call.count * coll->size;
-	struct letter letter = { .bytes = bytes };
+	struct letter letter = { .bytes = bytes, .tag = coll->call.tag };
 	int r = 0;
 
 	switch ((enum letter_stage)m->stage) {
@@ -74,19 +74,14 @@ static int send_next(struct trn_hostcoll *coll)
 static int letter_check(struct trn_hostcoll *coll, size_t got)
 {
 	struct trn_hostcoll_message *m = &coll->at.message;
-	const uint64_t bytes = coll->call.count * coll->size;
 	struct letter letter;
 
 	memcpy(&letter, m->letter, sizeof(letter));
 	if (got != sizeof(letter))
 		return trn_wire_blame(coll->wire, coll->call.root, "sent a letter of %zu bytes",
 				      got);
-	if (letter.bytes != bytes)
-		return trn_wire_blame(coll->wire, coll->call.root,
-				      "sends %llu bytes where this process receives %llu",
-				      (unsigned long long)letter.bytes, (unsigned long long)bytes);
 	m->remote = letter.remote;
-	return 0;
+	return trn_hostcoll_letter_differs(coll, letter.tag, letter.bytes);
 }
 
 static int read_next(struct trn_hostcoll *coll)

@@ -477,7 +477,7 @@ struct letter {
 	uint64_t bytes;
 	uint64_t offset;   /* in the mapping; TRN_MAP_NOWHERE: in the ring */
 	uint64_t sequence; /* of the pair */
-	uint64_t reserved;
+	uint64_t tag;
 };
 
 /* The ring's bytes from at on that lie in one piece. */
@@ -495,6 +495,7 @@ static int send_letter(struct trn_hostcoll *coll, struct trn_map_ring *ring)
 				  trn_map_offset(map_of(coll), coll->call.src, bytes) :
 				  TRN_MAP_NOWHERE,
 		.sequence = coll->at.message.sequence,
+		.tag = coll->call.tag,
 	};
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
@@ -559,16 +560,16 @@ static int recv_letter(struct trn_hostcoll *coll, struct trn_map_ring *ring)
 	const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	struct letter letter;
+	int r;
 
 	if (head - tail < sizeof(letter))
 		return -EAGAIN;
 	memcpy(&letter, ring->data + tail % TRN_MAP_RING_BYTES, sizeof(letter));
 	if (head - tail > TRN_MAP_RING_BYTES || letter.sequence != coll->at.message.sequence)
 		return trn_wire_blame(coll->wire, coll->call.root, "wrote nonsense into its ring");
-	if (letter.bytes != bytes)
-		return trn_wire_blame(coll->wire, coll->call.root,
-				      "sends %llu bytes where this process receives %llu",
-				      (unsigned long long)letter.bytes, (unsigned long long)bytes);
+	r = trn_hostcoll_letter_differs(coll, letter.tag, letter.bytes);
+	if (r < 0)
+		return r;
 	coll->at.message.stage = 1;
 	if (letter.offset != TRN_MAP_NOWHERE) {
 		const void *src = trn_map_at(map, letter.offset, bytes, 1);

@@ -351,6 +351,8 @@ struct trn_queue {
 	struct trn_queue_slot *slots;     /* depth */
 };
 
+/* Has a command finished? 0, -EAGAIN without a record, or the failure. Steps nothing. */
+int trn_queue_test(struct trn_queue *queue, uint64_t sequence);
 /* Any thread, list_lock of the queue's device held: does a queue that stopped with an error still
  * owe the timeline this value? Fills the record then. */
 bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,

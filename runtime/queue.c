@@ -627,6 +627,18 @@ static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadl
 	return wait_failed(queue, sequence, r, deadline_ns == TRN_DEADLINE_NOW);
 }
 
+int trn_queue_test(struct trn_queue *queue, uint64_t sequence)
+{
+	queue_reap(queue);
+	if (completed(queue) >= sequence)
+		return 0;
+	if (queue->failed)
+		return trn_error_post(queue->object.context, &queue->error);
+	if (atomic_load_explicit(&queue->device->lost, memory_order_relaxed))
+		return wait_failed(queue, sequence, -TRN_EDEVLOST, true);
+	return -EAGAIN;
+}
+
 TRN_API int trn_queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadline_ns)
 {
 	int r;

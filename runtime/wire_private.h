@@ -182,6 +182,9 @@ uint64_t trn_hostcoll_most(const struct trn_hostcoll *coll);
 int trn_hostcoll_differs(struct trn_hostcoll *coll, uint32_t process, uint64_t signature,
 			 uint64_t count);
 
+/* What a letter says is not what is received: names the sender. -TRN_ERANK. */
+int trn_hostcoll_letter_differs(struct trn_hostcoll *coll, uint64_t tag, uint64_t bytes);
+
 static inline bool trn_hostcoll_is_v(const struct trn_hostcoll *coll)
 {
 	return coll->call.src_counts || coll->call.dst_counts;
