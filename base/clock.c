@@ -42,7 +42,7 @@ bool trn_clock_passed(uint64_t deadline_ns)
 	return trn_clock_ns() >= deadline_ns;
 }
 
-static void cpu_relax(void)
+void trn_clock_relax(void)
 {
 #if defined(__x86_64__)
 	__builtin_ia32_pause();
@@ -60,7 +60,7 @@ void trn_clock_backoff(unsigned int *round)
 	if (r < SPIN_ROUNDS + YIELD_ROUNDS + SLEEP_STEPS)
 		*round = r + 1;
 	if (r < SPIN_ROUNDS) {
-		cpu_relax();
+		trn_clock_relax();
 		return;
 	}
 	if (r < SPIN_ROUNDS + YIELD_ROUNDS) {

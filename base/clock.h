@@ -11,6 +11,8 @@ uint64_t trn_clock_ns(void);
 /* now + delta, saturating at UINT64_MAX. */
 uint64_t trn_clock_deadline(uint64_t delta_ns);
 bool trn_clock_passed(uint64_t deadline_ns);
+/* The pause of a loop that spins. */
+void trn_clock_relax(void);
 /* One step of a polite wait: spins for the first rounds, then yields, then
  * sleeps in growing steps up to 100 us. *round starts at 0. */
 void trn_clock_backoff(unsigned int *round);

@@ -69,13 +69,6 @@ void trn_mock_log(struct mock *mock)
 	trn_mock_unlock_log(mock);
 }
 
-/* A register write or a kick may have made work for the model's thread. Lock held. */
-static void mock_wake(struct mock *mock)
-{
-	if (mock->pod->threaded)
-		pthread_cond_signal(&mock->pod->work);
-}
-
 /* ---- registers ---- */
 
 static int mock_cfg_read32(struct trn_bus *bus, uint32_t offset, uint32_t *ret_value)
@@ -98,8 +91,8 @@ static int mock_cfg_write32(struct trn_bus *bus, uint32_t offset, uint32_t value
 		return -EINVAL;
 	trn_mock_lock(mock->pod);
 	trn_chip_cfg_write32(mock->chip, offset, value);
-	mock_wake(mock);
 	trn_mock_unlock(mock->pod);
+	trn_mock_wake(mock->pod);
 	return 0;
 }
 
@@ -126,10 +119,12 @@ static int mock_write32(struct trn_bus *bus, unsigned int bar, uint64_t offset, 
 
 	if (!access_ok(mock, bar, offset))
 		return -EINVAL;
-	trn_mock_lock(mock->pod);
-	trn_chip_write32(mock->chip, bar, offset, value);
-	mock_wake(mock);
-	trn_mock_unlock(mock->pod);
+	if (!mock->pod->posts || !trn_mock_post(mock, bar, offset, value)) {
+		trn_mock_lock(mock->pod);
+		trn_chip_write32(mock->chip, bar, offset, value);
+		trn_mock_unlock(mock->pod);
+	}
+	trn_mock_wake(mock->pod);
 	return 0;
 }
 

@@ -49,7 +49,9 @@ struct mock_pod {
 	 * and allocates inside its events: an allocator that calls into a device again would
 	 * wait for itself. */
 	pthread_mutex_t lock;
-	_Atomic int waiting; /* threads that want the lock: the model's thread gives way */
+	_Atomic int waiting;      /* threads that want the lock: the model's thread gives way */
+	struct mock_posts *posts; /* with a thread, from its start on; else NULL */
+	_Atomic bool sleeps;      /* the model's thread does, or is about to */
 	struct trn_model *model;
 	struct mock_chip *chips; /* [chip_count] */
 	struct mock_maps *maps;  /* [servers] */
@@ -129,7 +131,18 @@ void trn_mock_maps_init(struct mock_maps *maps);
 /* Lock held. NULL: not mapped, or not all of it. */
 void *trn_mock_maps_find(struct mock_maps *maps, uint64_t address, uint64_t size);
 
+/* mock_post.c: register writes on their way to the model's thread. */
+int trn_mock_posts_create(const struct trn_alloc *alloc, struct mock_posts **ret_posts);
+/* Any thread. False: there is no room. */
+bool trn_mock_post(struct mock *mock, unsigned int bar, uint64_t offset, uint32_t value);
+/* Counts every one that was put in. */
+uint32_t trn_mock_posted(struct mock_posts *posts);
+/* Lock held. False: there was none. */
+bool trn_mock_posts_take(struct mock_posts *posts);
+
 /* mock_thread.c */
+/* There may be work for the model's thread: it does not go on sleeping. Lock not held. */
+void trn_mock_wake(struct mock_pod *pod);
 void trn_mock_locks_init(struct mock_pod *pod);
 /* With threads=1 starts the model's thread; 0 at once otherwise. */
 int trn_mock_start(struct mock_pod *pod, char *why, size_t why_size);

@@ -51,6 +51,8 @@ void trn_mock_lock(struct mock_pod *pod)
 	atomic_fetch_add_explicit(&pod->waiting, 1, memory_order_relaxed);
 	pthread_mutex_lock(&pod->lock);
 	atomic_fetch_sub_explicit(&pod->waiting, 1, memory_order_relaxed);
+	if (pod->posts)
+		trn_mock_posts_take(pod->posts);
 }
 
 void trn_mock_unlock(struct mock_pod *pod)
@@ -131,6 +133,7 @@ static void pod_destroy(struct mock_pod *pod)
 	for (uint32_t s = 0; pod->maps && s < pod->shape->servers; s++)
 		trn_free(alloc, pod->maps[s].map);
 	trn_free(alloc, pod->maps);
+	trn_free(alloc, pod->posts);
 	trn_free(alloc, pod->chips);
 	trn_free(alloc, pod->key);
 	pthread_cond_destroy(&pod->work);

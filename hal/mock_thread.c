@@ -12,6 +12,8 @@
 #include "hal/bus_mock.h"
 
 #define STEPS_AT_ONCE 256         /* events handled before the lock is let go once */
+#define LINGER_NS UINT64_C(50000) /* a wake-up between cores takes most of that */
+#define RELAXES 128u              /* between two looks at the clock */
 #define TICK_NS UINT64_C(1000000) /* idle: firmware timers follow wall time */
 #define TICK_PS (TICK_NS * TRN_PS_PER_NS)
 
@@ -28,15 +30,64 @@ void trn_mock_locks_init(struct mock_pod *pod)
 	pthread_condattr_destroy(&attr);
 }
 
-/* Nothing is pending: one tick of virtual time for one of wall time. Lock held. */
-static void sleep_one_tick(struct mock_pod *pod)
+void trn_mock_wake(struct mock_pod *pod)
+{
+	if (!pod->threaded || !atomic_load(&pod->sleeps))
+		return;
+	/* It has the lock until it really sleeps. */
+	pthread_mutex_lock(&pod->lock);
+	pthread_cond_signal(&pod->work);
+	pthread_mutex_unlock(&pod->lock);
+}
+
+/* Nothing is pending, or was when so many writes had been posted: one tick of virtual time for
+ * one of wall time. Lock held. */
+static void sleep_one_tick(struct mock_pod *pod, uint32_t posted)
 {
 	uint64_t until = trn_clock_ns() + TICK_NS;
 	const struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
 				     .tv_nsec = (long)(until % 1000000000u) };
+	int r = 0;
 
-	if (pthread_cond_timedwait(&pod->work, &pod->lock, &ts) == ETIMEDOUT)
+	/* Who posts looks at sleeps afterwards, so one of the two sees the other. */
+	atomic_store(&pod->sleeps, true);
+	if (trn_mock_posted(pod->posts) == posted)
+		r = pthread_cond_timedwait(&pod->work, &pod->lock, &ts);
+	atomic_store(&pod->sleeps, false);
+	if (r == ETIMEDOUT)
 		trn_model_run(pod->model, trn_model_now(pod->model) + TICK_PS);
+}
+
+/* Goes on as long as there is work, and nobody else wants the lock. Lock held. True: there was
+ * something to do. */
+static bool run_some(struct mock_pod *pod)
+{
+	bool some = false;
+
+	for (unsigned int steps = 0; steps < STEPS_AT_ONCE && !pod->stop; steps++) {
+		some |= trn_mock_posts_take(pod->posts);
+		if (atomic_load_explicit(&pod->waiting, memory_order_relaxed) != 0 ||
+		    trn_model_next(pod->model) == TRN_MODEL_NEVER)
+			break;
+		trn_model_step(pod->model);
+		some = true;
+	}
+	return some;
+}
+
+/* Waits a little for more writes, awake: a thread that sleeps is woken late. No lock held. */
+static void linger(struct mock_pod *pod, uint32_t posted)
+{
+	const uint64_t end = trn_clock_ns() + LINGER_NS;
+
+	for (unsigned int n = 1; trn_mock_posted(pod->posts) == posted; n++) {
+		trn_clock_relax();
+		if (n % RELAXES != 0)
+			continue;
+		if (trn_clock_ns() >= end)
+			break;
+		(void)sched_yield(); /* where cores are few, others are let in */
+	}
 }
 
 static void *model_thread(void *arg)
@@ -45,23 +96,22 @@ static void *model_thread(void *arg)
 
 	pthread_mutex_lock(&pod->lock);
 	while (!pod->stop) {
-		unsigned int steps = 0;
-		bool wrote;
+		const uint32_t posted = trn_mock_posted(pod->posts);
+		const bool ran = run_some(pod);
+		const bool idle = !pod->stop && trn_model_next(pod->model) == TRN_MODEL_NEVER;
+		const bool wrote = pod->wrote_host; /* also what a register write led to */
 
-		if (trn_model_next(pod->model) == TRN_MODEL_NEVER)
-			sleep_one_tick(pod);
-		while (steps++ < STEPS_AT_ONCE && !pod->stop &&
-		       atomic_load_explicit(&pod->waiting, memory_order_relaxed) == 0 &&
-		       trn_model_next(pod->model) != TRN_MODEL_NEVER)
-			trn_model_step(pod->model);
-		wrote = pod->wrote_host; /* also what a register write led to */
 		pod->wrote_host = false;
+		if (idle && !ran)
+			sleep_one_tick(pod, posted);
 		trn_mock_unlock(pod);
 		if (wrote)
 			trn_bus_watch_tell(&pod->watch);
 		/* The mutex is not fair: callers that wait for it go first. */
 		while (atomic_load_explicit(&pod->waiting, memory_order_relaxed) > 0)
 			sched_yield();
+		if (idle && ran)
+			linger(pod, posted);
 		pthread_mutex_lock(&pod->lock);
 	}
 	trn_mock_unlock(pod);
@@ -76,6 +126,11 @@ int trn_mock_start(struct mock_pod *pod, char *why, size_t why_size)
 
 	if (!pod->threaded)
 		return 0;
+	r = trn_mock_posts_create(pod->alloc, &pod->posts);
+	if (r < 0) {
+		snprintf(why, why_size, "no memory for the mock");
+		return r;
+	}
 	/* The process's signals are for its own threads: this one takes none. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -95,8 +150,8 @@ void trn_mock_stop(struct mock_pod *pod)
 		return;
 	trn_mock_lock(pod);
 	pod->stop = true;
-	pthread_cond_signal(&pod->work);
 	trn_mock_unlock(pod);
+	trn_mock_wake(pod);
 	pthread_join(pod->thread, NULL);
 	pod->started = false;
 }
