@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: commands checked and recorded once, submitted any number of times.
  * A recorded command holds what it names, so the caller may let go of it. */
-#include "runtime/private.h"
+#include "runtime/graph.h"
 
 #include <errno.h>
 
@@ -106,20 +106,44 @@ static struct trn_batch_entry *append(struct trn_batch *batch, struct trn_ext_cm
 	return &batch->entries[batch->count++];
 }
 
+const char *trn_range_problem(const struct trn_device *device, const struct trn_buffer *buffer,
+			      uint64_t offset, uint64_t bytes)
+{
+	if (!trn_object_ok(buffer ? &buffer->object : NULL, TRN_OBJECT_BUFFER, "trn_batch"))
+		return "a buffer is NULL or was given back";
+	if (buffer->device != device)
+		return "a buffer of another device; in a pod there is trn_buffer_peer()";
+	if (bytes == 0)
+		return "length is 0";
+	if (!trn_range_ok(offset, bytes, buffer->bytes))
+		return "the range is not inside the buffer";
+	return NULL;
+}
+
+const char *trn_word_problem(const struct trn_device *device, const struct trn_buffer *buffer,
+			     uint64_t offset, int *ret_code)
+{
+	const char *why = trn_range_problem(device, buffer, offset, sizeof(uint64_t));
+
+	*ret_code = -EINVAL;
+	if (why)
+		return why;
+	if (buffer->peer) {
+		*ret_code = -ENOTSUP;
+		return "the memory is another chip's: only copies and programs reach it";
+	}
+	return (buffer->address + offset) % sizeof(uint64_t) != 0 ?
+		       "the place is not aligned to 8 bytes" :
+		       NULL;
+}
+
 /* A range of a buffer of this device. */
 static int range_check(struct trn_batch *batch, const struct trn_buffer *buffer, uint64_t offset,
 		       uint64_t bytes, const char *operation)
 {
-	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return refuse(batch, -EINVAL, operation, "a buffer is NULL or was given back");
-	if (buffer->device != batch->queue->device)
-		return refuse(batch, -EINVAL, operation,
-			      "a buffer of another device; in a pod there is trn_buffer_peer()");
-	if (bytes == 0)
-		return refuse(batch, -EINVAL, operation, "length is 0");
-	if (!trn_range_ok(offset, bytes, buffer->bytes))
-		return refuse(batch, -EINVAL, operation, "the range is not inside the buffer");
-	return 0;
+	const char *why = trn_range_problem(batch->queue->device, buffer, offset, bytes);
+
+	return why ? refuse(batch, -EINVAL, operation, why) : 0;
 }
 
 /* The same for what only copies and programs can do elsewhere. */
@@ -268,7 +292,7 @@ TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timel
 
 TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset)
 {
-	uint64_t address;
+	const char *why;
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
@@ -276,16 +300,27 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
 	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_TIMESTAMP))
 		return refuse(batch, -ENOTSUP, __func__,
 			      "the device has no time (TRN_CAP_TIMESTAMP)");
-	r = own_range_check(batch, dst, offset, sizeof(uint64_t), __func__);
-	if (r == 0)
-		r = room_check(batch, __func__);
+	why = trn_word_problem(batch->queue->device, dst, offset, &r);
+	if (why)
+		return refuse(batch, r, __func__, why);
+	r = room_check(batch, __func__);
 	if (r < 0)
 		return r;
-	address = dst->address + offset;
-	if (address % sizeof(uint64_t) != 0)
-		return refuse(batch, -EINVAL, __func__, "the place is not aligned to 8 bytes");
-	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_TIMESTAMP, .a = { address } }),
+	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_TIMESTAMP,
+						 .a = { dst->address + offset } }),
 	     &dst->object);
+	return 0;
+}
+
+int trn_batch_call(struct trn_batch *batch, uint64_t address, uint32_t count,
+		   struct trn_object *lists)
+{
+	int r = room_check(batch, "trn_graph_instantiate");
+
+	if (r < 0)
+		return r;
+	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_CALL, .a = { address, count } }),
+	     lists);
 	return 0;
 }
 
@@ -305,47 +340,33 @@ int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_obje
 
 /* ---- launch ---- */
 
-static int arg_refuse(struct trn_batch *batch, const struct trn_program *program, uint32_t index,
-		      const char *why)
+const char *trn_arg_take(const struct trn_device *device, const struct trn_program_arg_info *info,
+			 const struct trn_arg *arg, struct trn_ext_arg *ret_arg)
 {
-	return trn_fail(batch->object.context, batch->queue->device, -EINVAL, "trn_batch_launch",
-			"command %u, argument %u (%s): %s", batch->count, index,
-			program->args[index].name, why);
-}
-
-/* Checks one argument and turns it into what the device reads. */
-static int arg_take(struct trn_batch *batch, const struct trn_program *program, uint32_t index,
-		    const struct trn_arg *arg, struct trn_ext_arg *ret_arg)
-{
-	const struct trn_program_arg_info *info = &program->args[index];
+	const struct trn_buffer *buffer = arg->buffer;
 	uint64_t bytes;
 
 	if (info->kind == TRN_ARG_SCALAR) {
-		if (arg->buffer || arg->offset != 0 || arg->bytes != 0)
-			return arg_refuse(batch, program, index,
-					  "a number is wanted, not a buffer");
+		if (buffer || arg->offset != 0 || arg->bytes != 0)
+			return "a number is wanted, not a buffer";
 		*ret_arg = (struct trn_ext_arg){ .value = arg->scalar };
-		return 0;
+		return NULL;
 	}
-	if (!arg->buffer)
-		return arg_refuse(batch, program, index, "a buffer is wanted");
-	if (!TRN_HANDLE_OK(arg->buffer, TRN_OBJECT_BUFFER))
-		return arg_refuse(batch, program, index, "the buffer was given back");
-	if (arg->buffer->device != batch->queue->device)
-		return arg_refuse(
-			batch, program, index,
-			"a buffer of another device; in a pod there is trn_buffer_peer()");
-	if (arg->offset >= arg->buffer->bytes)
-		return arg_refuse(batch, program, index, "offset is not inside the buffer");
-	bytes = arg->bytes ? arg->bytes : arg->buffer->bytes - arg->offset;
-	if (!trn_range_ok(arg->offset, bytes, arg->buffer->bytes))
-		return arg_refuse(batch, program, index, "the range is not inside the buffer");
+	if (!buffer)
+		return "a buffer is wanted";
+	if (!trn_object_ok(&buffer->object, TRN_OBJECT_BUFFER, "trn_batch_launch"))
+		return "the buffer was given back";
+	if (buffer->device != device)
+		return "a buffer of another device; in a pod there is trn_buffer_peer()";
+	if (arg->offset >= buffer->bytes)
+		return "offset is not inside the buffer";
+	bytes = arg->bytes ? arg->bytes : buffer->bytes - arg->offset;
+	if (!trn_range_ok(arg->offset, bytes, buffer->bytes))
+		return "the range is not inside the buffer";
 	if (bytes < info->min_bytes)
-		return arg_refuse(batch, program, index,
-				  "the range is shorter than the program needs");
-	*ret_arg =
-		(struct trn_ext_arg){ .value = arg->buffer->address + arg->offset, .size = bytes };
-	return 0;
+		return "the range is shorter than the program needs";
+	*ret_arg = (struct trn_ext_arg){ .value = buffer->address + arg->offset, .size = bytes };
+	return NULL;
 }
 
 static int launch_check(struct trn_batch *batch, const struct trn_program *program, uint32_t core,
@@ -384,9 +405,13 @@ TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *progra
 		return r;
 	out = batch->args + (size_t)batch->count * TRN_ARGS_USER_MAX;
 	for (uint32_t i = 0; i < arg_count; i++) {
-		r = arg_take(batch, program, i, &args[i], &out[i]);
-		if (r < 0)
-			return r;
+		const char *why =
+			trn_arg_take(batch->queue->device, &program->args[i], &args[i], &out[i]);
+
+		if (why)
+			return trn_fail(batch->object.context, batch->queue->device, -EINVAL,
+					__func__, "command %u, argument %u (%s): %s", batch->count,
+					i, program->args[i].name, why);
 	}
 	entry = append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_LAUNCH, .a = { 0, core } });
 	entry->program = program;

@@ -14,34 +14,6 @@ struct setup {
 	struct trn_program *program;
 };
 
-/* A program without streams, as trn_program_load() would leave it. */
-static struct trn_program *program_make(struct trn_rig *rig, uint32_t hidden)
-{
-	struct trn_program *program = trn_alloc_zero(&rig->context->alloc, sizeof(*program));
-
-	ck_assert_ptr_nonnull(program);
-	trn_object_init(&program->object, TRN_OBJECT_PROGRAM, rig->context);
-	program->device = trn_device_ref(rig->device);
-	program->info.size = sizeof(program->info);
-	trn_text_copy(program->info.name, sizeof(program->info.name), "prog");
-	program->info.arg_count = 2;
-	program->args = trn_alloc_array(&rig->context->alloc, 2, sizeof(*program->args));
-	ck_assert_ptr_nonnull(program->args);
-	program->args[0].kind = TRN_ARG_BUFFER;
-	program->args[0].min_bytes = 100;
-	trn_text_copy(program->args[0].name, sizeof(program->args[0].name), "input");
-	program->args[1].kind = TRN_ARG_SCALAR;
-	trn_text_copy(program->args[1].name, sizeof(program->args[1].name), "count");
-	program->launch.magic = TRN_EXT_MAGIC;
-	program->launch.arg_count = (uint16_t)(hidden ? TRN_ARGS_USER_MAX + hidden : 2);
-	program->hidden = trn_alloc_array(&rig->context->alloc, hidden, sizeof(*program->hidden));
-	ck_assert_ptr_nonnull(program->hidden);
-	program->hidden_count = hidden;
-	for (uint32_t i = 0; i < hidden; i++)
-		program->hidden[i] = (struct trn_ext_arg){ 1000 + i, 64 };
-	return program;
-}
-
 static void up(struct setup *s, uint32_t caps, uint32_t max)
 {
 	trn_rig_up(&s->rig, caps);
@@ -50,7 +22,7 @@ static void up(struct setup *s, uint32_t caps, uint32_t max)
 	ck_assert_int_eq(trn_timeline_create(s->rig.device, 0, &s->timeline), 0);
 	s->hbm = trn_rig_buffer(&s->rig, TRN_BUFFER_HBM, 8192);
 	s->host = trn_rig_buffer(&s->rig, TRN_BUFFER_HOST, 8192);
-	s->program = program_make(&s->rig, 3);
+	s->program = trn_rig_program(&s->rig, 3);
 }
 
 static void down(struct setup *s)
@@ -129,7 +101,7 @@ START_TEST(launch_descriptor)
 	ck_assert_int_eq(trn_queue_wait(s.queue, 40, SOON), 0);
 	ck_assert_uint_eq(trn_test_hal.args[0].size, 100);
 	/* Without sections the table ends with the arguments. */
-	s.program = program_make(&s.rig, 0);
+	s.program = trn_rig_program(&s.rig, 0);
 	trn_batch_clear(s.batch);
 	ck_assert_int_eq(trn_batch_launch(s.batch, s.program, 0, args, 2), 0);
 	ck_assert_int_eq(trn_queue_submit(s.queue, s.batch, SOON, NULL), 0);

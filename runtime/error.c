@@ -38,6 +38,7 @@ static const struct code codes[] = {
 	CODE(ERANGE, "number out of range", "use a smaller number"),
 	CODE(ENOTSUP, "this device cannot do that",
 	     "look at the capabilities in trn_device_info()"),
+	CODE(ESTALE, "made before a reset", "trn_graph_instantiate() the graph again"),
 	CODE(ETIMEDOUT, "the deadline passed", "allow more time, or see what the work waits for"),
 	CODE(TRN_EDEVLOST, "the device fell off the bus",
 	     "trn_device_reset() the whole device; else reopen it"),

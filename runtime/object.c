@@ -3,7 +3,7 @@
  * stays readable in the context's graveyard, so that a call with a handle that was given back
  * answers -EINVAL with a record instead of touching freed memory. The graveyard is bounded:
  * older mistakes are left to the address sanitizer, and so is a dead context. */
-#include "runtime/private.h"
+#include "runtime/graph.h"
 
 #include <errno.h>
 
@@ -78,6 +78,9 @@ void trn_object_drop(struct trn_object *object)
 		break;
 	case TRN_OBJECT_PROGRAM:
 		(void)trn_program_unref((struct trn_program *)object);
+		break;
+	case TRN_OBJECT_LISTS:
+		trn_lists_unref((struct trn_lists *)object);
 		break;
 	default: /* a command names nothing else */
 		break;

@@ -2,8 +2,10 @@
 /*
  * The runtime's objects, who keeps whom, and the locks.
  *
- * Lifetimes. context <- device <- {buffer, timeline, program, queue}, queue <- batch; an arrow is a
- * reference that the right side holds on the left. A slice holds its root buffer. A recorded
+ * Lifetimes. context <- device <- {buffer, timeline, program, queue}, queue <- {batch, exec}; an
+ * arrow is a reference that the right side holds on the left. A graph's instance has lists,
+ * which hold what they name; its commands hold the lists, not the instance, since that holds the
+ * queues. A slice holds its root buffer. A recorded
  * command holds the buffers, timelines and programs it names; a submitted one holds them again,
  * in the queue's slot, until it is reaped. A parent never holds a child: the context's list of
  * devices and the device's list of queues are weak and emptied by the child's last unref.
@@ -84,6 +86,9 @@ enum trn_object_kind {
 	TRN_OBJECT_QUEUE = 0x65757154,
 	TRN_OBJECT_BATCH = 0x74616254,
 	TRN_OBJECT_COMM = 0x6d6f6354,
+	TRN_OBJECT_GRAPH = 0x68706754,
+	TRN_OBJECT_LISTS = 0x7473694c,
+	TRN_OBJECT_EXEC = 0x63657845,
 };
 
 struct trn_object { /* first member of every handle */
@@ -315,6 +320,15 @@ struct trn_batch {
 	struct trn_ext_arg *args; /* TRN_ARGS_USER_MAX for each command */
 };
 
+/* What a command may name, checked; NULL, or what is wrong with it. */
+const char *trn_range_problem(const struct trn_device *device, const struct trn_buffer *buffer,
+			      uint64_t offset, uint64_t bytes);
+/* A u64 that commands of the device read or write whole. */
+const char *trn_word_problem(const struct trn_device *device, const struct trn_buffer *buffer,
+			     uint64_t offset, int *ret_code);
+/* An argument of a launch, turned into what the device reads. */
+const char *trn_arg_take(const struct trn_device *device, const struct trn_program_arg_info *info,
+			 const struct trn_arg *arg, struct trn_ext_arg *ret_arg);
 /* Records COLLECT; the command holds the objects, TRN_CMD_REFS_MAX at most. */
 int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_object *const *objects,
 		      uint32_t count);
@@ -351,8 +365,14 @@ struct trn_queue {
 	struct trn_queue_slot *slots;     /* depth */
 };
 
+/* A descriptor as the device reads it; args: as many as the program declares. */
+void trn_launch_slot_write(struct trn_launch_slot *slot, const struct trn_program *program,
+			   const struct trn_ext_arg *args);
+/* Owner. Waits for room for so many commands; recorded as a submit's failure. */
+int trn_queue_room(struct trn_queue *queue, uint32_t count, uint64_t deadline_ns);
 /* Has a command finished? 0, -EAGAIN without a record, or the failure. Steps nothing. */
 int trn_queue_test(struct trn_queue *queue, uint64_t sequence);
+
 /* Any thread, list_lock of the queue's device held: does a queue that stopped with an error still
  * owe the timeline this value? Fills the record then. */
 bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,

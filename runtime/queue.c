@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queues: submit with one doorbell, reap in order, wait, stop, reset. The
  * hot path (trn_queue_submit with room, queue_reap) allocates and locks nothing. */
-#include "runtime/private.h"
+#include "runtime/graph.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -288,6 +288,21 @@ static void describe_collect(const struct trn_ext_status *st, struct trn_error *
 		       st->core);
 }
 
+static void describe_node(uint32_t node, uint32_t command, struct trn_error *e)
+{
+	size_t used = strlen(e->cause);
+
+	if (node == UINT32_MAX)
+		(void)snprintf(e->cause + used, sizeof(e->cause) - used,
+			       "; between launches of a graph");
+	else if (command == UINT32_MAX)
+		(void)snprintf(e->cause + used, sizeof(e->cause) - used, "; node %u of a graph",
+			       node);
+	else
+		(void)snprintf(e->cause + used, sizeof(e->cause) - used,
+			       "; node %u of a graph, command %u", node, command);
+}
+
 static void describe_core(const struct trn_ext_status *st, struct trn_error *e)
 {
 	size_t used = strlen(e->cause);
@@ -327,8 +342,16 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 	const struct trn_ext_cmd *cmd =
 		&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
 	bool known = st->error < TRN_ARRAY_LEN(device_errors) && device_errors[st->error].code != 0;
-	const char *name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
+	const struct trn_ext_cmd *call = cmd->op == TRN_CMD_CALL ? cmd : NULL;
+	uint32_t node = 0, command = 0;
+	const char *name;
 
+	if (call)
+		cmd = trn_lists_blame(&queue->slots[(sequence - 1) & queue->mask], call, st->entry,
+				      &node, &command);
+	if (!cmd)
+		cmd = call;
+	name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
 	trn_error_init(e, known ? device_errors[st->error].code : -EIO, name ? name : "command");
 	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
 	trn_text_copy(e->cause, sizeof(e->cause),
@@ -343,6 +366,8 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 		describe_collect(st, e);
 	else if (is_core_error(st->error))
 		describe_core(st, e);
+	if (call && cmd != call)
+		describe_node(node, command, e);
 }
 
 static void describe_reset(const struct trn_queue *queue, uint64_t sequence, struct trn_error *e)
@@ -352,6 +377,16 @@ static void describe_reset(const struct trn_queue *queue, uint64_t sequence, str
 	trn_text_copy(e->cause, sizeof(e->cause), "the device was reset under the queue");
 	e->queue = queue->hal->index;
 	e->command = (int64_t)(sequence - 1);
+}
+
+/* The command, or an entry of the list that it runs, raises the word so far. */
+static bool raises(const struct trn_queue *queue, uint64_t sequence, const struct trn_ext_cmd *cmd,
+		   uint64_t address, uint64_t value)
+{
+	if (cmd->op == TRN_CMD_CALL)
+		return trn_lists_signal(&queue->slots[(sequence - 1) & queue->mask], cmd, address,
+					value);
+	return cmd->op == TRN_CMD_SIGNAL && cmd->a[0] == address && cmd->a[1] >= value;
 }
 
 bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
@@ -371,8 +406,7 @@ bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline
 		const struct trn_ext_cmd *cmd =
 			&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
 
-		if (cmd->op != TRN_CMD_SIGNAL || cmd->a[0] != timeline->address ||
-		    cmd->a[1] < value)
+		if (!raises(queue, sequence, cmd, timeline->address, value))
 			continue;
 		if (reset)
 			describe_reset(queue, sequence, ret_error);
@@ -441,16 +475,13 @@ static void queue_reap(struct trn_queue *queue)
 
 /* ---- submit ---- */
 
-static void launch_write(struct trn_queue *queue, uint32_t at, const struct trn_batch *batch,
-			 uint32_t index)
+void trn_launch_slot_write(struct trn_launch_slot *slot, const struct trn_program *program,
+			   const struct trn_ext_arg *args)
 {
-	const struct trn_program *program = batch->entries[index].program;
-	struct trn_launch_slot *slot = &queue->launches[at];
 	uint32_t user = program->info.arg_count;
 
 	slot->launch = program->launch;
-	memcpy(slot->args, batch->args + (size_t)index * TRN_ARGS_USER_MAX,
-	       user * sizeof(slot->args[0]));
+	memcpy(slot->args, args, user * sizeof(slot->args[0]));
 	if (program->hidden_count == 0)
 		return;
 	memset(slot->args + user, 0, (TRN_ARGS_USER_MAX - user) * sizeof(slot->args[0]));
@@ -468,7 +499,8 @@ static void command_write(struct trn_queue *queue, uint64_t sequence, const stru
 
 	cmd.tag = trn_lo32(sequence - 1);
 	if (entry->program) {
-		launch_write(queue, at, batch, index);
+		trn_launch_slot_write(&queue->launches[at], entry->program,
+				      batch->args + (size_t)index * TRN_ARGS_USER_MAX);
 		cmd.a[0] = queue->launch_mem.address + (uint64_t)at * sizeof(*queue->launches);
 	}
 	queue->hal->ring[at] = cmd;
@@ -561,6 +593,18 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	return r;
 }
 
+int trn_queue_room(struct trn_queue *queue, uint32_t count, uint64_t deadline_ns)
+{
+	int r = owner_check(queue, true, "trn_queue_submit");
+
+	if (r < 0)
+		return r;
+	if (atomic_load_explicit(&queue->device->lost, memory_order_relaxed))
+		return trn_fail(queue->object.context, queue->device, -TRN_EDEVLOST,
+				"trn_queue_submit", "the device was lost earlier");
+	return room_make(queue, count, deadline_ns);
+}
+
 TRN_API int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch, uint64_t deadline_ns,
 			     uint64_t *ret_sequence)
 {
@@ -571,13 +615,7 @@ TRN_API int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch, u
 	if (batch->queue != queue)
 		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
 				"the batch was made for another queue");
-	r = owner_check(queue, true, __func__);
-	if (r < 0)
-		return r;
-	if (atomic_load_explicit(&queue->device->lost, memory_order_relaxed))
-		return trn_fail(queue->object.context, queue->device, -TRN_EDEVLOST, __func__,
-				"the device was lost earlier");
-	r = room_make(queue, batch->count, deadline_ns);
+	r = trn_queue_room(queue, batch->count, deadline_ns);
 	if (r == 0 && batch->count > 0)
 		r = submit(queue, batch);
 	if (r == 0 && ret_sequence)

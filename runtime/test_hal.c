@@ -18,6 +18,7 @@
 struct test_queue {
 	struct trn_hal_queue hal; /* first */
 	struct trn_ext_status *status;
+	uint32_t next; /* entry of the list that the command at the head runs */
 	bool used;
 };
 
@@ -47,7 +48,8 @@ void trn_test_hal_init(void)
 			.uri = "test:0", .backend = "test", .product = "Test", .arch = "trn3",
 			.pci_vendor = 0x1d0f, .pci_device = 0x7564, .pci_revision = 1,
 			.caps = TRN_HAL_CAP_COMPUTE | TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_TIMESTAMP |
-				TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED,
+				TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED |
+				TRN_HAL_CAP_LISTS,
 			.cores = 8, .hbm_stacks = 4, .queues = QUEUES_MAX,
 			.hbm_bytes = 16 << 20, .hbm_reserved = 1 << 20,
 			.sbuf_partition_bytes = 192 << 10, .routing_id = 5, .serial = 77,
@@ -229,6 +231,7 @@ static int test_queue_reset(struct trn_hal_dev *dev, struct trn_hal_queue *queue
 	if (r < 0)
 		return r;
 	queue->tail = 0;
+	q->next = 0;
 	*q->status = (struct trn_ext_status){ .state = TRN_QUEUE_READY };
 	return 0;
 }
@@ -270,6 +273,10 @@ static bool execute(struct test_dev *test, const struct trn_ext_cmd *cmd)
 	case TRN_CMD_TIMESTAMP:
 		trn_store64(resolve(test, cmd->a[0], 8), trn_test_hal.executed);
 		break;
+	case TRN_CMD_ADD:
+		word = (uint64_t *)(void *)resolve(test, cmd->a[0], sizeof(*word));
+		*word += cmd->a[1];
+		break;
 	case TRN_CMD_LAUNCH:
 		launch_keep(test, cmd);
 		break;
@@ -279,9 +286,63 @@ static bool execute(struct test_dev *test, const struct trn_ext_cmd *cmd)
 	return true;
 }
 
+/* What the command at the head is: of a CALL the entry whose turn it is. */
+static struct trn_ext_cmd command_at(struct test_dev *test, const struct test_queue *q,
+				     const struct trn_ext_cmd *head)
+{
+	struct trn_ext_cmd cmd = *head;
+
+	if (head->op != TRN_CMD_CALL)
+		return cmd;
+	memcpy(&cmd, resolve(test, head->a[0] + q->next * sizeof(cmd), sizeof(cmd)), sizeof(cmd));
+	if (cmd.flags & TRN_CMD_RELATIVE)
+		cmd.a[1] += head->a[2];
+	return cmd;
+}
+
+static bool branch_taken(struct test_dev *test, const struct trn_ext_cmd *cmd)
+{
+	uint64_t value = 0;
+
+	if (cmd->a[2] != TRN_COMPARE_ALWAYS)
+		memcpy(&value, resolve(test, cmd->a[0], sizeof(value)), sizeof(value));
+	switch (cmd->a[2]) {
+	case TRN_COMPARE_EQ:
+		return value == cmd->a[1];
+	case TRN_COMPARE_NE:
+		return value != cmd->a[1];
+	case TRN_COMPARE_LT:
+		return value < cmd->a[1];
+	case TRN_COMPARE_GE:
+		return value >= cmd->a[1];
+	case TRN_COMPARE_GT:
+		return value > cmd->a[1];
+	case TRN_COMPARE_LE:
+		return value <= cmd->a[1];
+	default:
+		return true;
+	}
+}
+
+/* The command at the head has run, or an entry of it. False: it has more. */
+static bool head_done(struct test_dev *test, struct test_queue *q, const struct trn_ext_cmd *head,
+		      const struct trn_ext_cmd *ran)
+{
+	if (head->op != TRN_CMD_CALL)
+		return true;
+	q->next++;
+	if (ran->op == TRN_CMD_BRANCH && branch_taken(test, ran))
+		q->next = (uint32_t)ran->a[3];
+	if (q->next < head->a[1])
+		return false;
+	q->next = 0;
+	return true;
+}
+
 static bool queue_step(struct test_dev *test, struct test_queue *q)
 {
 	const struct trn_ext_cmd *cmd;
+	struct trn_ext_cmd now;
 	uint32_t head;
 
 	if (!q->used || q->status->state == TRN_QUEUE_ERROR)
@@ -297,13 +358,16 @@ static bool queue_step(struct test_dev *test, struct test_queue *q)
 		*q->status = trn_test_hal.error;
 		q->status->head = head;
 		q->status->tag = cmd->tag + (trn_test_hal.wrong_tag ? 1000 : 0);
+		q->status->entry = cmd->op == TRN_CMD_CALL ? q->next + 1 : 0;
 		q->status->state = TRN_QUEUE_ERROR;
 		return true;
 	}
-	if (!execute(test, cmd))
+	now = command_at(test, q, cmd);
+	if (!execute(test, &now))
 		return false;
 	trn_test_hal.executed++;
-	q->status->head++;
+	if (head_done(test, q, cmd, &now))
+		q->status->head++;
 	return true;
 }
 

@@ -72,3 +72,30 @@ struct trn_queue *trn_rig_queue(struct trn_rig *rig, uint32_t depth)
 	ck_assert_int_eq(trn_queue_create(rig->device, &opts, &queue), 0);
 	return queue;
 }
+
+struct trn_program *trn_rig_program(struct trn_rig *rig, uint32_t hidden)
+{
+	struct trn_program *program = trn_alloc_zero(&rig->context->alloc, sizeof(*program));
+
+	ck_assert_ptr_nonnull(program);
+	trn_object_init(&program->object, TRN_OBJECT_PROGRAM, rig->context);
+	program->device = trn_device_ref(rig->device);
+	program->info.size = sizeof(program->info);
+	trn_text_copy(program->info.name, sizeof(program->info.name), "prog");
+	program->info.arg_count = 2;
+	program->args = trn_alloc_array(&rig->context->alloc, 2, sizeof(*program->args));
+	ck_assert_ptr_nonnull(program->args);
+	program->args[0].kind = TRN_ARG_BUFFER;
+	program->args[0].min_bytes = 100;
+	trn_text_copy(program->args[0].name, sizeof(program->args[0].name), "input");
+	program->args[1].kind = TRN_ARG_SCALAR;
+	trn_text_copy(program->args[1].name, sizeof(program->args[1].name), "count");
+	program->launch.magic = TRN_EXT_MAGIC;
+	program->launch.arg_count = (uint16_t)(hidden ? TRN_ARGS_USER_MAX + hidden : 2);
+	program->hidden = trn_alloc_array(&rig->context->alloc, hidden, sizeof(*program->hidden));
+	ck_assert_ptr_nonnull(program->hidden);
+	program->hidden_count = hidden;
+	for (uint32_t i = 0; i < hidden; i++)
+		program->hidden[i] = (struct trn_ext_arg){ 1000 + i, 64 };
+	return program;
+}

@@ -27,5 +27,8 @@ void trn_rig_down(struct trn_rig *rig);
 void trn_rig_expect(struct trn_rig *rig, int code, const char *cause);
 struct trn_buffer *trn_rig_buffer(struct trn_rig *rig, enum trn_buffer_kind kind, uint64_t bytes);
 struct trn_queue *trn_rig_queue(struct trn_rig *rig, uint32_t depth);
+/* A program without streams, as trn_program_load() would leave it: a buffer of 100 bytes or more,
+ * then a number. */
+struct trn_program *trn_rig_program(struct trn_rig *rig, uint32_t hidden);
 
 #endif /* RUNTIME_TEST_RIG_H */

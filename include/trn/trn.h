@@ -10,6 +10,7 @@
 #include <trn/context.h>
 #include <trn/device.h>
 #include <trn/error.h>
+#include <trn/graph.h>
 #include <trn/isa.h>
 #include <trn/memory.h>
 #include <trn/program.h>

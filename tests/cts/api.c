@@ -16,7 +16,7 @@
 
 static const struct api_test *const groups[] = {
 	api_device_tests, api_memory_tests,  api_books_tests, api_queue_tests, api_timeline_tests,
-	api_thread_tests, api_program_tests, api_pair_tests,  api_pod_tests,
+	api_thread_tests, api_program_tests, api_pair_tests,  api_pod_tests,   api_graph_tests,
 };
 
 static struct {
@@ -78,6 +78,12 @@ static void kept_end(struct api *a, const struct api_kept *kept)
 		break;
 	case API_DEVICE:
 		trn_device_unref(kept->object);
+		break;
+	case API_GRAPH:
+		trn_graph_destroy(kept->object);
+		break;
+	case API_EXEC:
+		trn_graph_exec_destroy(kept->object);
 		break;
 	}
 }

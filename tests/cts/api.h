@@ -22,6 +22,8 @@ enum api_kind {
 	API_IMAGE,
 	API_BYTES,
 	API_DEVICE,
+	API_GRAPH,
+	API_EXEC,
 };
 struct api_kept {
 	enum api_kind kind;
@@ -61,6 +63,7 @@ extern const struct api_test api_timeline_tests[];
 extern const struct api_test api_thread_tests[];
 extern const struct api_test api_program_tests[];
 extern const struct api_test api_pair_tests[];
+extern const struct api_test api_graph_tests[];
 extern const struct api_test api_pod_tests[];
 
 /* Why a test cannot pass on this door: its calls answer -ENOTSUP. NULL: it must pass. */

@@ -25,6 +25,7 @@ static const struct {
 	{ "null:", "timeline.host-to-queue", "null: runs everything inside the doorbell" },
 	{ "null:", "threads.ping-pong", "null: runs everything inside the doorbell" },
 	{ "null:", "program.", NO_DEVICE },
+	{ "null:", "graph.", NO_DEVICE },
 	{ "extension=0", "pod.timeline-between", NO_BLOCK },
 	{ "extension=0", "pod.timeline-from-host", NO_BLOCK },
 	{ "extension=0", "pod.timeline-chain", NO_BLOCK },
@@ -32,6 +33,7 @@ static const struct {
 	{ "extension=0", "device.claims", "claims are the extension's" },
 	{ "extension=0", "queue.timestamp", NO_BLOCK },
 	{ "extension=0", "program.", NO_BLOCK },
+	{ "extension=0", "graph.", NO_BLOCK },
 };
 
 const char *api_never(const char *uri, const char *test)
