@@ -12,6 +12,7 @@
 #include <trn/types.h>
 #include "base/ext.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/trace.h"
 #include "base/uri.h"
 
@@ -59,8 +60,13 @@ struct trn_hal_info {
 enum trn_hal_mem_kind {
 	TRN_HAL_MEM_HBM = 0,
 	TRN_HAL_MEM_HOST = 1, /* pinned, allocated by the backend through libnuma */
-	TRN_HAL_MEM_USER = 2, /* the caller's pages, page aligned, made reachable */
+	TRN_HAL_MEM_USER = 2, /* the caller's bytes, and with them the pages they are in */
 };
+#define TRN_HAL_MEM_HUGE TRN_PAGES_HUGE           /* HOST: large pages where there are some */
+#define TRN_HAL_MEM_HUGE_ONLY TRN_PAGES_HUGE_ONLY /* HOST: large pages or -ENOMEM */
+#define TRN_HAL_MEM_EXPORT \
+	TRN_PAGES_SHARED          /* behind a file descriptor; HBM: where the door has it */
+#define TRN_HAL_MEM_IMPORT 0x100u /* HOST: the memory behind fd */
 struct trn_hal_mem {
 	enum trn_hal_mem_kind kind;
 	uint64_t address; /* device address; host memory with bit 46 */
@@ -69,7 +75,10 @@ struct trn_hal_mem {
 	uint32_t hbm;  /* stack, for HBM */
 	uint64_t priv; /* backend's own */
 	uint64_t room; /* what it takes of its stack, rounded; 0: size */
-	void *holder;  /* the runtime's own; no backend touches it but to clear all */
+	uint64_t page; /* bytes of a host page */
+	bool exported; /* fd is there; the backend closes it with the memory */
+	int fd;
+	void *holder; /* the runtime's own; no backend touches it but to clear all */
 };
 struct trn_hal_mem_desc {
 	enum trn_hal_mem_kind kind;
@@ -77,7 +86,9 @@ struct trn_hal_mem_desc {
 	uint64_t align; /* power of two; 0: 4096 for HBM, page for host */
 	uint32_t hbm;   /* stack */
 	int numa_node;  /* -1: the device's */
-	void *user;     /* USER: first byte, page aligned; size page multiple */
+	void *user;     /* USER: first byte */
+	uint32_t flags; /* TRN_HAL_MEM_HUGE ... */
+	int fd;         /* IMPORT: the caller's; not needed any more after the call */
 	/* Whose it is: for the tables of whoever keeps them. */
 	enum trn_memory_category category;
 	const char *label; /* or NULL */

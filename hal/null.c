@@ -24,6 +24,7 @@
 struct null_range {
 	uint64_t address, size;
 	uint8_t *base;
+	struct trn_pages pages; /* none: the caller's */
 	enum trn_hal_mem_kind kind;
 };
 
@@ -126,8 +127,11 @@ static int null_check_desc(struct null_dev *null, const struct trn_hal_mem_desc 
 	if (desc->kind == TRN_HAL_MEM_HBM && desc->hbm != 0)
 		return trn_hal_fail(&null->hal, -EINVAL, "no HBM stack %u", desc->hbm);
 	if (desc->kind == TRN_HAL_MEM_USER &&
-	    (!desc->user || ((uintptr_t)desc->user | desc->size) % NULL_PAGE != 0))
-		return trn_hal_fail(&null->hal, -EINVAL, "user memory is not whole pages");
+	    (!desc->user || desc->size > UINTPTR_MAX - (uintptr_t)desc->user))
+		return trn_hal_fail(&null->hal, -EINVAL, "user memory is NULL or ends nowhere");
+	if (desc->kind == TRN_HAL_MEM_HBM &&
+	    (desc->flags & (TRN_HAL_MEM_EXPORT | TRN_HAL_MEM_IMPORT)))
+		return trn_hal_fail(&null->hal, -ENOTSUP, "HBM has no file descriptor here");
 	if (desc->kind > TRN_HAL_MEM_USER)
 		return trn_hal_fail(&null->hal, -EINVAL, "unknown kind of memory");
 	return 0;
@@ -135,7 +139,7 @@ static int null_check_desc(struct null_dev *null, const struct trn_hal_mem_desc 
 
 /* Gives the range its place; -EAGAIN when another thread took the room. */
 static int null_place(struct null_dev *null, const struct trn_hal_mem_desc *desc, uint64_t align,
-		      void *base, struct trn_hal_mem *ret_mem)
+		      void *base, const struct trn_pages *pages, struct trn_hal_mem *ret_mem)
 {
 	uint64_t address;
 	int r = -EAGAIN;
@@ -148,7 +152,8 @@ static int null_place(struct null_dev *null, const struct trn_hal_mem_desc *desc
 			r = -ENOMEM;
 			goto unlock;
 		}
-		address = trn_align_up(null->next_address, align);
+		/* Bytes of the caller's keep their place in a page. */
+		address = trn_align_up(null->next_address, align) + (uintptr_t)base % NULL_PAGE;
 		if (address + desc->size >= TRN_AXI_HOST) { /* addresses are not used twice */
 			r = -ENOMEM;
 			goto unlock;
@@ -163,14 +168,20 @@ static int null_place(struct null_dev *null, const struct trn_hal_mem_desc *desc
 
 		for (; at > 0 && null->ranges[at - 1].address > address; at--)
 			null->ranges[at] = null->ranges[at - 1];
-		null->ranges[at] = (struct null_range){
-			.address = address, .size = desc->size, .base = base, .kind = desc->kind
-		};
+		null->ranges[at] = (struct null_range){ .address = address,
+							.size = desc->size,
+							.base = base,
+							.pages = *pages,
+							.kind = desc->kind };
 		*ret_mem = (struct trn_hal_mem){
 			.kind = desc->kind, .address = address, .size = desc->size, .hbm = desc->hbm
 		};
-		if (desc->kind != TRN_HAL_MEM_HBM)
+		if (desc->kind != TRN_HAL_MEM_HBM) {
 			ret_mem->host = base;
+			ret_mem->page = pages->page;
+			ret_mem->exported = pages->fd >= 0;
+			ret_mem->fd = pages->fd;
+		}
 		r = 0;
 	}
 unlock:
@@ -183,33 +194,29 @@ static int null_mem_alloc(struct trn_hal_dev *dev, const struct trn_hal_mem_desc
 {
 	struct null_dev *null = null_of(dev);
 	uint64_t align = trn_max_u64(desc->align, NULL_PAGE);
-	void *base = desc->user;
+	struct trn_pages pages = { .page = NULL_PAGE, .fd = -1 };
+	const char *why = "no address space for the memory";
 	int r = null_check_desc(null, desc);
 
 	if (r < 0)
 		return r;
-	if (desc->kind != TRN_HAL_MEM_USER) {
-		r = trn_reserve(trn_align_up(desc->size, NULL_PAGE), &base);
-		if (r < 0)
-			return trn_hal_fail(dev, r, "no address space for the memory");
-	}
+	if (desc->kind == TRN_HAL_MEM_HOST && (desc->flags & TRN_HAL_MEM_IMPORT))
+		r = trn_pages_import(desc->fd, desc->size, &pages, &why);
+	else if (desc->kind != TRN_HAL_MEM_USER)
+		r = trn_pages_alloc(desc->size, desc->flags, &pages);
+	if (r < 0)
+		return trn_hal_fail(dev, r, "%s", why);
 	do {
 		r = null_make_room(null);
 		if (r == 0)
-			r = null_place(null, desc, align, base, ret_mem);
+			r = null_place(null, desc, align, pages.base ? pages.base : desc->user,
+				       &pages, ret_mem);
 	} while (r == -EAGAIN);
 	if (r < 0) {
-		if (desc->kind != TRN_HAL_MEM_USER)
-			trn_unreserve(base, trn_align_up(desc->size, NULL_PAGE));
+		trn_pages_free(&pages);
 		return trn_hal_fail(dev, r, "no memory left");
 	}
 	return 0;
-}
-
-static void range_release(const struct null_range *range)
-{
-	if (range->kind != TRN_HAL_MEM_USER)
-		trn_unreserve(range->base, trn_align_up(range->size, NULL_PAGE));
 }
 
 static int null_mem_free(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
@@ -232,7 +239,7 @@ static int null_mem_free(struct trn_hal_dev *dev, struct trn_hal_mem *mem)
 	pthread_mutex_unlock(&null->lock);
 	if (gone.size == 0)
 		return trn_hal_fail(dev, -EINVAL, "not memory of this device, or freed already");
-	range_release(&gone);
+	trn_pages_free(&gone.pages);
 	*mem = (struct trn_hal_mem){ 0 };
 	return 0;
 }
@@ -470,7 +477,7 @@ static void null_close(struct trn_hal_dev *dev)
 		queue_release(null, q);
 	}
 	for (size_t i = 0; i < null->count; i++)
-		range_release(&null->ranges[i]);
+		trn_pages_free(&null->ranges[i].pages);
 	trn_free(dev->alloc, null->ranges);
 	pthread_mutex_destroy(&null->lock);
 	trn_free(dev->alloc, null);

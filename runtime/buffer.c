@@ -11,6 +11,15 @@
 #define MAPPED_CHUNK_BYTES (UINT64_C(16) << 20)
 #define ALIGN_MAX (UINT64_C(1) << 30)
 
+static const struct {
+	uint32_t api, hal;
+} flags_map[] = {
+	{ TRN_BUFFER_HUGE, TRN_HAL_MEM_HUGE },
+	{ TRN_BUFFER_HUGE_ONLY, TRN_HAL_MEM_HUGE_ONLY },
+	{ TRN_BUFFER_EXPORT, TRN_HAL_MEM_EXPORT },
+};
+#define FLAGS_ALL (TRN_BUFFER_HUGE | TRN_BUFFER_HUGE_ONLY | TRN_BUFFER_EXPORT)
+
 static int opts_check(struct trn_device *device, const struct trn_buffer_opts *opts)
 {
 	struct trn_context *context = device->object.context;
@@ -30,6 +39,12 @@ static int opts_check(struct trn_device *device, const struct trn_buffer_opts *o
 		what = "user must be set for USER memory, and for no other";
 	else if ((unsigned int)opts->category >= TRN_MEMORY_CATEGORIES)
 		what = "category is unknown";
+	else if (opts->flags & ~FLAGS_ALL)
+		what = "a flag is unknown";
+	else if (opts->kind == TRN_BUFFER_USER && opts->flags)
+		what = "USER memory is as it is: no flags";
+	else if (opts->kind == TRN_BUFFER_HBM && (opts->flags & ~TRN_BUFFER_EXPORT))
+		what = "large pages are for HOST memory";
 	if (what)
 		return trn_fail(context, device, -EINVAL, "trn_buffer_create", "%s", what);
 	return 0;
@@ -61,6 +76,28 @@ static void buffer_destroy(struct trn_buffer *buffer)
 	(void)trn_device_unref(device);
 }
 
+int trn_buffer_make(struct trn_device *device, const struct trn_hal_mem_desc *desc,
+		    const char *operation, struct trn_buffer **ret_buffer)
+{
+	struct trn_buffer *buffer = buffer_alloc(device);
+	int r;
+
+	if (!buffer)
+		return trn_fail(device->object.context, device, -ENOMEM, operation,
+				"no memory for the object");
+	r = trn_device_mem_alloc(device, desc, &buffer->mem);
+	if (r < 0) {
+		r = trn_device_mem_fail(device, r, operation, desc);
+		buffer_destroy(buffer);
+		return r;
+	}
+	buffer->address = buffer->mem.address;
+	buffer->bytes = desc->size;
+	trn_device_flush_log(device);
+	*ret_buffer = buffer;
+	return 0;
+}
+
 TRN_API int trn_buffer_create(struct trn_device *device, const struct trn_buffer_opts *opts,
 			      struct trn_buffer **ret_buffer)
 {
@@ -70,7 +107,6 @@ TRN_API int trn_buffer_create(struct trn_device *device, const struct trn_buffer
 		[TRN_BUFFER_USER] = TRN_HAL_MEM_USER,
 	};
 	struct trn_hal_mem_desc desc = { .numa_node = -1 };
-	struct trn_buffer *buffer;
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
@@ -87,25 +123,14 @@ TRN_API int trn_buffer_create(struct trn_device *device, const struct trn_buffer
 	desc.user = opts->user;
 	desc.category = opts->category;
 	desc.label = opts->label;
+	for (size_t i = 0; i < TRN_ARRAY_LEN(flags_map); i++)
+		if (opts->flags & flags_map[i].api)
+			desc.flags |= flags_map[i].hal;
 	if (opts->kind == TRN_BUFFER_HBM)
 		desc.hbm = trn_device_stack(device, opts->core);
 	if (opts->kind == TRN_BUFFER_HBM && opts->bytes > trn_device_stack_free(device, desc.hbm))
 		return trn_device_mem_fail(device, -ENOMEM, __func__, &desc);
-	buffer = buffer_alloc(device);
-	if (!buffer)
-		return trn_fail(device->object.context, device, -ENOMEM, __func__,
-				"no memory for the object");
-	r = trn_device_mem_alloc(device, &desc, &buffer->mem);
-	if (r < 0) {
-		r = trn_device_mem_fail(device, r, __func__, &desc);
-		buffer_destroy(buffer);
-		return r;
-	}
-	buffer->address = buffer->mem.address;
-	buffer->bytes = opts->bytes;
-	trn_device_flush_log(device);
-	*ret_buffer = buffer;
-	return 0;
+	return trn_buffer_make(device, &desc, __func__, ret_buffer);
 }
 
 TRN_API int trn_buffer_slice(struct trn_buffer *buffer, uint64_t offset, uint64_t bytes,

@@ -25,6 +25,7 @@ static const struct code codes[] = {
 	     "use a queue only from the thread that owns it"),
 	CODE(ENOENT, "there is none", "count from 0 and stop at the first that is not there"),
 	CODE(EIO, "the device reported a failure", "reset the core or the device, then try again"),
+	CODE(EBADF, "no open file descriptor", "give one that is open, of memory"),
 	CODE(EAGAIN, "no room now, or nothing pending", "wait for earlier work, then try again"),
 	CODE(ENOMEM, "out of memory", "free buffers, or place them on another stack"),
 	CODE(EBUSY, "held by somebody else",

@@ -265,8 +265,9 @@ int trn_device_mem_fail(struct trn_device *device, int code, const char *operati
 		return trn_fail_hal(device, code, operation, "allocating memory");
 	if (desc->kind != TRN_HAL_MEM_HBM)
 		return trn_fail(device->object.context, device, code, operation,
-				"%" PRIu64 " bytes of host memory are not there to pin",
-				desc->size);
+				"%" PRIu64 " bytes of host memory are not there to pin%s",
+				desc->size,
+				desc->flags & TRN_HAL_MEM_HUGE_ONLY ? " in large pages" : "");
 	if (trn_device_stack_largest(device, desc->hbm) >= desc->size + desc->align)
 		return trn_fail(device->object.context, device, code, operation,
 				"HBM stack %" PRIu32

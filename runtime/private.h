@@ -263,6 +263,10 @@ struct trn_buffer {
 	uint64_t offset; /* in the root */
 };
 
+/* A root buffer of memory as described; records what goes wrong. */
+int trn_buffer_make(struct trn_device *device, const struct trn_hal_mem_desc *desc,
+		    const char *operation, struct trn_buffer **ret_buffer);
+
 /* Host bytes to device memory or back, by mapping or through the staging buffer. */
 struct trn_transfer {
 	struct trn_hal_mem *mem;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include "base/ext.h"
 #include "base/fit.h"
+#include "base/pages.h"
 #include "base/regs.h"
 #include "hal/backend.h"
 #include "hal/hal.h"
@@ -34,8 +35,9 @@ const struct trn_direct_chip *trn_direct_chip_find(uint16_t pci_device);
 struct trn_direct_map {
 	uint64_t iova, size; /* size: of the mapping, whole pages */
 	uint64_t asked;      /* size as mem_alloc was asked */
+	uint64_t head;       /* bytes of the first page in front of what was asked */
 	uint8_t *base;
-	bool owned;                        /* ours to give back, not the caller's */
+	struct trn_pages pages;            /* ours to give back; none: the caller's */
 	bool inner;                        /* the driver's own: mem_free refuses it */
 	enum trn_memory_category category; /* of an inner one */
 };
@@ -182,10 +184,9 @@ int trn_direct_memory_numbers(struct trn_direct *d, const char *what, char *ret_
 /* Host bytes behind a device address with the host bit, or NULL. */
 void *trn_direct_resolve(struct trn_direct *d, uint64_t address, uint64_t size);
 
-/* host_memory.c: pages on a NUMA node, zeroed. */
+/* host_memory.c: where pages that nobody has touched yet shall come from. */
 bool trn_direct_numa_open(void);
-int trn_direct_pages_alloc(bool numa, int node, uint64_t size, void **ret_base);
-void trn_direct_pages_free(void *base, uint64_t size);
+void trn_direct_pages_place(bool numa, int node, void *base, uint64_t size);
 
 /* queue.c, copyq.c */
 int trn_direct_queue_open(struct trn_hal_dev *dev, const struct trn_hal_queue_desc *desc,

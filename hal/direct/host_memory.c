@@ -4,8 +4,6 @@
  * a policy (as in many containers), so pages are reserved here and then placed. */
 #include "hal/direct/direct.h"
 
-#include "base/alloc.h"
-
 #if defined(TRN_HAVE_NUMA)
 #include <numa.h>
 #include <numaif.h>
@@ -47,20 +45,8 @@ static void pages_place(void *base, uint64_t size, int node)
 }
 #endif
 
-int trn_direct_pages_alloc(bool numa, int node, uint64_t size, void **ret_base)
+void trn_direct_pages_place(bool numa, int node, void *base, uint64_t size)
 {
-	void *base = NULL;
-	int r = trn_reserve((size_t)size, &base);
-
-	if (r < 0)
-		return r;
 	if (numa)
 		pages_place(base, size, node);
-	*ret_base = base;
-	return 0;
-}
-
-void trn_direct_pages_free(void *base, uint64_t size)
-{
-	trn_unreserve(base, (size_t)size);
 }

@@ -127,62 +127,92 @@ static int map_add(struct trn_direct *d, const struct trn_direct_map *map)
 	return r;
 }
 
+/* The pages of a mapping: new ones, those of a file, or the caller's around what he names. */
+static int map_pages(struct trn_direct *d, const struct trn_hal_mem_desc *desc,
+		     struct trn_direct_map *map)
+{
+	const int node = desc->numa_node < 0 ? d->bus->info.numa_node : desc->numa_node;
+	const char *why = "";
+	int r;
+
+	if (desc->kind == TRN_HAL_MEM_USER) {
+		map->head = (uintptr_t)desc->user % DIRECT_PAGE;
+		map->base = (uint8_t *)desc->user - map->head;
+		map->size = trn_align_up(map->head + desc->size, DIRECT_PAGE);
+		map->pages.page = DIRECT_PAGE;
+		return 0;
+	}
+	if (desc->flags & TRN_HAL_MEM_IMPORT) {
+		r = trn_pages_import(desc->fd, desc->size, &map->pages, &why);
+		if (r < 0)
+			return trn_hal_fail(&d->hal, r, "file descriptor %d, %" PRIu64 " bytes: %s",
+					    desc->fd, desc->size, why);
+	} else {
+		r = trn_pages_alloc(desc->size, desc->flags, &map->pages);
+		if (r < 0)
+			return trn_hal_fail(
+				&d->hal, r, "no %" PRIu64 " bytes of host memory%s", desc->size,
+				desc->flags & TRN_HAL_MEM_HUGE_ONLY ? " in large pages" : "");
+		trn_direct_pages_place(d->numa, node, map->pages.base, map->pages.size);
+	}
+	map->base = map->pages.base;
+	map->size = map->pages.size;
+	return 0;
+}
+
+static int map_bus(struct trn_direct *d, struct trn_direct_map *map)
+{
+	int r = d->bus->ops->dma_map(d->bus, map->base, map->size, &map->iova);
+
+	if (r < 0)
+		return trn_hal_fail(&d->hal, r, "the bus cannot map %" PRIu64 " bytes for DMA",
+				    map->size);
+	if (map->iova < TRN_AXI_HOST && map->size <= TRN_AXI_HOST - map->iova)
+		return 0;
+	(void)d->bus->ops->dma_unmap(d->bus, map->iova, map->size); /* of a mapping just made */
+	return trn_hal_fail(&d->hal, -EFAULT, "the bus gave DMA address 0x%" PRIx64 ", past bit 46",
+			    map->iova);
+}
+
 static int host_alloc(struct trn_direct *d, const struct trn_hal_mem_desc *desc, bool inner,
 		      struct trn_hal_mem *ret_mem)
 {
-	struct trn_direct_map map = { .size = trn_align_up(desc->size, DIRECT_PAGE),
-				      .asked = desc->size,
-				      .owned = desc->kind == TRN_HAL_MEM_HOST,
+	struct trn_direct_map map = { .asked = desc->size,
+				      .pages = { .fd = -1 },
 				      .inner = inner,
 				      .category = desc->category };
-	int node = desc->numa_node < 0 ? d->bus->info.numa_node : desc->numa_node;
-	void *base = desc->user;
-	int r;
+	int r = map_pages(d, desc, &map);
 
-	if (map.owned) {
-		r = trn_direct_pages_alloc(d->numa, node, map.size, &base);
-		if (r < 0)
-			return trn_hal_fail(&d->hal, r, "no %llu bytes of host memory",
-					    (unsigned long long)desc->size);
+	if (r < 0)
+		return r;
+	r = map_bus(d, &map);
+	if (r == 0) {
+		r = map_add(d, &map);
+		if (r < 0) {
+			trn_hal_fail(&d->hal, r, "no memory to note a mapping");
+			(void)d->bus->ops->dma_unmap(d->bus, map.iova, map.size);
+		}
 	}
-	map.base = base;
-	r = d->bus->ops->dma_map(d->bus, base, map.size, &map.iova);
 	if (r < 0) {
-		trn_hal_fail(&d->hal, r, "the bus cannot map %llu bytes for DMA",
-			     (unsigned long long)map.size);
-		goto free_pages;
-	}
-	if (map.iova >= TRN_AXI_HOST || map.size > TRN_AXI_HOST - map.iova) {
-		r = trn_hal_fail(&d->hal, -EFAULT, "the bus gave DMA address 0x%llx, past bit 46",
-				 (unsigned long long)map.iova);
-		goto unmap;
-	}
-	r = map_add(d, &map);
-	if (r < 0) {
-		trn_hal_fail(&d->hal, r, "no memory to note a mapping");
-		goto unmap;
+		trn_pages_free(&map.pages);
+		return r;
 	}
 	*ret_mem = (struct trn_hal_mem){ .kind = desc->kind,
-					 .address = map.iova | TRN_AXI_HOST,
+					 .address = (map.iova + map.head) | TRN_AXI_HOST,
 					 .size = desc->size,
-					 .host = base };
+					 .host = map.base + map.head,
+					 .page = map.pages.page,
+					 .exported = map.pages.fd >= 0,
+					 .fd = map.pages.fd };
 	return 0;
-
-unmap:
-	(void)d->bus->ops->dma_unmap(d->bus, map.iova, map.size); /* of a mapping just made */
-free_pages:
-	if (map.owned)
-		trn_direct_pages_free(base, map.size);
-	return r;
 }
 
-static void map_release(struct trn_direct *d, const struct trn_direct_map *map)
+static void map_release(struct trn_direct *d, struct trn_direct_map *map)
 {
 	if (d->bus->ops->dma_unmap(d->bus, map->iova, map->size) < 0)
 		trn_logf(d->hal.log, TRN_LOG_WARNING, "%s: unmapping 0x%llx failed",
 			 d->bus->info.name, (unsigned long long)map->iova);
-	if (map->owned)
-		trn_direct_pages_free(map->base, map->size);
+	trn_pages_free(&map->pages);
 }
 
 static int host_free(struct trn_direct *d, const struct trn_hal_mem *mem, bool inner)
@@ -193,8 +223,8 @@ static int host_free(struct trn_direct *d, const struct trn_hal_mem *mem, bool i
 
 	pthread_mutex_lock(&d->memory_lock);
 	at = map_lower(d, iova);
-	if (at < d->map_count && d->maps[at].iova == iova && d->maps[at].asked == mem->size &&
-	    d->maps[at].inner == inner) {
+	if (at < d->map_count && d->maps[at].iova + d->maps[at].head == iova &&
+	    d->maps[at].asked == mem->size && d->maps[at].inner == inner) {
 		gone = d->maps[at];
 		d->map_count--;
 		inner_count(d, &gone, false);
@@ -326,6 +356,10 @@ static int check_desc(struct trn_direct *d, const struct trn_hal_mem_desc *desc)
 	if (desc->kind == TRN_HAL_MEM_HBM) {
 		if (desc->hbm >= TRN_HBMS)
 			return trn_hal_fail(&d->hal, -EINVAL, "no HBM stack %u", desc->hbm);
+		if (desc->flags & (TRN_HAL_MEM_EXPORT | TRN_HAL_MEM_IMPORT))
+			return trn_hal_fail(&d->hal, -ENOTSUP,
+					    "HBM has no file descriptor on this door; one with a "
+					    "kernel driver has (dma-buf)");
 		return 0;
 	}
 	if (desc->kind != TRN_HAL_MEM_HOST && desc->kind != TRN_HAL_MEM_USER)
@@ -335,8 +369,9 @@ static int check_desc(struct trn_direct *d, const struct trn_hal_mem_desc *desc)
 				    "host memory is aligned to its page, not %llu",
 				    (unsigned long long)desc->align);
 	if (desc->kind == TRN_HAL_MEM_USER &&
-	    (!desc->user || ((uintptr_t)desc->user | desc->size) % page != 0))
-		return trn_hal_fail(&d->hal, -EINVAL, "user memory is not whole pages");
+	    (!desc->user || (uintptr_t)desc->user > UINTPTR_MAX - page ||
+	     desc->size > UINTPTR_MAX - page - (uintptr_t)desc->user))
+		return trn_hal_fail(&d->hal, -EINVAL, "user memory is NULL or ends nowhere");
 	return 0;
 }
 

@@ -16,6 +16,11 @@ enum trn_buffer_kind {
 	TRN_BUFFER_USER = 2, /* memory the caller owns, made reachable */
 };
 
+/* How host memory is made (struct trn_buffer_opts.flags). */
+#define TRN_BUFFER_HUGE 0x1u /* pages of 1 GiB or 2 MiB where there are some, else ordinary ones */
+#define TRN_BUFFER_HUGE_ONLY 0x2u /* such pages or -ENOMEM */
+#define TRN_BUFFER_EXPORT 0x4u    /* behind a file descriptor: trn_buffer_export() */
+
 /**
  * struct trn_buffer_opts - what to allocate; zero everything, then set
  * @size: sizeof(struct trn_buffer_opts)
@@ -23,9 +28,10 @@ enum trn_buffer_kind {
  * @align: device address alignment, power of two; 0 is 4096
  * @kind: enum trn_buffer_kind
  * @core: for HBM: the core whose nearest stack is taken
- * @user: for USER: first byte, page aligned; @bytes a page multiple
+ * @user: for USER: first byte, anywhere; the device reaches the whole pages it is in
  * @category: what it is for
  * @label: a name for tables, or NULL; copied, cut to TRN_MEMORY_LABEL_MAX
+ * @flags: TRN_BUFFER_HUGE, _HUGE_ONLY, _EXPORT, for HOST memory
  */
 struct trn_buffer_opts {
 	size_t size;
@@ -36,6 +42,19 @@ struct trn_buffer_opts {
 	void *user;
 	enum trn_memory_category category;
 	const char *label;
+	uint32_t flags;
+};
+
+/** struct trn_buffer_info - what a buffer became; set size before the call */
+struct trn_buffer_info {
+	size_t size;
+	enum trn_buffer_kind kind; /* of the memory; imported memory is HOST */
+	enum trn_memory_category category;
+	uint32_t stack;   /* HBM: where it is */
+	int32_t exported; /* 1: trn_buffer_export() works */
+	uint64_t bytes, address;
+	uint64_t page_bytes; /* host memory: of the pages behind it; else 0 */
+	char label[TRN_MEMORY_LABEL_MAX];
 };
 
 /**
@@ -54,6 +73,53 @@ struct trn_buffer_opts {
 TRN_API TRN_MUST_CHECK int trn_buffer_create(struct trn_device *device,
 					     const struct trn_buffer_opts *opts,
 					     struct trn_buffer **ret_buffer);
+
+/**
+ * trn_buffer_export() - a file descriptor for a buffer's memory
+ * @buffer: HOST memory made with TRN_BUFFER_EXPORT, whole
+ * @ret_fd: set on success; the caller closes it, at any time
+ *
+ * The descriptor is memory: it may be mapped, sent to another process, and given to
+ * trn_buffer_import() there or here. The memory lives as long as anybody has it mapped or holds a
+ * descriptor. It is sealed: its size stays.
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL for a slice or memory made without the flag, -ENOTSUP for HBM and USER memory
+ *          (the record says which doors could), or the errno of duplicating the descriptor.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_export(struct trn_buffer *buffer, int *ret_fd);
+
+/**
+ * trn_buffer_import() - make the memory behind a file descriptor reachable
+ * @device: device that will reach it
+ * @fd: from trn_buffer_export(), or any memfd that is sealed against shrinking; stays the caller's
+ * @opts: @bytes, @category and @label count, the rest is 0; borrowed for the call
+ * @ret_buffer: set on success; the caller holds one reference
+ *
+ * The buffer is the first @bytes of the file, mapped, not copied.
+ *
+ * Context: any thread.
+ * Return:  0, -EINVAL (no memory, not sealed, shorter, not for writing: the record says which),
+ *          -EBADF, -ENOMEM, -ENOTSUP.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_buffer_import(struct trn_device *device, int fd,
+					     const struct trn_buffer_opts *opts,
+					     struct trn_buffer **ret_buffer);
+
+/**
+ * trn_buffer_info() - what a buffer became
+ * @buffer: a buffer
+ * @ret_info: filled; its size member is set by the caller
+ *
+ * Of a slice: its own bytes and address, the rest is its parent's.
+ *
+ * Context: any thread.
+ * Return:  0, or -EINVAL for a wrong size member.
+ * Since:   0.1
+ */
+TRN_API int trn_buffer_info(struct trn_buffer *buffer, struct trn_buffer_info *ret_info);
 
 /**
  * trn_buffer_slice() - a view of a part of a buffer

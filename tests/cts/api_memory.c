@@ -94,11 +94,15 @@ static void memory_user(struct api *a)
 	API_CHECK(a, memcmp(word, "caller's", 8) == 0);
 	api_release(a, user);
 	API_CHECK(a, memcmp(opts.user, "caller's", 8) == 0); /* still the caller's */
-	opts.bytes -= 1;
+	opts.flags = TRN_BUFFER_EXPORT;
 	API_CODE(a, -EINVAL, trn_buffer_create(a->device, &opts, &none));
-	opts.bytes = 65536;
+	opts.flags = 0;
+	opts.bytes = 65536; /* any bytes: the device gets the pages around them */
 	opts.user = (char *)opts.user + 8;
-	API_CODE(a, -EINVAL, trn_buffer_create(a->device, &opts, &none));
+	API_OK(a, trn_buffer_create(a->device, &opts, &user));
+	(void)api_keep(a, API_BUFFER, user);
+	API_OK(a, trn_buffer_write(user, 1, "inside", 6, api_soon()));
+	API_CHECK(a, memcmp((char *)opts.user + 1, "inside", 6) == 0);
 }
 
 static void memory_limits(struct api *a)

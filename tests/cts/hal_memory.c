@@ -154,12 +154,7 @@ static void user_pages_are_reachable(struct cts *c)
 	uint8_t copy[3 * 4096];
 
 	CTS_CHECK(c, posix_memalign(&pages, 4096, size) == 0);
-	desc.user = (uint8_t *)pages + 64; /* not a page */
-	CTS_CODE(c, -EINVAL, c->dev->ops.mem_alloc(c->dev, &desc, &user));
 	desc.user = pages;
-	desc.size = 4095;
-	CTS_CODE(c, -EINVAL, c->dev->ops.mem_alloc(c->dev, &desc, &user));
-	desc.size = size;
 	CTS_OK(c, c->dev->ops.mem_alloc(c->dev, &desc, &user));
 	CTS_CHECK(c, user.host == pages);
 	cts_random(c, pages, size);
@@ -172,6 +167,36 @@ static void user_pages_are_reachable(struct cts *c)
 	memset(pages, 1, size); /* still the caller's */
 	free(pages);
 	cts_free(c, &hbm);
+}
+
+/* Whatever bytes the caller names; two of them may be in one page. */
+static void user_bytes_are_reachable(struct cts *c)
+{
+	struct trn_hal_mem_desc desc = { .kind = TRN_HAL_MEM_USER };
+	struct trn_hal_mem hbm = cts_alloc(c, TRN_HAL_MEM_HBM, 4096), first, second;
+	uint8_t bytes[3 * 4096] = { 0 };
+
+	desc.user = bytes + 104;
+	desc.size = 1001;
+	CTS_OK(c, c->dev->ops.mem_alloc(c->dev, &desc, &first));
+	desc.user = bytes + 1200;
+	desc.size = 9000;
+	CTS_OK(c, c->dev->ops.mem_alloc(c->dev, &desc, &second));
+	CTS_CHECK(c, first.host == bytes + 104 && second.host == bytes + 1200);
+	CTS_CHECK(c, first.address % 4096 == (uintptr_t)first.host % 4096);
+	CTS_CHECK(c, first.address != second.address);
+	memset(bytes + 104, 7, 1001);
+	CTS_OK(c, c->dev->ops.copy(c->dev, hbm.address, first.address, 1001, cts_deadline()));
+	CTS_OK(c,
+	       c->dev->ops.copy(c->dev, second.address + 7999, hbm.address, 1001, cts_deadline()));
+	CTS_CHECK(c, memcmp(bytes + 104, bytes + 1200 + 7999, 1001) == 0);
+	CTS_CHECK(c, bytes[1200 + 7998] == 0 && bytes[1200 + 9000] == 0);
+	cts_free(c, &first);
+	cts_free(c, &second);
+	cts_free(c, &hbm);
+	desc.user = (uint8_t *)UINTPTR_MAX - 100;
+	desc.size = 4096;
+	CTS_CODE(c, -EINVAL, c->dev->ops.mem_alloc(c->dev, &desc, &first));
 }
 
 static void hbm_window_is_the_same_memory(struct cts *c)
@@ -206,6 +231,7 @@ const struct cts_test cts_memory_tests[] = {
 	{ "memory.exhaustion", running_out_is_an_answer },
 	{ "memory.double-free", freeing_twice_is_refused },
 	{ "memory.user", user_pages_are_reachable },
+	{ "memory.user-bytes", user_bytes_are_reachable },
 	{ "memory.window", hbm_window_is_the_same_memory },
 	{ "memory.left-behind", memory_left_behind_goes_with_the_device },
 	{ NULL, NULL },

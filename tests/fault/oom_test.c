@@ -56,11 +56,13 @@ static int make_buffers(struct scene *s)
 
 	opts.kind = TRN_BUFFER_HOST;
 	opts.bytes = 2 * BYTES;
+	opts.flags = TRN_BUFFER_EXPORT;
 	if (r == 0)
 		r = checked(s, trn_buffer_create(s->device, &opts, &s->out));
 	if (r == 0)
 		r = checked(s, trn_buffer_slice(s->out, BYTES, BYTES, &s->slice));
 	opts.kind = TRN_BUFFER_USER;
+	opts.flags = 0;
 	opts.bytes = sizeof(pages);
 	opts.user = pages;
 	if (r == 0)
