@@ -51,6 +51,7 @@ static void batch_clear(struct trn_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++)
 		entry_clear(&batch->entries[i]);
 	batch->count = 0;
+	batch->syncs = 0;
 }
 
 TRN_API struct trn_batch *trn_batch_destroy(struct trn_batch *batch)
@@ -215,79 +216,54 @@ TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint
 	return 0;
 }
 
-/* A timeline is a word in a host's memory: chips of that server reach it. */
-static int reach_check(struct trn_batch *batch, const struct trn_timeline *timeline,
-		       const char *operation)
-{
-	struct trn_device *device = batch->queue->device;
-	const struct trn_hal_info *here = &device->info;
-	const struct trn_hal_info *there = &timeline->device->info;
-
-	if (timeline->device == device)
-		return 0;
-	if (!trn_device_same_pod(timeline->device, device))
-		return refuse(batch, -ENOTSUP, operation,
-			      "a timeline of another device, which is in no pod with this one");
-	if (!trn_device_same_host(timeline->device, device))
-		return trn_fail(batch->object.context, device, -ENOTSUP, operation,
-				"command %u: the timeline is in the host memory of rack %u server "
-				"%u, which a chip of rack %u server %u does not reach",
-				batch->count, there->rack, there->server, here->rack, here->server);
-	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
-		return refuse(
-			batch, -ENOTSUP, operation,
-			"a copy queue (no TRN_CAP_COMPUTE) knows timelines of its own device");
-	return 0;
-}
-
-static int sync_check(struct trn_batch *batch, const struct trn_timeline *timeline,
+/* Its word is in a host's memory: chips of that server reach it, others when it was shared. */
+static int reach_fail(struct trn_batch *batch, const struct trn_timeline *timeline,
 		      const char *operation)
 {
+	struct trn_device *device = batch->queue->device;
+	const struct trn_hal_info *there = &timeline->device->info;
+
+	return trn_fail(batch->object.context, device, -ENOTSUP, operation,
+			"command %u: the device does not reach the timeline of %s (rack %u, server "
+			"%u): trn_timeline_share() it first",
+			batch->count, there->uri, there->rack, there->server);
+}
+
+static int sync_record(struct trn_batch *batch, struct trn_timeline *timeline, uint8_t op,
+		       uint64_t value, const char *operation)
+{
+	struct trn_ext_cmd cmd = { .op = op, .a = { 0, value } };
 	int r;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
 		return refuse(batch, -EINVAL, operation, "the timeline is NULL or was given back");
-	r = reach_check(batch, timeline, operation);
-	return r < 0 ? r : room_check(batch, operation);
-}
-
-/* From now on signals of the host are told to other devices, too. */
-static void share(struct trn_timeline *timeline, const struct trn_batch *batch)
-{
-	if (timeline->device != batch->queue->device)
-		atomic_store_explicit(&timeline->shared, true, memory_order_release);
+	if (timeline->object.context != batch->object.context)
+		return refuse(batch, -EINVAL, operation, "a timeline of another context");
+	if (trn_timeline_address(timeline, batch->queue->device, &cmd.a[0]) < 0)
+		return reach_fail(batch, timeline, operation);
+	r = room_check(batch, operation);
+	if (r < 0)
+		return r;
+	if (op == TRN_CMD_WAIT)
+		cmd.a[2] = cmd.a[0] + sizeof(uint64_t); /* timeline->slot[1] */
+	trn_timeline_use(timeline, batch->queue->device);
+	batch->syncs++;
+	hold(append(batch, cmd), &timeline->object);
+	return 0;
 }
 
 TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
 {
-	int r;
-
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
-	r = sync_check(batch, timeline, __func__);
-	if (r < 0)
-		return r;
-	share(timeline, batch);
-	hold(append(batch,
-		    (struct trn_ext_cmd){ .op = TRN_CMD_WAIT, .a = { timeline->address, value } }),
-	     &timeline->object);
-	return 0;
+	return sync_record(batch, timeline, TRN_CMD_WAIT, value, __func__);
 }
 
 TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
 {
-	int r;
-
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
 		return -EINVAL;
-	r = sync_check(batch, timeline, __func__);
-	if (r < 0)
-		return r;
-	share(timeline, batch);
-	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_SIGNAL,
-						 .a = { timeline->address, value } }),
-	     &timeline->object);
-	return 0;
+	return sync_record(batch, timeline, TRN_CMD_SIGNAL, value, __func__);
 }
 
 TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset)
@@ -319,6 +295,7 @@ int trn_batch_call(struct trn_batch *batch, uint64_t address, uint32_t count,
 
 	if (r < 0)
 		return r;
+	batch->syncs++; /* what it may have in the list */
 	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_CALL, .a = { address, count } }),
 	     lists);
 	return 0;

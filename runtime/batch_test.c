@@ -59,7 +59,8 @@ START_TEST(commands_as_the_device_reads_them)
 			{ .op = TRN_CMD_NOP },
 			{ .op = TRN_CMD_COPY, .a = { hbm + 1, host + 2, 3 } },
 			{ .op = TRN_CMD_FILL, .a = { host + 4, 5, 0xabcdef } },
-			{ .op = TRN_CMD_WAIT, .a = { s.timeline->address, 6 } },
+			{ .op = TRN_CMD_WAIT,
+			  .a = { s.timeline->address, 6, s.timeline->address + 8 } },
 			{ .op = TRN_CMD_SIGNAL, .a = { s.timeline->address, 7 } },
 			{ .op = TRN_CMD_TIMESTAMP, .a = { hbm + 16 } },
 			{ .op = TRN_CMD_LAUNCH, .a = { 0, 5 } },
@@ -189,7 +190,7 @@ START_TEST(other_devices_objects)
 	ck_assert_int_eq(trn_batch_create(queue, 4, &batch), 0);
 	BAD(trn_batch_fill(batch, s.hbm, 0, 4, 0), "another device");
 	ck_assert_int_eq(trn_batch_wait(batch, s.timeline, 0), -ENOTSUP);
-	trn_rig_expect(&s.rig, -ENOTSUP, "another device, which is in no pod");
+	trn_rig_expect(&s.rig, -ENOTSUP, "trn_timeline_share()");
 	BAD(trn_batch_launch(batch, s.program, 0, args, 2), "another device");
 	s.program->device = second; /* so that the argument is looked at */
 	BAD(trn_batch_launch(batch, s.program, 0, args, 2), "argument 0 (input): a buffer of");

@@ -32,8 +32,9 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 
 	if (!opts)
 		opts = &defaults;
-	if (!ret_context || opts->size != sizeof(*opts) || opts->reserved != 0 ||
-	    !level_ok(opts->log_level) || (opts->alloc && !opts->alloc->realloc))
+	if (!ret_context || opts->size != sizeof(*opts) ||
+	    (opts->flags & ~TRN_CONTEXT_CHECK_WAITS) || !level_ok(opts->log_level) ||
+	    (opts->alloc && !opts->alloc->realloc))
 		return -EINVAL;
 	alloc = opts->alloc ? opts->alloc : &trn_alloc_libc;
 	context = trn_alloc_zero(alloc, sizeof(*context));
@@ -44,6 +45,7 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	trn_log_init(&context->log, opts->log, opts->log_user, opts->log_level);
 	trn_lock_init(&context->open_lock);
 	trn_lock_init(&context->lock);
+	trn_sync_init(&context->sync, opts->flags);
 	context->graves_end = &context->graves;
 	if (trn_hal_pods_create(&context->alloc, &context->pods) < 0) {
 		(void)trn_context_unref(context);
@@ -83,6 +85,7 @@ TRN_API struct trn_context *trn_context_unref(struct trn_context *context)
 	trn_trace_unref(context->trace); /* no device is left */
 	trn_hal_pods_destroy(context->pods);
 	graves_free(context);
+	trn_sync_fini(&context->sync);
 	trn_lock_fini(&context->lock);
 	trn_lock_fini(&context->open_lock);
 	alloc = context->alloc;
@@ -121,34 +124,16 @@ TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_leve
 	return 0;
 }
 
-/* A pod is stepped as a whole, but the copy queues of a device are its driver's to move. */
-static bool wants_step(const struct trn_device *device, uint64_t stepped)
-{
-	return trn_device_has(device, TRN_HAL_CAP_INLINE) &&
-	       (device->info.pod_id == 0 || device->info.pod_id != stepped ||
-		!trn_device_has(device, TRN_HAL_CAP_COMPUTE));
-}
-
 TRN_API int trn_context_progress(struct trn_context *context)
 {
-	struct trn_device *device;
-	uint64_t id = UINT64_MAX;
-	uint64_t stepped = 0; /* the last pod: its devices follow each other */
-	int r = -EAGAIN;
+	int r;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
 		return -EINVAL;
-	while ((device = trn_context_device_below(context, id))) {
-		unsigned int round = 0;
-
-		if (wants_step(device, stepped)) {
-			stepped = device->info.pod_id;
-			if (device->hal->ops.progress(device->hal, &round, TRN_DEADLINE_NEVER) == 0)
-				r = 0;
-		}
-		trn_device_flush_log(device);
-		id = device->id;
-		(void)trn_device_unref(device);
-	}
+	r = trn_sync_progress(context, NULL, NULL);
+	/* What nobody waits for has to be told, too. */
+	if (trn_sync_run(context))
+		r = 0;
+	trn_notes_run(context);
 	return r;
 }

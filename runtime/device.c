@@ -252,6 +252,7 @@ static void device_destroy(struct trn_device *device)
 	struct trn_context *context = device->object.context;
 
 	if (device->hal) {
+		trn_sync_remove(device);
 		trn_device_trace_end(device);
 		trn_timeline_pages_free(device);
 		trn_device_mem_free(device, &device->staging);
@@ -332,6 +333,7 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 		/* Before anybody can find it; without device time it goes untraced. */
 		(void)trn_device_trace_begin(device);
 		device_insert(context, device);
+		trn_sync_add(device);
 	}
 	return r;
 }

@@ -107,9 +107,9 @@ struct trn_lists {
 const struct trn_ext_cmd *trn_lists_blame(const struct trn_queue_slot *slot,
 					  const struct trn_ext_cmd *call, uint32_t entry,
 					  uint32_t *ret_node, uint32_t *ret_command);
-/* Whether the list raises the word so far. */
-bool trn_lists_signal(const struct trn_queue_slot *slot, const struct trn_ext_cmd *call,
-		      uint64_t address, uint64_t value);
+/* What the list promises from *entry on, which moves on; it is 0 again at the end. */
+uint32_t trn_lists_owed(const struct trn_object *lists, const struct trn_ext_cmd *call,
+			uint32_t *entry, struct trn_promise *promises, uint32_t max);
 
 /* Records CALL; the command holds the lists. */
 int trn_batch_call(struct trn_batch *batch, uint64_t address, uint32_t count,

@@ -213,7 +213,7 @@ static int wait_failed(struct trn_graph_exec *exec, int code, bool polling)
 
 TRN_API int trn_graph_wait(struct trn_graph_exec *exec, uint64_t deadline_ns)
 {
-	unsigned int round = 0;
+	struct trn_wait wait;
 	const char *why;
 	int r, step = 0;
 
@@ -222,11 +222,13 @@ TRN_API int trn_graph_wait(struct trn_graph_exec *exec, uint64_t deadline_ns)
 	why = dead(exec);
 	if (why)
 		return refuse(exec, -ESTALE, __func__, why);
+	trn_wait_begin(&wait, exec->device, deadline_ns);
 	r = test_all(exec);
 	while (r == -EAGAIN && step == 0) {
-		step = trn_device_step(exec->device, &round, deadline_ns);
+		step = trn_wait_step(&wait);
 		r = test_all(exec);
 	}
+	trn_notes_run(exec->object.context);
 	trn_device_flush_log(exec->device);
 	return r == -EAGAIN ? wait_failed(exec, step, deadline_ns == TRN_DEADLINE_NOW) : r;
 }

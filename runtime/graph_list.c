@@ -396,39 +396,47 @@ int trn_lists_create(const struct trn_graph *graph, struct trn_lists **ret_lists
 
 /* ---- what a CALL ran ---- */
 
-static const struct trn_lists *lists_of(const struct trn_queue_slot *slot)
+static const struct trn_lists *lists_of(const struct trn_object *object)
 {
-	if (slot->ref_count != 1 ||
-	    atomic_load_explicit(&slot->refs[0]->kind, memory_order_relaxed) != TRN_OBJECT_LISTS)
+	if (atomic_load_explicit(&object->kind, memory_order_relaxed) != TRN_OBJECT_LISTS)
 		return NULL;
-	return (const struct trn_lists *)(const void *)slot->refs[0];
+	return (const struct trn_lists *)(const void *)object;
+}
+
+/* Of the list that the CALL runs. */
+static uint64_t first_entry(const struct trn_lists *lists, const struct trn_ext_cmd *call)
+{
+	return (call->a[0] - lists->mem.address - lists->cmds_at) / sizeof(*call);
 }
 
 const struct trn_ext_cmd *trn_lists_blame(const struct trn_queue_slot *slot,
 					  const struct trn_ext_cmd *call, uint32_t entry,
 					  uint32_t *ret_node, uint32_t *ret_command)
 {
-	const struct trn_lists *lists = lists_of(slot);
+	const struct trn_lists *lists = slot->ref_count == 1 ? lists_of(slot->refs[0]) : NULL;
 	uint64_t first;
 
 	if (!lists || entry == 0 || entry > call->a[1])
 		return NULL;
-	first = (call->a[0] - lists->mem.address - lists->cmds_at) / sizeof(*call);
+	first = first_entry(lists, call);
 	*ret_node = lists->entries[first + entry - 1].node;
 	*ret_command = lists->entries[first + entry - 1].command;
 	return &lists->cmds[first + entry - 1];
 }
 
-bool trn_lists_signal(const struct trn_queue_slot *slot, const struct trn_ext_cmd *call,
-		      uint64_t address, uint64_t value)
+uint32_t trn_lists_owed(const struct trn_object *object, const struct trn_ext_cmd *call,
+			uint32_t *entry, struct trn_promise *promises, uint32_t max)
 {
-	uint32_t ignored;
+	const struct trn_lists *lists = lists_of(object);
+	uint32_t i = *entry, count = 0;
 
-	for (uint32_t i = 1; i <= call->a[1]; i++) {
-		const struct trn_ext_cmd *cmd = trn_lists_blame(slot, call, i, &ignored, &ignored);
+	for (; lists && i < call->a[1] && count < max; i++) {
+		const struct trn_ext_cmd *cmd = &lists->cmds[first_entry(lists, call) + i];
 
-		if (cmd && cmd->op == TRN_CMD_SIGNAL && cmd->a[0] == address && cmd->a[1] >= value)
-			return true;
+		/* The others are words of the instance's own. */
+		if (cmd->op == TRN_CMD_SIGNAL && !(cmd->flags & TRN_CMD_RELATIVE))
+			promises[count++] = (struct trn_promise){ cmd->a[0], cmd->a[1] };
 	}
-	return false;
+	*entry = lists && i < call->a[1] ? i : 0;
+	return count;
 }

@@ -12,11 +12,13 @@
  *
  * Locks, in the order they may be taken (left first, never backwards):
  *
- *	context.open_lock -> device.lock -> device.list_lock -> context.lock -> pending_log.lock
+ *	context.open_lock -> device.lock -> sync.lock -> device.list_lock -> context.lock ->
+ *	pending_log.lock
  *
  *	context.open_lock  held while a device is opened, so that one URI is one device
  *	device.lock        HAL calls that want one thread; the staging buffer; buffer mappings.
  *	                   May be held until the deadline of the call that holds it.
+ *	sync.lock          runtime/sync.h: timelines, their failures, who is told. Short.
  *	device.list_lock   device.queues, what queue_reset changes, timeline pages. Short.
  *	context.lock       error record, list of devices, graves, who holds which memory. Leaf but
  *	                   for the log's. Short.
@@ -46,6 +48,7 @@
 #include "base/regs.h"
 #include "hal/hal.h"
 #include "runtime/memory.h"
+#include "runtime/sync.h"
 #include "runtime/trace.h"
 
 /* Handles are checked in builds with TRN_DEBUG: runtime/object.c. */
@@ -145,6 +148,7 @@ struct trn_context {
 	struct trn_memory_quota quota;            /* lock */
 	uint64_t hbm_held[TRN_MEMORY_CATEGORIES]; /* lock; of all devices, as asked for */
 	_Atomic uint32_t number;                  /* in the process; 0 until memory is held */
+	struct trn_sync sync;
 };
 
 /* The newest device with an id below the given one, with a reference; NULL at the end. Walking
@@ -179,12 +183,6 @@ struct trn_pending_log {
 	} lines[TRN_PENDING_LOG_LINES];
 };
 
-struct trn_timeline_page {
-	struct trn_timeline_page *next;
-	struct trn_hal_mem mem;
-	uint64_t used; /* bit per slot */
-};
-
 struct trn_device {
 	struct trn_object object;
 	struct trn_device *next; /* context.lock */
@@ -204,6 +202,9 @@ struct trn_device {
 	struct trn_memory_books books;   /* context.lock */
 	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
 	struct trn_trace_source trace;                       /* lock */
+	struct trn_device *sync_next;                        /* sync.lock */
+	bool sync_kick;       /* sync.lock: its queues have to look again */
+	_Atomic bool watched; /* the HAL tells of what it writes */
 };
 
 /* context_trace.c: the context's trace takes this device in, if there is one; 0 too when there
@@ -279,20 +280,7 @@ struct trn_transfer {
 int trn_device_transfer(struct trn_device *device, const struct trn_transfer *transfer,
 			const char *operation);
 
-/* ---- timeline ---- */
-
-struct trn_timeline {
-	struct trn_object object;
-	struct trn_device *device;
-	struct trn_timeline_page *page;
-	uint32_t index; /* slot in the page */
-	_Atomic uint64_t *slot;
-	uint64_t address;
-	_Atomic bool shared; /* queues of other devices use it, too */
-};
-
-/* Gives the pages back; no timeline is left. */
-void trn_timeline_pages_free(struct trn_device *device);
+#include "runtime/timeline.h"
 
 /* ---- program ---- */
 
@@ -319,6 +307,7 @@ struct trn_batch {
 	struct trn_object object;
 	struct trn_queue *queue;
 	uint32_t count, max;
+	uint32_t syncs;           /* WAIT and SIGNAL among them */
 	struct trn_ext_cmd *cmds; /* a0 of LAUNCH: filled at submit */
 	struct trn_batch_entry *entries;
 	struct trn_ext_arg *args; /* TRN_ARGS_USER_MAX for each command */
@@ -363,7 +352,11 @@ struct trn_queue {
 	_Atomic uint32_t epoch; /* device.epoch the queue belongs to */
 	bool failed;            /* owner; error is filled */
 	struct trn_error error;
-	_Atomic uintptr_t owner; /* 0 until the first submit; checked builds */
+	int dropped_code;             /* what a wait for them answers */
+	bool quiet;                   /* list_lock: being reset, its ring says nothing */
+	struct trn_promise_at swept;  /* list_lock: stopped, and promises up to here are broken */
+	struct trn_queue_sync *syncs; /* list_lock; depth; NULL where waits are not checked */
+	_Atomic uintptr_t owner;      /* 0 until the first submit; checked builds */
 	struct trn_hal_mem launch_mem;
 	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
 	struct trn_queue_slot *slots;     /* depth */
@@ -377,14 +370,9 @@ int trn_queue_room(struct trn_queue *queue, uint32_t count, uint64_t deadline_ns
 /* Has a command finished? 0, -EAGAIN without a record, or the failure. Steps nothing. */
 int trn_queue_test(struct trn_queue *queue, uint64_t sequence);
 
-/* Any thread, list_lock of the queue's device held: does a queue that stopped with an error still
- * owe the timeline this value? Fills the record then. */
-bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
-		    struct trn_error *ret_error);
 /* Ends what the status block says of the failing command in a record. */
 void trn_queue_describe(const struct trn_queue *queue, uint64_t submitted,
 			struct trn_error *ret_error);
-
 /* The device writes these words while the host looks. */
 static inline uint32_t trn_load_acquire32(const uint32_t *word)
 {

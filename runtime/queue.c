@@ -58,6 +58,37 @@ static void release_to(struct trn_queue *queue, uint64_t sequence)
 	}
 }
 
+/* Waiters of other threads look away from the ring, or at it again. */
+static void quiet_set(struct trn_queue *queue, bool quiet, uint64_t base)
+{
+	trn_lock_take(&queue->device->list_lock);
+	queue->quiet = quiet;
+	queue->base = base;
+	queue->swept = (struct trn_promise_at){ 0 };
+	/* A stale epoch, should it stay like this: the queue cannot be used. */
+	atomic_store(&queue->epoch, atomic_load(&queue->device->epoch) - (quiet ? 1 : 0));
+	trn_lock_give(&queue->device->list_lock);
+}
+
+/* What the queue has not signalled yet it never will. Afterwards nobody looks at its ring. */
+static void promises_end(struct trn_queue *queue, int code, const char *cause)
+{
+	struct trn_sync *sync = &queue->object.context->sync;
+	struct trn_error error;
+
+	trn_error_init(&error, code, "trn_queue");
+	trn_text_copy(error.device, sizeof(error.device), queue->device->info.uri);
+	trn_text_copy(error.cause, sizeof(error.cause), cause);
+	error.queue = queue->hal->index;
+	error.command = (int64_t)completed(queue);
+	if (queue->failed)
+		error = queue->error; /* that was first */
+	trn_sync_drop(queue, completed(queue), &error);
+	quiet_set(queue, true, queue->base);
+	(void)trn_sync_run(queue->object.context);
+	trn_pulse_raise(&sync->pulse);
+}
+
 /* Also for one that was never finished. */
 static void queue_destroy(struct trn_queue *queue)
 {
@@ -65,6 +96,7 @@ static void queue_destroy(struct trn_queue *queue)
 	const struct trn_alloc *alloc = &device->object.context->alloc;
 
 	if (queue->hal) {
+		promises_end(queue, -ECANCELED, "the queue was given back");
 		list_remove(device, queue);
 		trn_device_enter(device);
 		/* Also when it fails, the device is gone: nothing can touch the memory. */
@@ -73,6 +105,7 @@ static void queue_destroy(struct trn_queue *queue)
 		release_to(queue, submitted(queue));
 	}
 	trn_device_mem_free(device, &queue->launch_mem);
+	trn_free(alloc, queue->syncs);
 	trn_free(alloc, queue->slots);
 	trn_object_bury(&queue->object);
 	trn_device_flush_log(device);
@@ -95,6 +128,12 @@ static int queue_memory(struct trn_queue *queue)
 				       sizeof(*queue->slots));
 	if (!queue->slots)
 		return -ENOMEM;
+	if (queue->object.context->sync.check) {
+		queue->syncs = trn_alloc_array(&device->object.context->alloc, queue->depth,
+					       sizeof(*queue->syncs));
+		if (!queue->syncs)
+			return -ENOMEM;
+	}
 	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
 		return 0;
 	r = trn_device_mem_alloc(device, &desc, &queue->launch_mem);
@@ -223,200 +262,6 @@ static int owner_check(struct trn_queue *queue, bool take, const char *operation
 
 /* ---- what the device says ---- */
 
-static const struct {
-	int code;
-	const char *cause;
-} device_errors[] = {
-	[TRN_EXT_ERR_COMMAND] = { -EINVAL, "the device does not know the command" },
-	[TRN_EXT_ERR_ADDRESS] = { -TRN_EFAULT_DEV,
-				  "address is not mapped, not aligned or outside the window" },
-	[TRN_EXT_ERR_LAUNCH] = { -TRN_EPROGRAM, "launch descriptor or core number is wrong" },
-	[TRN_EXT_ERR_CORE_STATE] = { -EBUSY, "the core is busy, faulted or in reset" },
-	[TRN_EXT_ERR_INSTRUCTION] = { -TRN_EINSN, "an instruction broke a rule of the ISA" },
-	[TRN_EXT_ERR_DMA] = { -TRN_EFAULT_DEV, "a DMA of the program hit a bad address" },
-	[TRN_EXT_ERR_RESET] = { -TRN_ERESET, "core or device was reset under the command" },
-	[TRN_EXT_ERR_INJECTED] = { -EIO, "an injected fault" },
-	[TRN_EXT_ERR_DOORBELL] = { -EIO, "the doorbell went beyond the ring" },
-	[TRN_EXT_ERR_TIMEOUT] = { -ETIMEDOUT, "a schedule waited past its limit" },
-	[TRN_EXT_ERR_LINK] = { -EIO, "a transfer to or from another chip was lost on the way" },
-	[TRN_EXT_ERR_LIST] = { -EINVAL, "a list of commands is wrong" },
-};
-
-static const char *const command_names[] = {
-	[TRN_CMD_NOP] = "nop",       [TRN_CMD_COPY] = "copy",
-	[TRN_CMD_FILL] = "fill",     [TRN_CMD_WAIT] = "wait",
-	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
-	[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
-	[TRN_CMD_CALL] = "call",     [TRN_CMD_BRANCH] = "branch",
-	[TRN_CMD_ADD] = "add",
-};
-
-static const char *const rule_names[TRN_RULE_COUNT] = {
-	[TRN_RULE_NONE] = "none",
-	[TRN_RULE_OPCODE] = "unknown opcode, or not on this generation",
-	[TRN_RULE_ENGINE] = "not an instruction of this engine",
-	[TRN_RULE_LENGTH] = "instruction length",
-	[TRN_RULE_RESERVED] = "reserved field or flag is set",
-	[TRN_RULE_PARTITION] = "partition start or count",
-	[TRN_RULE_RANGE] = "outside SBUF, PSUM or the argument",
-	[TRN_RULE_SPACE] = "this engine cannot reach that memory",
-	[TRN_RULE_DTYPE] = "element type",
-	[TRN_RULE_SHAPE] = "element counts or limits",
-	[TRN_RULE_PSUM_UNINIT] = "PSUM is read before a first write",
-	[TRN_RULE_OPERATOR] = "operator",
-	[TRN_RULE_REGISTER] = "register",
-	[TRN_RULE_BRANCH] = "branch target outside the stream",
-	[TRN_RULE_ARGUMENT] = "argument number or kind",
-	[TRN_RULE_ALIGN] = "alignment",
-	[TRN_RULE_BANK] = "output does not fit one PSUM bank",
-	[TRN_RULE_PC] = "ran past the end without HALT",
-};
-
-static bool is_core_error(uint32_t error)
-{
-	return error == TRN_EXT_ERR_INSTRUCTION || error == TRN_EXT_ERR_DMA ||
-	       error == TRN_EXT_ERR_CORE_STATE || error == TRN_EXT_ERR_RESET;
-}
-
-/* Which operation of which schedule, and who it was for. */
-static void describe_collect(const struct trn_ext_status *st, struct trn_error *e)
-{
-	size_t used = strlen(e->cause);
-
-	(void)snprintf(e->cause + used, sizeof(e->cause) - used,
-		       ": rank %u, operation %u of sync processor %u", st->operand, st->pc,
-		       st->core);
-}
-
-static void describe_node(uint32_t node, uint32_t command, struct trn_error *e)
-{
-	size_t used = strlen(e->cause);
-
-	if (node == UINT32_MAX)
-		(void)snprintf(e->cause + used, sizeof(e->cause) - used,
-			       "; between launches of a graph");
-	else if (command == UINT32_MAX)
-		(void)snprintf(e->cause + used, sizeof(e->cause) - used, "; node %u of a graph",
-			       node);
-	else
-		(void)snprintf(e->cause + used, sizeof(e->cause) - used,
-			       "; node %u of a graph, command %u", node, command);
-}
-
-static void describe_core(const struct trn_ext_status *st, struct trn_error *e)
-{
-	size_t used = strlen(e->cause);
-
-	e->core = (int)st->core;
-	if (st->error != TRN_EXT_ERR_INSTRUCTION && st->error != TRN_EXT_ERR_DMA)
-		return;
-	if (st->engine < TRN_ENGINE_COUNT)
-		e->engine = (int)st->engine;
-	e->pc = st->pc;
-	e->opcode = (int)st->opcode;
-	if (st->operand < TRN_AP_COUNT)
-		e->operand = (int)st->operand;
-	e->rule = (int)st->rule;
-	if (st->rule != TRN_RULE_NONE)
-		(void)snprintf(e->cause + used, sizeof(e->cause) - used, ": rule %u, %s", st->rule,
-			       st->rule < TRN_RULE_COUNT ? rule_names[st->rule] : "unknown");
-}
-
-/* Sequence of the command that the status block blames. Its tag is the low half of its sequence
- * - 1, and not more than depth commands are in flight, so one of them has it; a device that
- * gives any other tag blames the oldest. */
-static uint64_t failing_sequence(const struct trn_queue *queue, uint64_t top, uint32_t tag)
-{
-	uint64_t flight = trn_min_u64(queue->depth, top - queue->base);
-	uint64_t back = (uint32_t)(trn_lo32(top) - 1 - tag);
-
-	if (back >= flight)
-		back = flight > 0 ? flight - 1 : 0;
-	return top - back;
-}
-
-void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_error *e)
-{
-	const struct trn_ext_status *st = queue->hal->status;
-	uint64_t sequence = failing_sequence(queue, top, st->tag);
-	const struct trn_ext_cmd *cmd =
-		&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
-	bool known = st->error < TRN_ARRAY_LEN(device_errors) && device_errors[st->error].code != 0;
-	const struct trn_ext_cmd *call = cmd->op == TRN_CMD_CALL ? cmd : NULL;
-	uint32_t node = 0, command = 0;
-	const char *name;
-
-	if (call)
-		cmd = trn_lists_blame(&queue->slots[(sequence - 1) & queue->mask], call, st->entry,
-				      &node, &command);
-	if (!cmd)
-		cmd = call;
-	name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
-	trn_error_init(e, known ? device_errors[st->error].code : -EIO, name ? name : "command");
-	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
-	trn_text_copy(e->cause, sizeof(e->cause),
-		      known ? device_errors[st->error].cause : "the device gave an unknown error");
-	e->queue = queue->hal->index;
-	e->command = (int64_t)(sequence - 1);
-	e->address = st->address;
-	if (st->error == TRN_EXT_ERR_DMA && st->engine >= TRN_ENGINE_COUNT)
-		trn_text_copy(e->cause, sizeof(e->cause),
-			      "the DMA engine stopped with an error in the command");
-	else if (cmd->op == TRN_CMD_COLLECT)
-		describe_collect(st, e);
-	else if (is_core_error(st->error))
-		describe_core(st, e);
-	if (call && cmd != call)
-		describe_node(node, command, e);
-}
-
-static void describe_reset(const struct trn_queue *queue, uint64_t sequence, struct trn_error *e)
-{
-	trn_error_init(e, -TRN_ERESET, "trn_device_reset");
-	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
-	trn_text_copy(e->cause, sizeof(e->cause), "the device was reset under the queue");
-	e->queue = queue->hal->index;
-	e->command = (int64_t)(sequence - 1);
-}
-
-/* The command, or an entry of the list that it runs, raises the word so far. */
-static bool raises(const struct trn_queue *queue, uint64_t sequence, const struct trn_ext_cmd *cmd,
-		   uint64_t address, uint64_t value)
-{
-	if (cmd->op == TRN_CMD_CALL)
-		return trn_lists_signal(&queue->slots[(sequence - 1) & queue->mask], cmd, address,
-					value);
-	return cmd->op == TRN_CMD_SIGNAL && cmd->a[0] == address && cmd->a[1] >= value;
-}
-
-bool trn_queue_owes(struct trn_queue *queue, const struct trn_timeline *timeline, uint64_t value,
-		    struct trn_error *ret_error)
-{
-	const struct trn_ext_status *st = queue->hal->status;
-	uint64_t top = atomic_load_explicit(&queue->submitted, memory_order_acquire);
-	bool reset = atomic_load(&queue->epoch) != atomic_load(&queue->device->epoch);
-	uint64_t sequence;
-
-	if (!reset && trn_load_acquire32(&st->state) != TRN_QUEUE_ERROR)
-		return false;
-	/* A stopped queue takes nothing more: the ring keeps still from here to the last
-	 * command until queue_reset, which takes the list lock. */
-	sequence = reset ? completed(queue) + 1 : failing_sequence(queue, top, st->tag);
-	for (; sequence <= top; sequence++) {
-		const struct trn_ext_cmd *cmd =
-			&queue->hal->ring[(sequence - 1 - queue->base) & queue->mask];
-
-		if (!raises(queue, sequence, cmd, timeline->address, value))
-			continue;
-		if (reset)
-			describe_reset(queue, sequence, ret_error);
-		else
-			trn_queue_describe(queue, top, ret_error);
-		return true;
-	}
-	return false;
-}
-
 /* Stops the queue until it is reset: submit answers -TRN_EQUEUE, a wait the code. */
 static void queue_stop(struct trn_queue *queue, const struct trn_error *error)
 {
@@ -454,13 +299,16 @@ static void queue_reap(struct trn_queue *queue)
 	done = trn_load_acquire32(&st->head) - trn_lo32(completed(queue) - queue->base);
 	if (atomic_load_explicit(&queue->epoch, memory_order_relaxed) !=
 	    atomic_load_explicit(&queue->device->epoch, memory_order_acquire)) {
-		describe_reset(queue, completed(queue) + 1, &error);
+		trn_queue_describe_reset(queue, completed(queue) + 1, &error);
 		queue_stop(queue, &error);
 		return;
 	}
 	if (state == TRN_QUEUE_ERROR) {
 		trn_queue_describe(queue, submitted(queue), &error);
-		trn_device_blame(queue->device, &error);
+		if (st->error == TRN_EXT_ERR_DEPENDENCY)
+			trn_queue_blame_root(queue, &error);
+		else
+			trn_device_blame(queue->device, &error);
 		if (error.command >= 0)
 			release_to(queue, (uint64_t)error.command);
 		queue_stop(queue, &error);
@@ -549,14 +397,16 @@ static int room_failed(struct trn_queue *queue, int code, uint32_t count, bool w
 static int room_make(struct trn_queue *queue, uint32_t count, uint64_t deadline_ns)
 {
 	bool waited = false;
-	unsigned int round = 0;
+	struct trn_wait wait;
 	int r = 0;
 
 	queue_reap(queue);
+	if (!has_room(queue, count))
+		trn_wait_begin(&wait, queue->device, deadline_ns);
 	while (!queue->failed && !has_room(queue, count)) {
 		if (r != 0)
 			return room_failed(queue, r, count, waited);
-		r = trn_device_step(queue->device, &round, deadline_ns);
+		r = trn_wait_step(&wait);
 		waited = waited || r != -ETIMEDOUT;
 		queue_reap(queue);
 	}
@@ -573,17 +423,27 @@ static void submit_undo(struct trn_queue *queue, uint64_t sequence)
 
 static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 {
+	struct trn_sync *sync = &queue->object.context->sync;
 	struct trn_device *device = queue->device;
 	uint64_t sequence = submitted(queue);
 	int r;
 
+	if (batch->syncs > 0 && queue->syncs)
+		trn_deadlock_note(queue, batch, sequence);
+	if (batch->syncs > 0 && atomic_load_explicit(&sync->broken, memory_order_relaxed) > 0)
+		trn_sync_mend(batch);
 	for (uint32_t i = 0; i < batch->count; i++)
 		command_write(queue, ++sequence, batch, i);
 	atomic_store_explicit(&queue->submitted, sequence, memory_order_release);
 	/* The HAL orders these writes before its doorbell. */
 	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
-	if (r == 0)
+	if (r == 0) {
+		/* A queue without a device behind it has signalled already. */
+		if (batch->syncs > 0 &&
+		    atomic_load_explicit(&sync->foreign, memory_order_relaxed) > 0)
+			(void)trn_sync_run(queue->object.context);
 		return 0;
+	}
 	r = trn_fail_hal(device, r, "trn_queue_submit", "queue %u does not take the batch",
 			 queue->hal->index);
 	if (r == -TRN_EDEVLOST)
@@ -626,9 +486,15 @@ TRN_API int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch, u
 
 /* ---- wait ---- */
 
+static bool is_deadlock(struct trn_queue *queue, char *text, size_t size)
+{
+	return queue->syncs && trn_deadlock_find_queue(queue, text, size);
+}
+
 static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, bool polling)
 {
 	bool idle = code == -EAGAIN;
+	char text[160];
 
 	if (idle)
 		code = -ETIMEDOUT;
@@ -640,6 +506,9 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 	if (code != -ETIMEDOUT)
 		return trn_fail_hal(queue->device, code, "trn_queue_wait",
 				    "waiting for the device");
+	if (!polling && is_deadlock(queue, text, sizeof(text)))
+		return trn_fail(queue->object.context, queue->device, -EDEADLK, "trn_queue_wait",
+				"%s", text);
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
 			queue->hal->index, (unsigned long long)queue->completed,
@@ -649,14 +518,22 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 /* The handle and the owner are checked. */
 static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadline_ns)
 {
-	unsigned int round = 0;
+	char text[160];
+	struct trn_wait wait;
 	int r = 0;
 
+	trn_wait_begin(&wait, queue->device, deadline_ns);
 	queue_reap(queue);
 	while (completed(queue) < sequence && !queue->failed && r == 0) {
-		r = trn_device_step(queue->device, &round, deadline_ns);
+		r = trn_wait_step(&wait);
+		/* The last look sees all that has happened until now. */
+		if (r != 0)
+			(void)trn_sync_run(queue->object.context);
 		queue_reap(queue);
+		if (wait.stuck && is_deadlock(queue, text, sizeof(text)))
+			r = -ETIMEDOUT;
 	}
+	trn_notes_run(queue->object.context);
 	trn_device_flush_log(queue->device);
 	if (completed(queue) >= sequence)
 		return 0;
@@ -691,9 +568,9 @@ TRN_API int trn_queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t 
 				"%llu was never submitted, the last is %llu",
 				(unsigned long long)sequence, (unsigned long long)submitted(queue));
 	if (sequence > queue->dropped_after && sequence <= queue->dropped_to)
-		return trn_fail(queue->object.context, queue->device, -TRN_ERESET, __func__,
-				"%llu was dropped by trn_queue_reset()",
-				(unsigned long long)sequence);
+		return trn_fail(queue->object.context, queue->device, queue->dropped_code, __func__,
+				"%llu was dropped by trn_queue_%s()", (unsigned long long)sequence,
+				queue->dropped_code == -ECANCELED ? "cancel" : "reset");
 	return queue_wait(queue, sequence, deadline_ns);
 }
 
@@ -730,38 +607,46 @@ TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error
 	return 0;
 }
 
-static void epoch_set(struct trn_queue *queue, uint32_t epoch, uint64_t base)
+/* Drops what has not finished: who waits for it gets the code. */
+static int queue_drop(struct trn_queue *queue, int code, const char *operation,
+		      uint64_t deadline_ns)
 {
-	trn_lock_take(&queue->device->list_lock);
-	atomic_store(&queue->epoch, epoch);
-	queue->base = base;
-	trn_lock_give(&queue->device->list_lock);
-}
-
-TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
-{
-	struct trn_device *device;
+	struct trn_device *device = queue->device;
 	uint64_t top;
 	int r;
 
-	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
-	device = queue->device;
-	r = owner_check(queue, false, __func__);
+	r = owner_check(queue, false, operation);
 	if (r < 0)
 		return r;
 	queue_reap(queue);
 	top = submitted(queue);
-	/* A stale epoch keeps waiters of other threads away from the ring. */
-	epoch_set(queue, atomic_load(&device->epoch) - 1, queue->base);
+	promises_end(queue, code,
+		     code == -ECANCELED ? "the queue's work was cancelled" :
+					  "the queue was reset under the work");
 	r = device->hal->ops.queue_reset(device->hal, queue->hal, deadline_ns);
 	trn_device_flush_log(device);
 	if (r < 0)
-		return trn_fail_hal(device, r, __func__, "resetting queue %u", queue->hal->index);
-	epoch_set(queue, atomic_load(&device->epoch), top);
+		return trn_fail_hal(device, r, operation, "resetting queue %u", queue->hal->index);
+	quiet_set(queue, false, top);
 	queue->dropped_after = completed(queue);
 	queue->dropped_to = top;
+	queue->dropped_code = code;
 	queue->failed = false;
 	release_to(queue, top);
+	trn_sync_changed(queue->object.context);
 	return 0;
+}
+
+TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
+{
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	return queue_drop(queue, -TRN_ERESET, __func__, deadline_ns);
+}
+
+TRN_API int trn_queue_cancel(struct trn_queue *queue, uint64_t deadline_ns)
+{
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
+		return -EINVAL;
+	return queue_drop(queue, -ECANCELED, __func__, deadline_ns);
 }

@@ -339,6 +339,19 @@ static bool head_done(struct test_dev *test, struct test_queue *q, const struct 
 	return true;
 }
 
+/* A WAIT for what will not come. */
+static bool is_broken(struct test_dev *test, const struct trn_ext_cmd *cmd)
+{
+	const uint64_t *word, *broken;
+
+	if (cmd->op != TRN_CMD_WAIT || cmd->a[2] == 0)
+		return false;
+	word = (const uint64_t *)(void *)resolve(test, cmd->a[0], sizeof(*word));
+	broken = (const uint64_t *)(void *)resolve(test, cmd->a[2], sizeof(*broken));
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE) < cmd->a[1] &&
+	       __atomic_load_n(broken, __ATOMIC_ACQUIRE) >= cmd->a[1];
+}
+
 static bool queue_step(struct test_dev *test, struct test_queue *q)
 {
 	const struct trn_ext_cmd *cmd;
@@ -352,6 +365,17 @@ static bool queue_step(struct test_dev *test, struct test_queue *q)
 	if (head == q->hal.tail)
 		return false;
 	cmd = &q->hal.ring[head & (q->hal.depth - 1)];
+	now = command_at(test, q, cmd);
+	if (is_broken(test, &now)) {
+		head = q->status->head;
+		*q->status = (struct trn_ext_status){ .head = head,
+						      .error = TRN_EXT_ERR_DEPENDENCY,
+						      .tag = cmd->tag,
+						      .address = now.a[0] };
+		q->status->entry = cmd->op == TRN_CMD_CALL ? q->next + 1 : 0;
+		q->status->state = TRN_QUEUE_ERROR;
+		return true;
+	}
 	if (trn_test_hal.error_at && trn_test_hal.executed + 1 == trn_test_hal.error_at) {
 		trn_test_hal.error_at = 0;
 		head = q->status->head;
@@ -362,7 +386,6 @@ static bool queue_step(struct test_dev *test, struct test_queue *q)
 		q->status->state = TRN_QUEUE_ERROR;
 		return true;
 	}
-	now = command_at(test, q, cmd);
 	if (!execute(test, &now))
 		return false;
 	trn_test_hal.executed++;
@@ -388,6 +411,8 @@ static int test_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_t 
 		return r;
 	for (uint32_t i = 0; i < QUEUES_MAX; i++)
 		if (queue_step(test, &test->queues[i])) {
+			if (trn_test_hal.watch)
+				trn_test_hal.watch(trn_test_hal.watch_user);
 			if (trn_test_hal.head_lie && test->queues[i].status->head == 1)
 				test->queues[i].status->head += trn_test_hal.head_lie;
 			return 0;
@@ -521,6 +546,18 @@ static int test_trace(struct trn_hal_dev *dev, trn_trace_fn *fn, void *user)
 	return 0;
 }
 
+static int test_watch(struct trn_hal_dev *dev, void (*fn)(void *user), void *user)
+{
+	int r = scripted(TRN_TEST_WATCH);
+
+	(void)dev;
+	if (r < 0)
+		return r;
+	trn_test_hal.watch = fn;
+	trn_test_hal.watch_user = user;
+	return 0;
+}
+
 static void test_close(struct trn_hal_dev *dev)
 {
 	struct test_dev *test = dev_of(dev);
@@ -555,6 +592,7 @@ static const struct trn_hal_ops test_ops = {
 	.reg_write32 = test_reg_write32,
 	.control = test_control,
 	.trace = test_trace,
+	.watch = test_watch,
 };
 
 int trn_hal_open(const struct trn_hal_open *open, struct trn_hal_dev **ret_dev)

@@ -28,6 +28,7 @@ enum trn_test_op {
 	TRN_TEST_CONTROL,
 	TRN_TEST_DISCOVER,
 	TRN_TEST_TRACE,
+	TRN_TEST_WATCH,
 	TRN_TEST_OPS,
 };
 
@@ -55,6 +56,8 @@ struct trn_test_hal {
 	uint32_t claim_owner;
 	trn_trace_fn *trace; /* of the device that was told last */
 	void *trace_user;
+	void (*watch)(void *user); /* of the device that was told last */
+	void *watch_user;
 };
 extern struct trn_test_hal trn_test_hal;
 

@@ -4,14 +4,10 @@
 #include "runtime/private.h"
 
 #include <errno.h>
-#include "base/clock.h"
 
 #define PAGE_BYTES 4096u
 #define SLOT_BYTES 64u
 #define SLOTS (PAGE_BYTES / SLOT_BYTES)
-
-/* A wait that goes on looks this often at the queues for one that broke its promise. */
-#define OWES_ROUNDS 64u
 
 _Static_assert(SLOTS == 64, "struct trn_timeline_page.used has a bit for each slot");
 
@@ -105,6 +101,31 @@ static void slot_give(struct trn_device *device, struct trn_timeline *timeline)
 	trn_lock_give(&device->list_lock);
 }
 
+static void registry_add(struct trn_sync *sync, struct trn_timeline *timeline)
+{
+	trn_lock_take(&sync->lock);
+	timeline->id = ++sync->timeline_ids;
+	timeline->next = sync->timelines;
+	timeline->link = &sync->timelines;
+	if (timeline->next)
+		timeline->next->link = &timeline->next;
+	sync->timelines = timeline;
+	trn_lock_give(&sync->lock);
+}
+
+static void registry_remove(struct trn_sync *sync, struct trn_timeline *timeline)
+{
+	trn_lock_take(&sync->lock);
+	*timeline->link = timeline->next;
+	if (timeline->next)
+		timeline->next->link = timeline->link;
+	trn_lock_give(&sync->lock);
+	if (trn_timeline_broken(timeline) != 0)
+		atomic_fetch_sub(&sync->broken, 1);
+	if (atomic_load(&timeline->shares))
+		atomic_fetch_sub(&sync->foreign, 1);
+}
+
 TRN_API int trn_timeline_create(struct trn_device *device, uint64_t value,
 				struct trn_timeline **ret_timeline)
 {
@@ -130,7 +151,10 @@ TRN_API int trn_timeline_create(struct trn_device *device, uint64_t value,
 	timeline->slot = (_Atomic uint64_t *)(void *)((char *)timeline->page->mem.host +
 						      (size_t)timeline->index * SLOT_BYTES);
 	timeline->address = timeline->page->mem.address + (uint64_t)timeline->index * SLOT_BYTES;
+	timeline->told = value;
+	atomic_store(&timeline->slot[1], 0);
 	atomic_store(timeline->slot, value);
+	registry_add(&context->sync, timeline);
 	*ret_timeline = timeline;
 	return 0;
 }
@@ -143,6 +167,20 @@ TRN_API struct trn_timeline *trn_timeline_ref(struct trn_timeline *timeline)
 	return timeline;
 }
 
+static void shares_end(struct trn_timeline *timeline)
+{
+	struct trn_timeline_share *share = atomic_load(&timeline->shares);
+
+	while (share) {
+		struct trn_timeline_share *next = share->next;
+
+		trn_device_mem_free(share->device, &share->mem);
+		(void)trn_device_unref(share->device);
+		trn_free(&timeline->object.context->alloc, share);
+		share = next;
+	}
+}
+
 TRN_API struct trn_timeline *trn_timeline_unref(struct trn_timeline *timeline)
 {
 	struct trn_device *device;
@@ -151,11 +189,132 @@ TRN_API struct trn_timeline *trn_timeline_unref(struct trn_timeline *timeline)
 	    !trn_object_unref(&timeline->object))
 		return NULL;
 	device = timeline->device;
+	trn_notes_end(timeline);
+	registry_remove(&device->object.context->sync, timeline);
+	shares_end(timeline);
 	slot_give(device, timeline);
 	trn_object_bury(&timeline->object);
 	(void)trn_device_unref(device);
 	return NULL;
 }
+
+/* ---- other devices ---- */
+
+int trn_timeline_address(const struct trn_timeline *timeline, const struct trn_device *device,
+			 uint64_t *ret_address)
+{
+	const struct trn_timeline_share *share;
+
+	if (timeline->device == device || (trn_device_same_host(timeline->device, device) &&
+					   trn_device_has(device, TRN_HAL_CAP_COMPUTE))) {
+		*ret_address = timeline->address;
+		return 0;
+	}
+	share = atomic_load_explicit(&timeline->shares, memory_order_acquire);
+	while (share && share->device != device)
+		share = share->next;
+	if (!share)
+		return -ENOTSUP;
+	*ret_address = share->mem.address + (uint64_t)timeline->index * SLOT_BYTES;
+	return 0;
+}
+
+void trn_timeline_use(struct trn_timeline *timeline, const struct trn_device *device)
+{
+	if (timeline->device != device)
+		atomic_store_explicit(&timeline->shared, true, memory_order_release);
+}
+
+/* False: another thread was first. */
+static bool share_add(struct trn_timeline *timeline, struct trn_timeline_share *share)
+{
+	struct trn_sync *sync = &timeline->object.context->sync;
+	uint64_t ignored;
+	bool first;
+
+	trn_lock_take(&sync->lock);
+	first = trn_timeline_address(timeline, share->device, &ignored) < 0;
+	if (first) {
+		share->next = atomic_load(&timeline->shares);
+		if (!share->next)
+			atomic_fetch_add(&sync->foreign, 1);
+		atomic_store(&timeline->shares, share);
+	}
+	trn_lock_give(&sync->lock);
+	return first;
+}
+
+/* What any of them writes may be what another one waits for. */
+static void watch_all(struct trn_context *context)
+{
+	struct trn_device *device;
+	uint64_t id = UINT64_MAX;
+
+	while ((device = trn_context_device_below(context, id))) {
+		trn_sync_watch(device);
+		id = device->id;
+		(void)trn_device_unref(device);
+	}
+}
+
+static int share_make(struct trn_timeline *timeline, struct trn_device *device,
+		      struct trn_timeline_share **ret_share)
+{
+	const struct trn_alloc *alloc = &timeline->object.context->alloc;
+	const struct trn_hal_mem_desc desc = {
+		.kind = TRN_HAL_MEM_USER,
+		.size = PAGE_BYTES,
+		.numa_node = -1,
+		.user = timeline->page->mem.host,
+		.category = TRN_MEMORY_NOTIFICATIONS,
+	};
+	struct trn_timeline_share *share = trn_alloc_zero(alloc, sizeof(*share));
+	int r;
+
+	if (!share)
+		return trn_fail(timeline->object.context, device, -ENOMEM, "trn_timeline_share",
+				"no memory to note who reaches it");
+	r = trn_device_mem_alloc(device, &desc, &share->mem);
+	if (r < 0) {
+		trn_free(alloc, share);
+		return trn_fail_hal(device, r, "trn_timeline_share",
+				    "making the timeline's word reachable");
+	}
+	share->device = trn_device_ref(device);
+	*ret_share = share;
+	return 0;
+}
+
+TRN_API int trn_timeline_share(struct trn_timeline *timeline, struct trn_device *device)
+{
+	struct trn_timeline_share *share = NULL;
+	struct trn_context *context;
+	uint64_t ignored;
+	int r;
+
+	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE) ||
+	    !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
+		return -EINVAL;
+	context = timeline->object.context;
+	if (device->object.context != context)
+		return trn_fail(context, device, -EINVAL, __func__, "a device of another context");
+	if (trn_timeline_address(timeline, device, &ignored) == 0)
+		return 0;
+	r = share_make(timeline, device, &share);
+	if (r < 0)
+		return r;
+	if (!share_add(timeline, share)) {
+		trn_device_mem_free(device, &share->mem);
+		(void)trn_device_unref(device);
+		trn_free(&context->alloc, share);
+		return 0;
+	}
+	trn_timeline_use(timeline, device);
+	watch_all(context);
+	return 0;
+}
+
+/* ---- from the host ---- */
 
 TRN_API uint64_t trn_timeline_value(const struct trn_timeline *timeline)
 {
@@ -164,32 +323,15 @@ TRN_API uint64_t trn_timeline_value(const struct trn_timeline *timeline)
 	return atomic_load_explicit(timeline->slot, memory_order_acquire);
 }
 
-/* The next device that shares the host's memory with this one, or NULL; holds a reference. */
-static struct trn_device *neighbour_below(struct trn_device *device, uint64_t id)
+/* Queues that may wait for the word look again: of its device, or of all that use it. */
+static int tell(struct trn_timeline *timeline)
 {
-	struct trn_device *other;
+	struct trn_device *device = timeline->device;
 
-	while ((other = trn_context_device_below(device->object.context, id))) {
-		if (other != device && trn_device_same_host(other, device))
-			return other;
-		id = other->id;
-		(void)trn_device_unref(other);
-	}
-	return NULL;
-}
-
-/* Queues of other devices may wait for the word. One that is gone waits for nothing. */
-static void tell_others(struct trn_device *device)
-{
-	struct trn_device *other;
-	uint64_t id = UINT64_MAX;
-
-	while ((other = neighbour_below(device, id))) {
-		(void)other->hal->ops.signal(other->hal);
-		trn_device_flush_log(other);
-		id = other->id;
-		(void)trn_device_unref(other);
-	}
+	if (!atomic_load_explicit(&timeline->shared, memory_order_acquire))
+		return device->hal->ops.signal(device->hal);
+	(void)trn_sync_run(device->object.context);
+	return atomic_load_explicit(&device->lost, memory_order_relaxed) ? -TRN_EDEVLOST : 0;
 }
 
 TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value)
@@ -207,95 +349,54 @@ TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value)
 	now = atomic_load_explicit(timeline->slot, memory_order_relaxed);
 	while (now < value && !atomic_compare_exchange_weak(timeline->slot, &now, value))
 		;
-	r = device->hal->ops.signal(device->hal);
+	r = tell(timeline);
+	trn_sync_changed(device->object.context);
 	trn_device_flush_log(device);
-	if (atomic_load_explicit(&timeline->shared, memory_order_acquire))
-		tell_others(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "telling the device");
 	return 0;
 }
 
-/* A queue of the device that stopped before the signal it promised: its record and code, or 0. */
-static int broken_by(struct trn_device *device, const struct trn_timeline *timeline, uint64_t value,
-		     struct trn_error *ret_error)
+TRN_API int trn_timeline_fail(struct trn_timeline *timeline, int code)
 {
-	struct trn_queue *queue;
-
-	trn_lock_take(&device->list_lock);
-	for (queue = device->queues; queue; queue = queue->next)
-		if (trn_queue_owes(queue, timeline, value, ret_error))
-			break;
-	trn_lock_give(&device->list_lock);
-	if (!queue)
-		return 0;
-	trn_device_blame(device, ret_error);
-	return ret_error->code;
-}
-
-static int promise_broken(struct trn_timeline *timeline, uint64_t value,
-			  struct trn_error *ret_error)
-{
-	int r = broken_by(timeline->device, timeline, value, ret_error);
-	struct trn_device *other;
-	uint64_t id = UINT64_MAX;
-
-	if (!atomic_load_explicit(&timeline->shared, memory_order_acquire))
-		return r;
-	while (r == 0 && (other = neighbour_below(timeline->device, id))) {
-		r = broken_by(other, timeline, value, ret_error);
-		id = other->id;
-		(void)trn_device_unref(other);
-	}
-	return r;
-}
-
-/* The value did not come. A word that was raised at the last moment still counts. */
-static int wait_failed(struct trn_timeline *timeline, uint64_t value, int code, bool polling)
-{
-	struct trn_device *device = timeline->device;
-	struct trn_context *context = device->object.context;
-	bool idle = code == -EAGAIN;
-	uint64_t now;
-
-	if (idle)
-		code = -ETIMEDOUT;
-	if (code == -ETIMEDOUT && !polling)
-		code = trn_device_verdict(device, code);
-	now = trn_timeline_value(timeline);
-	if (now >= value)
-		return 0;
-	if (code == -TRN_EDEVLOST)
-		return trn_fail(context, device, code, "trn_timeline_wait", "the device is lost");
-	if (code != -ETIMEDOUT)
-		return trn_fail_hal(device, code, "trn_timeline_wait", "waiting for the device");
-	return trn_fail(context, device, code, "trn_timeline_wait",
-			idle ? "idle: nothing is pending that could raise %llu to %llu" :
-			       "value is %llu, wanted %llu",
-			(unsigned long long)now, (unsigned long long)value);
-}
-
-TRN_API int trn_timeline_wait(struct trn_timeline *timeline, uint64_t value, uint64_t deadline_ns)
-{
-	unsigned int round = 0, looks = 0;
-	struct trn_device *device;
+	struct trn_context *context;
 	struct trn_error error;
-	int r = 0;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
 		return -EINVAL;
-	device = timeline->device;
-	while (r == 0 && trn_timeline_value(timeline) < value) {
-		r = trn_device_step(device, &round, deadline_ns);
-		/* Queues that stop are rare: looked at now and then, and before giving up. */
-		if ((r != 0 || ++looks % OWES_ROUNDS == 0) &&
-		    promise_broken(timeline, value, &error) < 0) {
-			trn_device_flush_log(device);
-			return trn_timeline_value(timeline) >= value ?
-				       0 :
-				       trn_error_post(device->object.context, &error);
-		}
-	}
-	trn_device_flush_log(device);
-	return r == 0 ? 0 : wait_failed(timeline, value, r, deadline_ns == TRN_DEADLINE_NOW);
+	context = timeline->object.context;
+	if (code >= 0)
+		return trn_fail(context, timeline->device, -EINVAL, __func__,
+				"code %d is no failure", code);
+	trn_error_init(&error, code, __func__);
+	trn_text_copy(error.device, sizeof(error.device), timeline->device->info.uri);
+	trn_text_copy(error.cause, sizeof(error.cause), "the host says that it will not come");
+	trn_lock_take(&context->sync.lock);
+	(void)trn_timeline_break(timeline, UINT64_MAX, &error);
+	timeline->failed = true;
+	trn_lock_give(&context->sync.lock);
+	(void)trn_sync_run(context);
+	trn_sync_changed(context);
+	trn_device_flush_log(timeline->device);
+	return 0;
+}
+
+TRN_API int trn_timeline_error(struct trn_timeline *timeline, struct trn_error *ret_error)
+{
+	struct trn_context *context;
+	bool broken;
+
+	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
+		return -EINVAL;
+	context = timeline->object.context;
+	if (!ret_error || ret_error->size != sizeof(*ret_error))
+		return trn_fail(context, timeline->device, -EINVAL, __func__,
+				"size member is not sizeof(struct trn_error)");
+	(void)trn_sync_run(context);
+	trn_lock_take(&context->sync.lock);
+	broken = trn_timeline_broken(timeline) > trn_timeline_value(timeline);
+	if (broken)
+		*ret_error = timeline->error;
+	trn_lock_give(&context->sync.lock);
+	return broken ? 0 : -ENOENT;
 }

@@ -183,8 +183,14 @@ START_TEST(broken_promise)
 	/* Nobody promised these. */
 	ck_assert_int_eq(trn_timeline_wait(promised, 6, trn_deadline_in(1000000)), -ETIMEDOUT);
 	ck_assert_int_eq(trn_timeline_wait(other, 1, trn_deadline_in(1000000)), -ETIMEDOUT);
+	/* What is dropped stays broken, until it is promised anew. */
 	ck_assert_int_eq(trn_queue_reset(queue, SOON), 0);
-	ck_assert_int_eq(trn_timeline_wait(promised, 5, trn_deadline_in(1000000)), -ETIMEDOUT);
+	ck_assert_int_eq(trn_timeline_wait(promised, 5, trn_deadline_in(1000000)), -EIO);
+	ck_assert_int_eq(trn_timeline_error(promised, &error), 0);
+	ck_assert_int_eq(error.command, 1);
+	ck_assert_int_eq(trn_queue_submit(queue, batch, 0, NULL), 0);
+	ck_assert_int_eq(trn_timeline_error(promised, &error), -ENOENT);
+	ck_assert_int_eq(trn_timeline_wait(promised, 5, SOON), 0);
 	trn_batch_destroy(batch);
 	trn_queue_unref(queue);
 	trn_timeline_unref(promised);

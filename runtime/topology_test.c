@@ -372,15 +372,14 @@ START_TEST(a_server_shares_its_timelines)
 	ck_assert_int_eq(trn_queue_create(far, NULL, &queue), 0);
 	ck_assert_int_eq(trn_batch_create(queue, 4, &batch), 0);
 	ck_assert_int_eq(trn_batch_wait(batch, timeline, 1), -ENOTSUP);
-	trn_rig_expect(&rig, -ENOTSUP,
-		       "memory of rack 0 server 0, which a chip of rack 0 server 1");
+	trn_rig_expect(&rig, -ENOTSUP, "does not reach the timeline of test:0 (rack 0, server 0)");
 	ck_assert_int_eq(trn_batch_signal(batch, timeline, 1), -ENOTSUP);
 	trn_batch_destroy(batch);
 	trn_queue_unref(queue);
 	ck_assert_int_eq(trn_queue_create(other, NULL, &queue), 0);
 	ck_assert_int_eq(trn_batch_create(queue, 4, &batch), 0);
 	ck_assert_int_eq(trn_batch_wait(batch, timeline, 1), -ENOTSUP);
-	trn_rig_expect(&rig, -ENOTSUP, "no pod");
+	trn_rig_expect(&rig, -ENOTSUP, "trn_timeline_share()");
 	trn_batch_destroy(batch);
 	trn_queue_unref(queue);
 	ck_assert_int_eq(trn_queue_create(near, NULL, &queue), 0);

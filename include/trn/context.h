@@ -14,6 +14,11 @@ TRN_BEGIN_DECLS
 
 struct trn_context;
 
+/* A wait that queues keep from ending by waiting for each other ends in -EDEADLK, and names them.
+ * Builds of type debug and debugoptimized always look; it costs a lock for each submission that
+ * waits or signals. */
+#define TRN_CONTEXT_CHECK_WAITS 0x1u
+
 /**
  * struct trn_context_opts - how a context behaves; zero everything, then set
  * @size: sizeof(struct trn_context_opts)
@@ -21,7 +26,7 @@ struct trn_context;
  * @log: sink for messages; NULL drops them
  * @log_user: handed to @log
  * @log_level: least severe level that still reaches @log
- * @reserved: 0
+ * @flags: TRN_CONTEXT_*, or 0
  */
 struct trn_context_opts {
 	size_t size;
@@ -29,7 +34,7 @@ struct trn_context_opts {
 	trn_log_fn log;
 	void *log_user;
 	enum trn_log_level log_level;
-	uint32_t reserved;
+	uint32_t flags;
 };
 
 /**
@@ -105,9 +110,9 @@ TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_err
  * trn_context_progress() - let every device of the context advance once
  * @context: a context
  *
- * On an inline mock this lets the model go on a little, once for each pod; elsewhere it does
- * nothing. Waits
- * call it by themselves.
+ * On an inline mock this lets the model go on a little, once for each pod. Also finds queues that
+ * stopped, tells who waits for them, and runs the callbacks of trn_timeline_notify() that are due.
+ * Waits do all of it by themselves.
  *
  * Context: any thread.
  * Return:  0, or -EAGAIN when nothing is pending.

@@ -155,13 +155,16 @@ TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *progra
 /**
  * trn_batch_wait() - record that the queue waits for a timeline
  * @batch: a batch
- * @timeline: a timeline of the same device, or of another chip of the same server
+ * @timeline: a timeline of the same device, of another chip of the same server, or one that was
+ *            shared with the device: trn_timeline_share()
  * @value: value to reach
  *
+ * When what it waits for will not come, the queue stops there and its record has the cause.
+ *
  * Context: one thread at a time per object. Does not allocate.
- * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP when the device does not reach the timeline's word: it is
- *          in the memory of another server, of a device in no pod with this one, or the device
- *          has no TRN_CAP_COMPUTE. The record says which.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOTSUP when the device does not reach the timeline's word yet:
+ *          trn_timeline_share() it, from the host memory of another server, pod or mock, and to
+ *          or from a device without TRN_CAP_COMPUTE.
  * Since:   0.1
  */
 TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value);
@@ -169,7 +172,7 @@ TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timelin
 /**
  * trn_batch_signal() - record that the queue raises a timeline
  * @batch: a batch
- * @timeline: a timeline of the same device, or of another chip of the same server
+ * @timeline: as trn_batch_wait()
  * @value: value it will have at least
  *
  * Context: one thread at a time per object. Does not allocate.
@@ -222,7 +225,8 @@ TRN_API TRN_MUST_CHECK int trn_queue_submit(struct trn_queue *queue, struct trn_
  *
  * Context: owner thread of @queue. Blocks until @deadline_ns.
  * Return:  0, -ETIMEDOUT, the device's error when it stopped at or before @sequence
- *          (-TRN_EINSN, -TRN_EFAULT_DEV, -TRN_ERESET, …), -TRN_EDEVLOST.
+ *          (-TRN_EINSN, -TRN_EFAULT_DEV, -TRN_ERESET, …), -TRN_EDEVLOST, -EDEADLK as
+ *          trn_timeline_wait(), -TRN_ERESET or -ECANCELED when it was dropped.
  * Since:   0.1
  */
 TRN_API TRN_MUST_CHECK int trn_queue_wait(struct trn_queue *queue, uint64_t sequence,
@@ -256,12 +260,29 @@ TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error
  * @deadline_ns: CLOCK_MONOTONIC time to give up
  *
  * A core that a program left faulted stays so until trn_device_reset() with its bit.
+ * Who waits for what the queue had yet to signal gets the error that stopped it, else
+ * -TRN_ERESET.
  *
  * Context: owner thread of @queue.
  * Return:  0, -ETIMEDOUT, -TRN_EDEVLOST.
  * Since:   0.1
  */
 TRN_API TRN_MUST_CHECK int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns);
+
+/**
+ * trn_queue_cancel() - drop what has not finished
+ * @queue: a queue
+ * @deadline_ns: CLOCK_MONOTONIC time to give up
+ *
+ * What the commands held is given back, and the queue can be used again at once. Who waits for a
+ * value that they had promised, on the host or on a device, gets -ECANCELED; so does
+ * trn_queue_wait() for one of them. Other queues go on.
+ *
+ * Context: owner thread of @queue.
+ * Return:  0, -ETIMEDOUT, -TRN_EDEVLOST.
+ * Since:   0.1
+ */
+TRN_API TRN_MUST_CHECK int trn_queue_cancel(struct trn_queue *queue, uint64_t deadline_ns);
 
 TRN_END_DECLS
 

@@ -17,7 +17,7 @@
 static const struct api_test *const groups[] = {
 	api_device_tests, api_memory_tests,   api_books_tests,  api_share_tests,
 	api_queue_tests,  api_timeline_tests, api_thread_tests, api_program_tests,
-	api_pair_tests,   api_pod_tests,      api_graph_tests,
+	api_pair_tests,   api_pod_tests,      api_graph_tests,  api_sync_tests,
 };
 
 static struct {
@@ -190,12 +190,17 @@ struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max
 	return api_keep(a, API_BATCH, batch);
 }
 
-struct trn_timeline *api_timeline(struct api *a, uint64_t value)
+struct trn_timeline *api_timeline_on(struct api *a, struct trn_device *device, uint64_t value)
 {
 	struct trn_timeline *timeline = NULL;
 
-	API_OK(a, trn_timeline_create(a->device, value, &timeline));
+	API_OK(a, trn_timeline_create(device, value, &timeline));
 	return api_keep(a, API_TIMELINE, timeline);
+}
+
+struct trn_timeline *api_timeline(struct api *a, uint64_t value)
+{
+	return api_timeline_on(a, a->device, value);
 }
 
 void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,

@@ -66,6 +66,11 @@ extern const struct api_test api_program_tests[];
 extern const struct api_test api_pair_tests[];
 extern const struct api_test api_graph_tests[];
 extern const struct api_test api_pod_tests[];
+extern const struct api_test api_sync_tests[];
+
+/* Of them, in api_sync_fd.c. */
+void api_sync_fd(struct api *a);
+void api_sync_fd_race(struct api *a);
 
 /* Why a test cannot pass on this door: its calls answer -ENOTSUP. NULL: it must pass. */
 const char *api_never(const char *uri, const char *test);
@@ -95,6 +100,7 @@ struct trn_buffer *api_peer(struct api *a, struct trn_buffer *buffer, struct trn
 struct trn_buffer *api_buffer(struct api *a, enum trn_buffer_kind kind, uint64_t bytes);
 struct trn_queue *api_queue(struct api *a, uint32_t depth);
 struct trn_batch *api_batch(struct api *a, struct trn_queue *queue, uint32_t max);
+struct trn_timeline *api_timeline_on(struct api *a, struct trn_device *device, uint64_t value);
 struct trn_timeline *api_timeline(struct api *a, uint64_t value);
 void api_submit(struct api *a, struct trn_queue *queue, struct trn_batch *batch,
 		uint64_t *ret_sequence);

@@ -23,6 +23,7 @@ static const struct {
 	{ "null:", "queue.drop", "null: runs everything inside the doorbell" },
 	{ "null:", "queue.timestamp", NO_DEVICE },
 	{ "null:", "timeline.host-to-queue", "null: runs everything inside the doorbell" },
+	{ "null:", "sync.queue-", "null: runs everything inside the doorbell" },
 	{ "null:", "threads.ping-pong", "null: runs everything inside the doorbell" },
 	{ "null:", "program.", NO_DEVICE },
 	{ "null:", "graph.", NO_DEVICE },
