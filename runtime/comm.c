@@ -12,9 +12,13 @@ static void comm_destroy(struct trn_comm *comm)
 {
 	struct trn_context *context = comm->context;
 
+	trn_comm_thread_end(comm);
 	for (uint32_t i = 0; i < TRN_COMM_GROUPS; i++)
 		if (comm->pending[i].host)
 			trn_comm_host_end(comm, comm->pending[i].host);
+	if (comm->entry_group)
+		trn_comm_host_end(comm, comm->entry_group);
+	trn_comm_batch_close(comm);
 	/* The devices may write where the wire's memory is, until their queues are closed. */
 	if (comm->host)
 		trn_comm_stage_close(comm);
@@ -51,10 +55,6 @@ static int opts_check(struct trn_context *context, const struct trn_comm_opts *o
 		what = "process is not below processes";
 	if (what)
 		return trn_fail(context, NULL, -EINVAL, "trn_comm_create", "%s", what);
-	if (opts->flags & TRN_COMM_PROGRESS_THREAD)
-		return trn_fail(context, NULL, -ENOTSUP, "trn_comm_create",
-				"TRN_COMM_PROGRESS_THREAD: there is no such thread yet, call "
-				"trn_comm_progress() or trn_comm_wait()");
 	return 0;
 }
 
@@ -99,6 +99,8 @@ static int comm_open(struct trn_comm *comm, const struct trn_comm_opts *opts, ui
 					 comm->limit_ns, &comm->team);
 	if (r == 0 && trn_comm_host_wanted(opts))
 		r = trn_comm_host_open(comm, opts, deadline_ns);
+	if (r == 0 && (comm->flags & TRN_COMM_PROGRESS_THREAD))
+		r = trn_comm_thread_begin(comm);
 	return r;
 }
 
@@ -223,11 +225,17 @@ static int group_start(struct trn_comm *comm, const struct trn_comm_call *calls,
 TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
 			   uint64_t *ret_ticket)
 {
+	int r;
+
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
 	if (!ret_ticket)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_ticket is NULL");
-	return group_start(comm, calls, count, trn_clock_deadline(comm->timeout_ns), ret_ticket);
+	r = trn_comm_enter(comm, __func__);
+	if (r < 0)
+		return r;
+	r = group_start(comm, calls, count, trn_clock_deadline(comm->timeout_ns), ret_ticket);
+	return trn_comm_leave(comm, r);
 }
 
 /* limit_ns: when to stop waiting, before the group's own deadline, at which whoever is late is
@@ -244,7 +252,13 @@ static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t
 		if (trn_clock_passed(limit_ns))
 			return trn_fail(comm->context, NULL, -ETIMEDOUT, "trn_comm_wait",
 					"the group has not come to the end");
+		if (comm->entries)
+			(void)trn_comm_batch_step(comm);
+		(void)trn_comm_leave(comm, 0);
 		trn_comm_host_relax(comm, &round);
+		r = trn_comm_enter(comm, "trn_comm_wait");
+		if (r < 0)
+			return r;
 	}
 	trn_comm_host_end(comm, p->host);
 	p->host = NULL;
@@ -252,16 +266,13 @@ static int host_wait(struct trn_comm *comm, struct trn_comm_pending *p, uint64_t
 	return r;
 }
 
-TRN_API int trn_comm_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadline_ns)
+static int group_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadline_ns)
 {
-	struct trn_comm_pending *p;
+	struct trn_comm_pending *p = &comm->pending[ticket % TRN_COMM_GROUPS];
 	int r;
 
-	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
-	p = &comm->pending[ticket % TRN_COMM_GROUPS];
 	if (ticket == 0 || p->ticket != ticket)
-		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+		return trn_fail(comm->context, NULL, -EINVAL, "trn_comm_wait",
 				"no group under way has ticket %llu", (unsigned long long)ticket);
 	if (p->host)
 		return host_wait(comm, p, deadline_ns);
@@ -272,24 +283,41 @@ TRN_API int trn_comm_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadl
 	return r;
 }
 
+TRN_API int trn_comm_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadline_ns)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, group_wait(comm, ticket, deadline_ns));
+}
+
+static int group_run(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
+		     uint64_t deadline_ns)
+{
+	uint64_t ticket = 0;
+	int r = group_start(comm, calls, count, deadline_ns, &ticket);
+
+	if (r < 0)
+		return r;
+	/* The group of a host has the deadline itself. */
+	if (comm->pending[ticket % TRN_COMM_GROUPS].host)
+		deadline_ns = TRN_DEADLINE_NEVER;
+	return group_wait(comm, ticket, deadline_ns);
+}
+
 TRN_API int trn_comm_run(struct trn_comm *comm, const struct trn_comm_call *calls, uint32_t count,
 			 uint64_t deadline_ns)
 {
-	uint64_t ticket = 0;
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
 	if (deadline_ns == 0)
 		deadline_ns = trn_clock_deadline(comm->timeout_ns);
-	r = group_start(comm, calls, count, deadline_ns, &ticket);
-	if (r < 0)
-		return r;
-	/* The group of a host has the deadline itself. */
-	if (comm->pending[ticket % TRN_COMM_GROUPS].host)
-		return host_wait(comm, &comm->pending[ticket % TRN_COMM_GROUPS],
-				 TRN_DEADLINE_NEVER);
-	return trn_comm_wait(comm, ticket, deadline_ns);
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, group_run(comm, calls, count, deadline_ns));
 }
 
 /* One step of the pod that the devices share. */
@@ -315,58 +343,94 @@ static int team_progress(struct trn_comm *comm)
 	return r;
 }
 
-TRN_API int trn_comm_progress(struct trn_comm *comm)
+static int progress(struct trn_comm *comm)
 {
 	int r = -EAGAIN;
 
-	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
 	if (comm->host)
 		r = trn_comm_host_progress(comm);
 	return r != -EAGAIN || !comm->team ? r : team_progress(comm);
 }
 
+TRN_API int trn_comm_progress(struct trn_comm *comm)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, progress(comm));
+}
+
+bool trn_comm_under_way(const struct trn_comm *comm)
+{
+	bool any = trn_comm_batch_waits(comm);
+
+	for (uint32_t i = 0; !any && i < TRN_COMM_GROUPS; i++)
+		any = comm->pending[i].ticket != 0 &&
+		      !(comm->pending[i].host && trn_comm_host_done(comm, comm->pending[i].host));
+	return any;
+}
+
+bool trn_comm_advance(struct trn_comm *comm)
+{
+	const uint64_t before = comm->host ? trn_comm_host_moves(comm) : 0;
+
+	(void)!progress(comm);
+	return comm->host && trn_comm_host_moves(comm) != before;
+}
+
+int trn_comm_look(struct trn_comm *comm)
+{
+	return comm->host ? trn_comm_host_look(comm) : 0;
+}
+
 TRN_API int trn_comm_times(struct trn_comm *comm, struct trn_comm_times *ret_times)
 {
+	int r;
+
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
 	if (!ret_times || ret_times->size != sizeof(*ret_times))
 		return trn_fail(comm->context, NULL, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_comm_times)");
-	if (!comm->team || comm->team->device_ns == UINT64_MAX)
-		return trn_fail(comm->context, NULL, -ENOENT, __func__,
-				"no group of the devices was waited for");
-	ret_times->device_ns = comm->team->device_ns;
-	return 0;
+	r = trn_comm_enter(comm, __func__);
+	if (r < 0)
+		return r;
+	if (comm->team && comm->team->device_ns != UINT64_MAX)
+		ret_times->device_ns = comm->team->device_ns;
+	else
+		r = trn_fail(comm->context, NULL, -ENOENT, __func__,
+			     "no group of the devices was waited for");
+	return trn_comm_leave(comm, r);
 }
 
 /* ---- recorded by the user ---- */
 
-TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
-			   const struct trn_comm_call *call)
+static int batch_record(struct trn_batch *batch, struct trn_comm *comm,
+			const struct trn_comm_call *call)
 {
 	struct trn_comm_extent extent;
 	enum trn_coll_shape shape;
+	static const char operation[] = "trn_batch_comm";
 	struct trn_device *device;
 	int r;
 
-	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH) || !TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
-	if (!call)
-		return trn_fail(comm->context, NULL, -EINVAL, __func__, "call is NULL");
-	if (comm->host || !comm->team)
-		return trn_fail(comm->context, NULL, -ENOTSUP, __func__,
-				"other processes, or host memory, need the host: trn_comm_start()");
-	r = trn_comm_call_check(comm, call, __func__, &extent);
+	if (!comm->team)
+		return trn_fail(comm->context, NULL, -ENOTSUP, operation,
+				"a rank of host memory has no queue: trn_comm_start()");
+	r = trn_comm_call_check(comm, call, operation, &extent);
 	if (r < 0)
 		return r;
-	device = comm->team->member[call->rank].device;
+	device = comm->team->member[call->rank - comm->first].device;
 	if (batch->queue->device != device)
-		return trn_fail(comm->context, device, -EINVAL, __func__,
+		return trn_fail(comm->context, device, -EINVAL, operation,
 				"the batch is of another device than rank %u", call->rank);
-	r = trn_comm_call_spans(comm, call, device, &extent, __func__);
+	r = trn_comm_call_spans(comm, call, device, &extent, operation);
 	if (r < 0)
 		return r;
+	if (comm->host)
+		return trn_comm_batch_record(comm, batch, call);
 	if (trn_comm_kind_p2p(call->kind)) {
 		r = trn_comm_team_p2p_ready(comm->team, true);
 		return r < 0 ? r :
@@ -375,11 +439,24 @@ TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
 	}
 	r = trn_comm_team_choose(comm->team, call, comm->forced, &shape);
 	if (r < 0)
-		return trn_comm_team_refuse(comm->team, call, comm->forced, r, __func__);
+		return trn_comm_team_refuse(comm->team, call, comm->forced, r, operation);
 	r = trn_comm_team_ready(comm->team, shape);
 	if (r < 0)
 		return r;
 	return trn_comm_record(comm->team, batch, call, NULL, shape, &comm->object);
+}
+
+TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
+			   const struct trn_comm_call *call)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH) || !TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	if (!call)
+		return trn_fail(comm->context, NULL, -EINVAL, __func__, "call is NULL");
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, batch_record(batch, comm, call));
 }
 
 /* ---- costs ---- */
@@ -395,9 +472,10 @@ static enum trn_comm_algorithm algorithm_of(enum trn_coll_shape shape)
 	return (enum trn_comm_algorithm)algorithms[shape];
 }
 
-TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *call,
-			  struct trn_comm_cost *ret_cost)
+static int cost_of(struct trn_comm *comm, const struct trn_comm_call *call,
+		   struct trn_comm_cost *ret_cost)
 {
+	static const char operation[] = "trn_comm_cost";
 	struct trn_comm_extent extent;
 	struct trn_coll_bound bound;
 	struct trn_coll_cost cost = { 0 };
@@ -405,16 +483,14 @@ TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *cal
 	uint64_t bytes;
 	int r;
 
-	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
 	if (!call || !ret_cost || ret_cost->size != sizeof(*ret_cost))
-		return trn_fail(comm->context, NULL, -EINVAL, __func__,
+		return trn_fail(comm->context, NULL, -EINVAL, operation,
 				"call is NULL, or the size member is not "
 				"sizeof(struct trn_comm_cost)");
 	if (comm->host || !comm->team)
-		return trn_fail(comm->context, NULL, -ENOTSUP, __func__,
+		return trn_fail(comm->context, NULL, -ENOTSUP, operation,
 				"other processes, or host memory");
-	r = trn_comm_call_check(comm, call, __func__, &extent);
+	r = trn_comm_call_check(comm, call, operation, &extent);
 	if (r < 0)
 		return r;
 	if (!trn_comm_kind_p2p(call->kind))
@@ -422,7 +498,7 @@ TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *cal
 	else if (!trn_comm_team_plan(comm->team, shape))
 		r = -ENOMEM;
 	if (r < 0)
-		return trn_comm_team_refuse(comm->team, call, comm->forced, r, __func__);
+		return trn_comm_team_refuse(comm->team, call, comm->forced, r, operation);
 	bytes = trn_comm_team_bytes(comm->team, call);
 	trn_coll_plan_cost(comm->team->shape[shape].plan, &comm->team->site, call->kind, bytes,
 			   &cost);
@@ -440,32 +516,65 @@ TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *cal
 	return 0;
 }
 
+TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *call,
+			  struct trn_comm_cost *ret_cost)
+{
+	int r;
+
+	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
+		return -EINVAL;
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, cost_of(comm, call, ret_cost));
+}
+
 /* ---- after a failure ---- */
+
+static int lost_at(struct trn_comm *comm, uint32_t index, uint32_t *ret_rank, char *why,
+		   size_t size)
+{
+	for (uint32_t rank = 0; comm->team && rank < comm->team->ranks; rank++) {
+		const struct trn_comm_member *m = &comm->team->member[rank];
+
+		if (!m->lost || index-- > 0)
+			continue;
+		*ret_rank = comm->first + rank;
+		if (why && size > 0)
+			trn_text_copy(why, size, m->why);
+		return 0;
+	}
+	return comm->host && trn_comm_host_lost(comm, index, ret_rank, why, size) ? 0 : -ENOENT;
+}
 
 TRN_API int trn_comm_lost(struct trn_comm *comm, uint32_t index, uint32_t *ret_rank, char *why,
 			  size_t size)
 {
 	uint32_t rank = 0;
+	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
-	for (; comm->team && rank < comm->team->ranks; rank++) {
-		const struct trn_comm_member *m = &comm->team->member[rank];
+	r = trn_comm_enter(comm, __func__);
+	if (r < 0)
+		return r;
+	r = lost_at(comm, index, &rank, why, size);
+	if (r == 0 && ret_rank)
+		*ret_rank = rank;
+	return trn_comm_leave(comm, r);
+}
 
-		if (!m->lost || index-- > 0)
-			continue;
-		if (ret_rank)
-			*ret_rank = comm->first + rank;
-		if (why && size > 0)
-			trn_text_copy(why, size, m->why);
-		return 0;
-	}
-	if (comm->host && trn_comm_host_lost(comm, index, &rank, why, size)) {
-		if (ret_rank)
-			*ret_rank = rank;
-		return 0;
-	}
-	return -ENOENT;
+static int shrink_into(struct trn_comm *comm, uint64_t deadline_ns, struct trn_comm *fresh)
+{
+	int r = 0;
+
+	if (comm->team)
+		r = trn_comm_team_shrink(comm->team, deadline_ns, &fresh->team);
+	if (r == 0 && fresh->team)
+		fresh->count = fresh->ranks = fresh->team->ranks;
+	if (r == 0 && comm->host)
+		r = trn_comm_host_shrink(comm, deadline_ns, fresh);
+	if (r == 0 && (fresh->flags & TRN_COMM_PROGRESS_THREAD))
+		r = trn_comm_thread_begin(fresh);
+	return r;
 }
 
 TRN_API int trn_comm_shrink(struct trn_comm *comm, uint64_t deadline_ns, struct trn_comm **ret_comm)
@@ -485,12 +594,9 @@ TRN_API int trn_comm_shrink(struct trn_comm *comm, uint64_t deadline_ns, struct 
 	fresh->limit_ns = comm->limit_ns;
 	fresh->flags = comm->flags;
 	fresh->count = fresh->ranks = 1;
-	if (comm->team)
-		r = trn_comm_team_shrink(comm->team, deadline_ns, &fresh->team);
-	if (r == 0 && fresh->team)
-		fresh->count = fresh->ranks = fresh->team->ranks;
-	if (r == 0 && comm->host)
-		r = trn_comm_host_shrink(comm, deadline_ns, fresh);
+	r = trn_comm_enter(comm, __func__);
+	if (r == 0)
+		r = trn_comm_leave(comm, shrink_into(comm, deadline_ns, fresh));
 	if (r < 0) {
 		comm_destroy(fresh);
 		return r;
@@ -501,17 +607,23 @@ TRN_API int trn_comm_shrink(struct trn_comm *comm, uint64_t deadline_ns, struct 
 
 TRN_API int trn_comm_host_alloc(struct trn_comm *comm, uint64_t bytes, void **ret_host)
 {
+	int r;
+
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
 	if (!ret_host || bytes == 0)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__,
 				"ret_host is NULL, or bytes is 0");
-	return trn_comm_host_memory(comm, bytes, ret_host);
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, trn_comm_host_memory(comm, bytes, ret_host));
 }
 
 TRN_API int trn_comm_host_free(struct trn_comm *comm, void *host)
 {
+	int r;
+
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
 		return -EINVAL;
-	return trn_comm_host_memory_free(comm, host);
+	r = trn_comm_enter(comm, __func__);
+	return r < 0 ? r : trn_comm_leave(comm, trn_comm_host_memory_free(comm, host));
 }

@@ -159,7 +159,9 @@ int trn_comm_record_p2p(struct trn_comm_team *team, struct trn_batch *batch,
 
 /* ---- the handle ---- */
 
-struct trn_comm_host; /* comm_host.c */
+struct trn_comm_entry;  /* comm_batch.c */
+struct trn_comm_thread; /* comm_thread.c */
+struct trn_comm_host;   /* comm_host.c */
 struct trn_comm_host_group;
 
 struct trn_comm_pending {
@@ -181,8 +183,35 @@ struct trn_comm {
 	struct trn_comm_host *host; /* NULL: alone */
 	struct trn_comm_pending pending[TRN_COMM_GROUPS];
 	uint64_t tickets;
-	int failed;
+	struct trn_comm_thread *thread; /* NULL: none */
+	struct trn_comm_entry *entries; /* recorded in batches, between processes */
+	uint64_t entry_orders;
+	struct trn_comm_host_group *entry_group; /* of them; NULL: none runs */
 };
+
+/* Every public call is between these two, and so is each step of the thread. -EPERM: in a forked
+ * child. leave returns result. */
+int trn_comm_enter(struct trn_comm *comm, const char *operation);
+int trn_comm_leave(struct trn_comm *comm, int result);
+int trn_comm_thread_begin(struct trn_comm *comm);
+void trn_comm_thread_end(struct trn_comm *comm);
+/* For the thread, inside: is there work; does a step, true when something moved; is somebody gone? */
+bool trn_comm_under_way(const struct trn_comm *comm);
+bool trn_comm_advance(struct trn_comm *comm);
+int trn_comm_look(struct trn_comm *comm);
+
+/* comm_batch.c: of ranks of devices, between processes. The call is checked. */
+int trn_comm_batch_record(struct trn_comm *comm, struct trn_batch *batch,
+			  const struct trn_comm_call *call);
+/* Does any queue wait, or will one? */
+bool trn_comm_batch_waits(const struct trn_comm *comm);
+/* 0, -EAGAIN, or why what runs failed. */
+int trn_comm_batch_step(struct trn_comm *comm);
+void trn_comm_batch_close(struct trn_comm *comm);
+/* A call with its arrays, which have so many bytes. */
+size_t trn_comm_arrays_bytes(const struct trn_comm_call *call, uint32_t ranks);
+void trn_comm_call_copy(struct trn_comm_call *to, const struct trn_comm_call *from, uint32_t ranks,
+			uint64_t **at);
 
 /* Between processes, and for host memory. open sets comm.ranks, first, processes, process,
  * transport and launcher; team is there already, or NULL. */
@@ -201,6 +230,12 @@ void trn_comm_host_relax(const struct trn_comm *comm, unsigned int *round);
 void trn_comm_host_end(struct trn_comm *comm, struct trn_comm_host_group *group);
 /* Also without a group. */
 int trn_comm_host_progress(struct trn_comm *comm);
+/* It waits for nothing but its caller. */
+bool trn_comm_host_done(const struct trn_comm *comm, const struct trn_comm_host_group *group);
+/* Is somebody gone? */
+int trn_comm_host_look(struct trn_comm *comm);
+/* Changes when something went on. */
+uint64_t trn_comm_host_moves(const struct trn_comm *comm);
 bool trn_comm_host_lost(struct trn_comm *comm, uint32_t index, uint32_t *ret_rank, char *why,
 			size_t size);
 /* Fills a new communicator as open does; comm.team of it is there already. */

@@ -120,7 +120,7 @@ static const uint64_t *copied(const uint64_t *array, uint32_t ranks, uint64_t **
 	return copy;
 }
 
-static size_t arrays_bytes(const struct trn_comm_call *call, uint32_t ranks)
+size_t trn_comm_arrays_bytes(const struct trn_comm_call *call, uint32_t ranks)
 {
 	const int arrays = !!call->src_counts + !!call->src_offsets + !!call->dst_counts +
 			   !!call->dst_offsets + !!call->permutation;
@@ -128,8 +128,8 @@ static size_t arrays_bytes(const struct trn_comm_call *call, uint32_t ranks)
 	return (size_t)arrays * ranks * sizeof(uint64_t);
 }
 
-static void call_copy(struct trn_comm_call *to, const struct trn_comm_call *from, uint32_t ranks,
-		      uint64_t **at)
+void trn_comm_call_copy(struct trn_comm_call *to, const struct trn_comm_call *from, uint32_t ranks,
+			uint64_t **at)
 {
 	uint32_t *permutation;
 
@@ -156,7 +156,7 @@ static int group_copy(struct trn_comm *comm, struct trn_comm_host_group *group,
 	uint64_t *at;
 
 	for (uint32_t i = 0; i < count; i++)
-		bytes += arrays_bytes(&(*calls)[i], comm->ranks);
+		bytes += trn_comm_arrays_bytes(&(*calls)[i], comm->ranks);
 	group->colls = group->own;
 	if (bytes == 0 && count <= TRN_COMM_HOST_OPS && !comm->team)
 		return 0;
@@ -168,7 +168,7 @@ static int group_copy(struct trn_comm *comm, struct trn_comm_host_group *group,
 	copy = (struct trn_comm_call *)((char *)group->memory + ops);
 	at = (uint64_t *)(copy + count);
 	for (uint32_t i = 0; i < count; i++)
-		call_copy(&copy[i], &(*calls)[i], comm->ranks, &at);
+		trn_comm_call_copy(&copy[i], &(*calls)[i], comm->ranks, &at);
 	group->calls = *calls = copy;
 	group->call_count = comm->team ? count : 0;
 	/* The caller may let go of them. */
@@ -306,14 +306,36 @@ void trn_comm_host_end(struct trn_comm *comm, struct trn_comm_host_group *group)
 	group->used = false;
 }
 
+bool trn_comm_host_done(const struct trn_comm *comm, const struct trn_comm_host_group *group)
+{
+	return comm->team && group->result != -EAGAIN;
+}
+
+uint64_t trn_comm_host_moves(const struct trn_comm *comm)
+{
+	const struct trn_wire *wire = comm->host->wire;
+
+	return wire->exchanges + (wire->map ? wire->map->epoch : 0) +
+	       (comm->host->stage ? comm->host->stage->moves : 0);
+}
+
+int trn_comm_host_look(struct trn_comm *comm)
+{
+	return comm->host->wire->failed ? 0 : trn_wire_look(comm->host->wire);
+}
+
 int trn_comm_host_progress(struct trn_comm *comm)
 {
-	int r = -EAGAIN;
+	int r = comm->entries ? trn_comm_batch_step(comm) : -EAGAIN;
+
+	if (r < 0 && r != -EAGAIN)
+		return r;
+	r = comm->entry_group ? 0 : r;
 
 	for (uint32_t g = 0; g < TRN_COMM_GROUPS; g++) {
 		int step;
 
-		if (!comm->host->groups[g].used)
+		if (!comm->host->groups[g].used || &comm->host->groups[g] == comm->entry_group)
 			continue;
 		step = trn_comm_host_step(comm, &comm->host->groups[g]);
 		if (step < 0 && step != -EAGAIN)

@@ -336,9 +336,10 @@ static int lane_step(struct trn_comm *comm, struct trn_comm_mail *mail, struct l
 		if (!slot->letter)
 			continue;
 		r = slot_step(comm, mail, lane, slot);
-		if (r == 0)
+		if (r == 0) {
 			slot->letter = NULL;
-		else if (r == -EAGAIN)
+			comm->host->stage->moves++;
+		} else if (r == -EAGAIN)
 			r = 0;
 	}
 	while (lane->done < lane->issued && !lane->slot[lane->done % TRN_MAIL_SLOTS].letter)

@@ -418,6 +418,14 @@ static int or_wait(int a, int b)
 	return a < 0 && a != -EAGAIN ? a : b;
 }
 
+static bool flow_moved(struct trn_comm *comm, const struct trn_comm_flow *flow, uint64_t before)
+{
+	const uint64_t now = flow->issued + flow->wired + flow->met + flow->done;
+
+	comm->host->stage->moves += now - before;
+	return now != before;
+}
+
 int trn_comm_flow_step(struct trn_comm *comm, struct trn_comm_flow *flow)
 {
 	uint64_t before;
@@ -433,8 +441,7 @@ int trn_comm_flow_step(struct trn_comm *comm, struct trn_comm_flow *flow)
 		r = r < 0 ? r : flow_wire(comm, flow);
 		r = r < 0 && r != -EAGAIN ? r : or_wait(r, flow_store(comm, flow));
 		r = r < 0 && r != -EAGAIN ? r : or_wait(r, flow_finish(comm, flow));
-	} while ((r == 0 || r == -EAGAIN) &&
-		 before != flow->issued + flow->wired + flow->met + flow->done);
+	} while ((r == 0 || r == -EAGAIN) && flow_moved(comm, flow, before));
 	if (r < 0 && r != -EAGAIN)
 		return r;
 	return flow->done == flow->chunks ? 0 : -EAGAIN;

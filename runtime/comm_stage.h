@@ -48,6 +48,7 @@ struct trn_comm_stage {
 	uint64_t *counts;            /* of the wire: [slot][both ways][process] */
 	uint64_t *sequence;          /* [slot][local rank] */
 	uint64_t deadline_ns;        /* of the group that runs */
+	uint64_t moves;              /* steps of chunks, ever */
 	uint32_t pump;               /* the local rank whose device is stepped next */
 };
 

@@ -326,6 +326,11 @@ const char *trn_arg_take(const struct trn_device *device, const struct trn_progr
 int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_object *const *objects,
 		      uint32_t count);
 
+/* Records a meeting with the host, for a communicator: here becomes 1, back is waited for and made
+ * 0 again. The wait holds the objects. */
+int trn_batch_meet(struct trn_batch *batch, struct trn_timeline *here, struct trn_timeline *back,
+		   struct trn_object *const *objects, uint32_t count);
+
 struct trn_launch_slot {
 	struct trn_ext_launch launch;
 	struct trn_ext_arg args[TRN_ISA_ARGS_MAX];
