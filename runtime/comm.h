@@ -195,7 +195,7 @@ int trn_comm_enter(struct trn_comm *comm, const char *operation);
 int trn_comm_leave(struct trn_comm *comm, int result);
 int trn_comm_thread_begin(struct trn_comm *comm);
 void trn_comm_thread_end(struct trn_comm *comm);
-/* For the thread, inside: is there work; does a step, true when something moved; is somebody gone? */
+/* For the thread, inside: is there work; a step, true when something moved; is somebody gone? */
 bool trn_comm_under_way(const struct trn_comm *comm);
 bool trn_comm_advance(struct trn_comm *comm);
 int trn_comm_look(struct trn_comm *comm);

@@ -125,9 +125,10 @@ int trn_comm_host_team_start(struct trn_comm *comm, struct trn_comm_host_group *
 		return trn_wire_failed(comm->host->wire);
 	group->result = -EAGAIN;
 	group->order = ++comm->host->orders;
-	/* A collective has at least a call of one rank, and takes a place for each. */
+	/* A collective has at least a call of one rank, and takes a place for each; the look that
+	 * finds no more wants places, too. */
 	group->flows = trn_alloc_array(alloc, count, sizeof(*group->flows));
-	group->refs = trn_alloc_array(alloc, (size_t)count * comm->count,
+	group->refs = trn_alloc_array(alloc, ((size_t)count + 1) * comm->count,
 				      sizeof(const struct trn_comm_call *));
 	if (!group->flows || !group->refs)
 		return trn_fail(comm->context, NULL, -ENOMEM, "trn_comm_start", "no memory");
