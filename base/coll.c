@@ -3,264 +3,7 @@
 #include "base/coll.h"
 
 #include <stddef.h>
-#include "base/bits.h"
-
-#define SLOT_ALIGN 64u
-
-/* A stream being built. Numbers by position: elements. */
-struct build {
-	const struct trn_coll *c;
-	const struct trn_coll_way *way;
-	struct trn_coll_ops *out;
-	uint32_t me;    /* position */
-	uint64_t *from; /* in src */
-	uint64_t *to;   /* in dst */
-	uint64_t *len;
-	uint64_t *sum; /* of the lengths before; one more than positions */
-	uint32_t coord[TRN_COLL_DIMS];
-	uint32_t below[TRN_COLL_DIMS + 1]; /* positions that share the coordinates up to a dim */
-	uint64_t slots[TRN_COLL_DIMS];     /* where a dim's slots begin, in scratch */
-	uint64_t pitch[TRN_COLL_DIMS];
-	uint64_t own[TRN_COLL_DIMS]; /* what a ring adds: in scratch */
-	uint32_t moved;              /* here and not waited for: a strand's */
-};
-
-/* Where the elements of a block are. */
-enum layout {
-	PACKED, /* one position behind the other, from the position first on */
-	IN_SRC,
-	IN_DST,
-};
-struct place {
-	uint64_t base;
-	enum layout layout;
-	uint32_t first;
-};
-/* A block that has to be joined on the way: sources of one stride, or two places. */
-struct source {
-	struct place at;
-	uint32_t sources;
-	uint64_t stride;
-	bool pair; /* at, then then */
-	struct place then;
-};
-struct target {
-	struct place at;
-	uint32_t rank;
-	uint64_t signal; /* 0: none */
-};
-
-static void put(struct trn_coll_ops *out, struct trn_ext_sync_op op)
-{
-	if (out->count < out->max)
-		out->ops[out->count] = op;
-	out->count++;
-}
-
-/* An address of a rank's chip as this one writes it. */
-static uint64_t reach(const struct trn_coll *c, uint32_t rank, uint64_t address)
-{
-	const struct trn_coll_rank *r = &c->rank[rank];
-
-	return r->chip == c->rank[c->me].chip ? address : r->mark | address;
-}
-
-static uint64_t semaphore_of(const struct trn_coll *c, uint32_t rank, uint32_t semaphore)
-{
-	return reach(c, rank, trn_coll_semaphore(c->rank[rank].processor + c->channel, semaphore));
-}
-
-static void put_wait(struct build *b, uint32_t semaphore, uint32_t value, uint32_t peer)
-{
-	put(b->out, (struct trn_ext_sync_op){ .op = TRN_SYNC_WAIT,
-					      .semaphore = (uint16_t)semaphore,
-					      .value = value,
-					      .peer = peer });
-}
-
-static void put_signal(struct trn_coll_ops *out, uint64_t signal, uint32_t value, uint32_t peer)
-{
-	put(out, (struct trn_ext_sync_op){
-			 .op = TRN_SYNC_SIGNAL, .signal = signal, .value = value, .peer = peer });
-}
-
-static void put_fence(struct trn_coll_ops *out, uint32_t peer)
-{
-	put(out, (struct trn_ext_sync_op){ .op = TRN_SYNC_FENCE, .peer = peer });
-}
-
-/* ---- places ---- */
-
-static uint64_t place_address(const struct build *b, const struct place *at, uint32_t position)
-{
-	uint64_t offset = 0;
-
-	if (at->layout == PACKED)
-		offset = b->sum[position] - b->sum[at->first];
-	else
-		offset = at->layout == IN_SRC ? b->from[position] : b->to[position];
-	return at->base + offset * b->c->element;
-}
-
-static uint64_t scratch_of(const struct build *b, uint32_t rank)
-{
-	return b->c->scratch[(size_t)rank * b->c->channels + b->c->channel];
-}
-
-static struct source user_source(const struct build *b)
-{
-	return (struct source){ .at = { b->c->rank[b->c->me].src, IN_SRC, 0 }, .sources = 1 };
-}
-
-/* Half of the results, or of what is behind them. */
-static uint64_t strand_part(const struct build *b, bool behind)
-{
-	const uint64_t results = TRN_COLL_RESULTS(b->c->room, b->c->ranks);
-	const uint64_t all = TRN_COLL_SCRATCH(b->c->room, b->c->ranks);
-
-	return (behind ? all - results : results) / 2 / SLOT_ALIGN * SLOT_ALIGN;
-}
-
-/* Results of a chunk in scratch: every position has its place. */
-static struct place results(const struct build *b, uint32_t rank)
-{
-	return (struct place){ scratch_of(b, rank) + b->c->strand * strand_part(b, false), PACKED,
-			       0 };
-}
-
-static struct place slot_of(const struct build *b, uint32_t rank, uint32_t dim, uint32_t slot,
-			    uint32_t first)
-{
-	return (struct place){ scratch_of(b, rank) + b->slots[dim] + slot * b->pitch[dim], PACKED,
-			       first };
-}
-
-static uint32_t block_first(const struct build *b, uint32_t dim, uint32_t coord)
-{
-	uint32_t first = 0;
-
-	for (uint32_t i = 0; i < dim; i++)
-		first += b->coord[i] * b->below[i + 1];
-	return first + coord * b->below[dim + 1];
-}
-
-/* Who has this coordinate and else mine. */
-static uint32_t member(const struct build *b, uint32_t dim, uint32_t coord)
-{
-	return b->way->rank_at[b->me + (coord - b->coord[dim]) * b->below[dim + 1]];
-}
-
-/* ---- moving blocks ---- */
-
-static uint64_t source_stride(const struct build *b, const struct source *src, uint32_t position)
-{
-	if (!src->pair)
-		return src->sources > 1 ? src->stride : 0;
-	return place_address(b, &src->then, position) - place_address(b, &src->at, position);
-}
-
-static void put_move(struct build *b, const struct source *src, const struct target *dst,
-		     uint32_t position, uint64_t elements, uint32_t value, bool last)
-{
-	const struct trn_coll *c = b->c;
-	struct trn_ext_sync_op op = {
-		.op = TRN_SYNC_COPY,
-		.value = dst->signal ? value : 0,
-		.peer = dst->rank,
-		.dst = reach(c, dst->rank, place_address(b, &dst->at, position)),
-		.src = place_address(b, &src->at, position),
-		.bytes = elements * c->element,
-		.signal = dst->signal,
-	};
-	bool is_float = c->dtype >= TRN_DTYPE_F32;
-
-	if (src->sources > 1) {
-		op.op = TRN_SYNC_REDUCE;
-		op.dtype = (uint8_t)c->dtype;
-		op.reduce = (uint8_t)c->reduce;
-		op.sources = (uint16_t)src->sources;
-		op.stride = source_stride(b, src, position);
-		op.scale = last && c->average && is_float ? 1.0f / (float)c->ranks : 1.0f;
-		op.divisor = last && c->average && !is_float ? c->ranks : 0;
-	} else if (op.dst == op.src) { /* in place: nothing to do, and at most a strand to tell */
-		if (op.signal)
-			put_signal(b->out, op.signal, value, dst->rank);
-		return;
-	}
-	put(b->out, op);
-}
-
-/* Does the element after a run lie behind it, in a place? */
-static bool goes_on(const struct build *b, const struct place *at, uint32_t first,
-		    uint64_t elements, uint32_t next)
-{
-	return place_address(b, at, first) + elements * b->c->element == place_address(b, at, next);
-}
-
-static bool run_goes_on(const struct build *b, const struct source *src, const struct target *dst,
-			uint32_t first, uint64_t elements, uint32_t next)
-{
-	return goes_on(b, &src->at, first, elements, next) &&
-	       goes_on(b, &dst->at, first, elements, next) &&
-	       (!src->pair || goes_on(b, &src->then, first, elements, next));
-}
-
-/* The block [first, first + count) of positions; its signal counts positions. last: the sum is
- * complete, an average is taken. */
-static void move(struct build *b, const struct source *src, const struct target *dst,
-		 uint32_t first, uint32_t count, bool last)
-{
-	uint32_t run = first, told = 0;
-	uint64_t elements = 0;
-
-	for (uint32_t p = first; p < first + count; p++) {
-		if (b->len[p] > 0 && elements > 0 && !run_goes_on(b, src, dst, run, elements, p)) {
-			put_move(b, src, dst, run, elements, p - first - told, last);
-			told = p - first;
-			elements = 0;
-		}
-		if (b->len[p] > 0 && elements == 0)
-			run = p;
-		elements += b->len[p];
-	}
-	if (elements > 0)
-		put_move(b, src, dst, run, elements, count - told, last);
-	else if (dst->signal)
-		put_signal(b->out, dst->signal, count - told, dst->rank);
-	if (dst->signal && dst->rank == b->c->me)
-		b->moved += count;
-}
-
-/* What this rank moved within its chip is there. */
-static void settle(struct build *b, uint32_t peer)
-{
-	if (b->c->strands == 0)
-		put_fence(b->out, peer);
-	else if (b->moved > 0)
-		put_wait(b, b->c->own_semaphore, b->moved, b->c->me);
-	b->moved = 0;
-}
-
-static uint64_t own_signal(const struct build *b)
-{
-	return b->c->strands ? semaphore_of(b->c, b->c->me, b->c->own_semaphore) : 0;
-}
-
-static struct target to_slot(const struct build *b, uint32_t rank, uint32_t dim, uint32_t slot,
-			     uint32_t first)
-{
-	struct target t = { .at = slot_of(b, rank, dim, slot, first), .rank = rank };
-
-	t.signal = own_signal(b);
-	if (rank != b->c->me)
-		t.signal = semaphore_of(b->c, rank, b->c->semaphore + b->way->dim[dim].semaphore);
-	return t;
-}
-
-static struct target to_here(const struct build *b, struct place at)
-{
-	return (struct target){ .at = at, .rank = b->c->me, .signal = own_signal(b) };
-}
+#include "base/coll_build.h"
 
 /* ---- RS ---- */
 
@@ -282,10 +25,10 @@ static void rs_mesh(struct build *b, uint32_t dim, struct source *cur)
 		x = (mine + i) % n;
 		first = block_first(b, dim, x);
 		t = to_slot(b, member(b, dim, x), dim, mine, first);
-		move(b, cur, &t, first, b->below[dim + 1], false);
+		trn_coll_move(b, cur, &t, first, b->below[dim + 1], false);
 	}
 	rs_wait(b, dim, n - 1, member(b, dim, (mine + 1) % n));
-	settle(b, member(b, dim, (mine + 1) % n));
+	trn_coll_settle(b, member(b, dim, (mine + 1) % n));
 	first = block_first(b, dim, mine);
 	*cur = (struct source){
 		.at = slot_of(b, b->c->me, dim, 0, first),
@@ -325,8 +68,8 @@ static void ring_own(struct build *b, uint32_t dim, struct source *cur)
 
 	if (cur->sources == 1)
 		return;
-	move(b, cur, &t, first, b->below[dim], false);
-	settle(b, b->c->me);
+	trn_coll_move(b, cur, &t, first, b->below[dim], false);
+	trn_coll_settle(b, b->c->me);
 	*cur = (struct source){ .at = t.at, .sources = 1 };
 }
 
@@ -342,7 +85,7 @@ static void rs_ring(struct build *b, uint32_t dim, struct source *cur)
 		uint32_t first = block_first(b, dim, ring_block(b, dim, s + 1));
 		struct target t = to_slot(b, next, dim, s, first);
 
-		move(b, &src, &t, first, b->below[dim + 1], false);
+		trn_coll_move(b, &src, &t, first, b->below[dim + 1], false);
 		/* Messages do not overtake each other. */
 		put_fence(b->out, next);
 		rs_wait(b, dim, 1, prev);
@@ -355,6 +98,88 @@ static void rs_ring(struct build *b, uint32_t dim, struct source *cur)
 		};
 	}
 	*cur = src;
+}
+
+/* ---- relays: a ring of four ---- */
+
+/* What belongs to the opposite one goes by way of the next, which adds its own. So every link of
+ * the ring carries no more than it must, when half of the strands go round the other way. */
+enum relay_slot {
+	RELAY_SUM = 0, /* the opposite one's and the one's before me, added by that */
+	RELAY_OWN = 1,
+	RELAY_OTHER = 2, /* the next one's */
+	RELAY_PASS = 3,  /* for the next one, from the one before me */
+	RELAY_ADD = 4,   /* mine to that */
+	RELAY_SLOTS = 5,
+};
+/* Semaphores of a dimension, behind RS and AG: of what is to be passed on. */
+#define RELAY_RS 2u
+#define RELAY_AG 3u
+
+/* Steps the way that the opposite's parts go. */
+static uint32_t relay_coord(const struct build *b, uint32_t dim, uint32_t steps)
+{
+	const uint32_t n = b->way->dim[dim].size;
+	const bool back = b->way->dim[dim].back != (b->c->strand % 2 != 0);
+
+	return (b->coord[dim] + (back ? n - steps : steps)) % n;
+}
+
+static uint32_t relay_rank(const struct build *b, uint32_t dim, uint32_t steps)
+{
+	return member(b, dim, relay_coord(b, dim, steps));
+}
+
+static void relay_wait(struct build *b, uint32_t dim, uint32_t which, uint32_t messages,
+		       uint32_t peer)
+{
+	put_wait(b, b->c->semaphore + b->way->dim[dim].semaphore + which,
+		 messages * b->below[dim + 1], peer);
+}
+
+static uint32_t relay_first(const struct build *b, uint32_t dim, uint32_t steps)
+{
+	return block_first(b, dim, relay_coord(b, dim, steps));
+}
+
+/* My part of a block to a slot, of a neighbour or here. */
+static struct target relay_send(struct build *b, uint32_t dim, const struct source *src,
+				uint32_t to, enum relay_slot slot, uint32_t steps)
+{
+	const uint32_t first = relay_first(b, dim, steps);
+	struct target t = to_slot(b, to, dim, slot, first);
+
+	if (slot == RELAY_PASS)
+		t.signal = semaphore_of(b->c, to,
+					b->c->semaphore + b->way->dim[dim].semaphore + RELAY_RS);
+	trn_coll_move(b, src, &t, first, b->below[dim + 1], false);
+	return t;
+}
+
+static void rs_relay(struct build *b, uint32_t dim, struct source *cur)
+{
+	const uint32_t next = relay_rank(b, dim, 1), prev = relay_rank(b, dim, 3), me = b->c->me;
+	struct source passed = {
+		.at = slot_of(b, me, dim, RELAY_PASS, relay_first(b, dim, 1)),
+		.sources = 2,
+		.pair = true,
+		.then = cur->at,
+	};
+
+	(void)relay_send(b, dim, cur, next, RELAY_PASS, 2);
+	(void)relay_send(b, dim, cur, prev, RELAY_OTHER, 3);
+	if (cur->sources > 1)
+		passed.then = relay_send(b, dim, cur, me, RELAY_ADD, 1).at;
+	(void)relay_send(b, dim, cur, me, RELAY_OWN, 0);
+	relay_wait(b, dim, RELAY_RS, 1, prev);
+	trn_coll_settle(b, prev);
+	(void)relay_send(b, dim, &passed, next, RELAY_SUM, 1);
+	rs_wait(b, dim, 2, prev);
+	*cur = (struct source){
+		.at = slot_of(b, me, dim, RELAY_SUM, relay_first(b, dim, 0)),
+		.sources = 3,
+		.stride = b->pitch[dim],
+	};
 }
 
 static void rs_signals(struct build *b, uint32_t dim)
@@ -408,7 +233,7 @@ static void ag_mesh(struct build *b, uint32_t dim, const struct source *held, bo
 	for (uint32_t i = 1; i < n; i++) {
 		struct target t = ag_target(b, dim, member(b, dim, (mine + i) % n));
 
-		move(b, held, &t, first, b->below[dim + 1], last);
+		trn_coll_move(b, held, &t, first, b->below[dim + 1], last);
 	}
 	ag_wait(b, dim, n - 1, member(b, dim, (mine + 1) % n));
 }
@@ -421,12 +246,43 @@ static void ag_ring(struct build *b, uint32_t dim, const struct source *held)
 	for (uint32_t s = 0; s + 1 < n; s++) {
 		struct target t = ag_target(b, dim, next);
 
-		move(b, &src, &t, block_first(b, dim, ring_block(b, dim, s)), b->below[dim + 1],
-		     false);
+		trn_coll_move(b, &src, &t, block_first(b, dim, ring_block(b, dim, s)),
+			      b->below[dim + 1], false);
 		put_fence(b->out, next);
 		ag_wait(b, dim, 1, ring_prev(b, dim));
 		src = (struct source){ .at = results(b, b->c->me), .sources = 1 };
 	}
+}
+
+static struct target to_dst(const struct build *b)
+{
+	return to_here(b, (struct place){ b->c->rank[b->c->me].dst, IN_DST, 0 });
+}
+
+static void ag_relay(struct build *b, uint32_t dim, const struct source *held)
+{
+	const uint32_t next = relay_rank(b, dim, 1), prev = relay_rank(b, dim, 3);
+	const uint32_t mine = relay_first(b, dim, 0), theirs = relay_first(b, dim, 3);
+	const uint32_t blocks = b->below[dim + 1];
+	const struct source passed = { .at = results(b, b->c->me), .sources = 1 };
+	struct target t = {
+		.at = results(b, next),
+		.rank = next,
+		.signal = semaphore_of(b->c, next,
+				       b->c->semaphore + b->way->dim[dim].semaphore + RELAY_AG),
+	};
+
+	trn_coll_move(b, held, &t, mine, blocks, true);
+	t = ag_target(b, dim, prev);
+	trn_coll_move(b, held, &t, mine, blocks, true);
+	relay_wait(b, dim, RELAY_AG, 1, prev);
+	t = ag_target(b, dim, next);
+	trn_coll_move(b, &passed, &t, theirs, blocks, false);
+	if (ag_direct(b, dim)) {
+		t = to_dst(b);
+		trn_coll_move(b, &passed, &t, theirs, blocks, false);
+	}
+	ag_wait(b, dim, 2, prev);
 }
 
 static void ag_signals(struct build *b, uint32_t dim)
@@ -442,20 +298,15 @@ static void ag_signals(struct build *b, uint32_t dim)
 	ag_wait(b, dim, n - 1, member(b, dim, (mine + 1) % n));
 }
 
-static struct target to_dst(const struct build *b)
-{
-	return to_here(b, (struct place){ b->c->rank[b->c->me].dst, IN_DST, 0 });
-}
-
 /* To dst, what did not go there by itself. */
 static void copy_out(struct build *b, const struct source *src)
 {
 	struct target t = to_dst(b);
 
 	if (ag_direct(b, 0))
-		move(b, src, &t, block_first(b, 0, b->coord[0]), b->below[1], false);
+		trn_coll_move(b, src, &t, block_first(b, 0, b->coord[0]), b->below[1], false);
 	else
-		move(b, src, &t, 0, b->below[0], false);
+		trn_coll_move(b, src, &t, 0, b->below[0], false);
 }
 
 /* held: this rank's piece, maybe still in parts. */
@@ -468,28 +319,30 @@ static void ag_all(struct build *b, struct source held)
 	const bool fuse = held.sources == 1 || (dims >= 2 && b->way->dim[dims - 1].size == 2 &&
 						!b->way->dim[dims - 1].ring);
 
-	move(b, &held, &here, b->me, 1, true);
+	trn_coll_move(b, &held, &here, b->me, 1, true);
 	if (!fuse) {
-		settle(b, b->c->me);
+		trn_coll_settle(b, b->c->me);
 		held = joined;
 	}
 	for (uint32_t d = dims; d-- > 0;) {
 		if (ag_direct(b, d))
 			copy_out(b, dims == 1 ? &held : &joined);
-		if (b->way->dim[d].ring)
+		if (b->way->dim[d].relay)
+			ag_relay(b, d, &held);
+		else if (b->way->dim[d].ring)
 			ag_ring(b, d, &held);
 		else
 			ag_mesh(b, d, &held, true);
 		/* What was put here at the beginning is here. */
 		if (d > 0 && d == dims - 1)
-			settle(b, b->c->me);
+			trn_coll_settle(b, b->c->me);
 		held = joined;
 	}
-	settle(b, b->c->me);
+	trn_coll_settle(b, b->c->me);
 	if (ag_direct(b, 0))
 		return;
 	copy_out(b, &joined);
-	settle(b, b->c->me);
+	trn_coll_settle(b, b->c->me);
 }
 
 /* ---- kinds ---- */
@@ -505,7 +358,9 @@ static struct source rs_all(struct build *b)
 	struct source cur = user_source(b);
 
 	for (uint32_t d = 0; d < b->way->dims; d++) {
-		if (b->way->dim[d].ring)
+		if (b->way->dim[d].relay)
+			rs_relay(b, d, &cur);
+		else if (b->way->dim[d].ring)
 			rs_ring(b, d, &cur);
 		else
 			rs_mesh(b, d, &cur);
@@ -523,8 +378,8 @@ static void build_reduce_scatter(struct build *b)
 	struct source cur = rs_all(b);
 	struct target t = to_dst(b);
 
-	move(b, &cur, &t, b->me, 1, true);
-	settle(b, b->c->me);
+	trn_coll_move(b, &cur, &t, b->me, 1, true);
+	trn_coll_settle(b, b->c->me);
 	signals_back(b);
 }
 
@@ -539,7 +394,7 @@ static void build_reduce(struct build *b)
 		t.at = (struct place){ c->rank[c->root].dst, IN_DST, 0 };
 	if (c->me != c->root)
 		t.signal = semaphore_of(c, c->root, c->root_semaphore + 1);
-	move(b, &cur, &t, b->me, 1, true);
+	trn_coll_move(b, &cur, &t, b->me, 1, true);
 	put_fence(b->out, c->root);
 	if (c->me == c->root) {
 		put_wait(b, c->root_semaphore + 1, c->ranks - 1, b->way->rank_at[b->me ? 0 : 1]);
@@ -547,7 +402,7 @@ static void build_reduce(struct build *b)
 			struct source src = { .at = results(b, c->me), .sources = 1 };
 			struct target out = to_dst(b);
 
-			move(b, &src, &out, 0, b->below[0], false);
+			trn_coll_move(b, &src, &out, 0, b->below[0], false);
 			put_fence(b->out, c->me);
 		}
 	}
@@ -573,7 +428,7 @@ static void build_broadcast(struct build *b)
 				.signal = semaphore_of(c, rank, c->root_semaphore + 1),
 			};
 
-			move(b, &src, &t, p, 1, false);
+			trn_coll_move(b, &src, &t, p, 1, false);
 		}
 	}
 	ag_all(b, src);
@@ -638,7 +493,7 @@ static void build_all_to_all(struct build *b)
 					       PACKED, p };
 		if (rank != c->me)
 			t.signal = semaphore_of(c, rank, ag_semaphore(b, 0));
-		move(b, &src, &t, p, 1, false);
+		trn_coll_move(b, &src, &t, p, 1, false);
 	}
 	ag_wait(b, 0, n - 1, b->way->rank_at[(b->me + 1) % n]);
 	put_fence(b->out, c->me);
@@ -706,7 +561,7 @@ static void lay_slots(struct build *b)
 		}
 		b->pitch[d] = trn_align_up(most * b->c->element, SLOT_ALIGN);
 		b->slots[d] = at;
-		at += n * b->pitch[d];
+		at += (b->way->dim[d].relay ? (uint32_t)RELAY_SLOTS : n) * b->pitch[d];
 		b->own[d] = at;
 		if (b->way->dim[d].ring && d > 0)
 			at += n * b->pitch[d];
@@ -751,8 +606,8 @@ static void build_alone(struct build *b)
 	struct source src = user_source(b);
 	struct target t = to_dst(b);
 
-	move(b, &src, &t, 0, 1, false);
-	settle(b, b->c->me);
+	trn_coll_move(b, &src, &t, 0, 1, false);
+	trn_coll_settle(b, b->c->me);
 }
 
 void trn_coll_build(const struct trn_coll *c, struct trn_coll_ops *out)

@@ -25,7 +25,8 @@ struct trn_coll_dim {
 	uint16_t size;     /* >= 2 */
 	bool ring;         /* messages only to the next; else everybody to everybody */
 	bool back;         /* ring: to the one before */
-	uint8_t semaphore; /* RS, AG is the next one; relative to the way's first */
+	bool relay;        /* four in a ring of links: no message goes farther than the next */
+	uint8_t semaphore; /* RS, AG is the next one; relative to the way's first; relay: 4 */
 };
 struct trn_coll_way {
 	uint32_t dims;
@@ -96,7 +97,9 @@ void trn_coll_build(const struct trn_coll *coll, struct trn_coll_ops *out);
 bool trn_coll_stranded(enum trn_comm_kind kind);
 /* Two strands as one stream of a processor, END included, and its length: what begins with a wait
  * for others in turn, the first's by ahead of them sooner. The same ahead on all ranks: then
- * whatever a wait is for comes earlier in the same order there, and nobody waits for ever. */
+ * whatever a wait is for comes earlier in the same order there, and nobody waits for ever.
+ * trn_coll_ahead(): what is best for a way. */
+uint32_t trn_coll_ahead(const struct trn_coll_way *way);
 uint32_t trn_coll_merge(const struct trn_ext_sync_op *first, const struct trn_ext_sync_op *second,
 			uint32_t ahead, struct trn_ext_sync_op *ret);
 /* part / parts of count, rounded down: shares that follow each other fit together. */

@@ -206,6 +206,13 @@ struct part_cost {
 	uint32_t steps;
 };
 
+static uint32_t dim_steps(const struct trn_coll_dim *dim)
+{
+	if (dim->ring)
+		return dim->size - 1u;
+	return dim->relay ? 2 : 1;
+}
+
 /* One way: RS or AG. */
 static void part_cost(const struct trn_coll_part *part, const struct trn_coll_site *site,
 		      uint64_t bytes, struct part_cost *ret)
@@ -217,9 +224,9 @@ static void part_cost(const struct trn_coll_part *part, const struct trn_coll_si
 		const uint32_t n = part->dim[d].size;
 		const uint64_t go = DMA_FIXED_NS + (uint64_t)part->hops[d] * site->graph->hop_ns;
 
-		ret->latency_ns += part->dim[d].ring ? (n - 1) * (go + 3 * OP_NS) :
-						       go + (n + 1) * OP_NS;
-		ret->steps += part->dim[d].ring ? n - 1 : 1;
+		ret->latency_ns +=
+			dim_steps(&part->dim[d]) * (go + (part->dim[d].ring ? 3 : n + 1) * OP_NS);
+		ret->steps += dim_steps(&part->dim[d]);
 		if (part->mbps[d] > 0)
 			ret->wire += left / n * (n - 1);
 		ret->busy_ns[part->load[d]] +=

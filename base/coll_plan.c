@@ -14,6 +14,7 @@ struct box {
 		uint8_t load;
 		uint64_t mbps;
 		uint32_t hops;
+		bool relay;
 	} dim[TRN_COLL_DIMS];
 	uint16_t rank_at[TRN_COLL_RANKS];
 };
@@ -23,6 +24,7 @@ static void box_add(struct box *box, uint32_t size, bool ring, uint64_t mbps, ui
 	if (size < 2)
 		return;
 	box->dim[box->dims].size = size;
+	box->dim[box->dims].relay = false;
 	box->dim[box->dims].ring = ring && size > 2;
 	box->dim[box->dims].load = TRN_COLL_LOADS;
 	box->dim[box->dims].mbps = mbps;
@@ -216,8 +218,10 @@ static bool grid_fill(const struct grid *grid, const struct trn_coll_site *site,
 	return true;
 }
 
-static bool box_grid(struct box *box, const struct trn_coll_site *site)
+/* relays: in rings of four; there must be one. */
+static bool box_grid(struct box *box, const struct trn_coll_site *site, bool relays)
 {
+	bool fits = !relays;
 	struct grid grid;
 
 	grid_init(&grid, site);
@@ -234,13 +238,28 @@ static bool box_grid(struct box *box, const struct trn_coll_site *site)
 			dim->ring ? dim->size / 2 : 1);
 		if (box->dims > at)
 			box->dim[at].load = (uint8_t)d;
+		if (relays && dim->ring && dim->size == 4 && grid.used[d] == 4) {
+			box->dim[at].relay = true;
+			box->dim[at].hops = 1;
+			fits = true;
+		}
 	}
-	return true;
+	return fits;
 }
 
 /* ---- parts ---- */
 
 #define LOAD_ONE (UINT64_C(1) << 32)
+
+/* Semaphores of the dimensions before one. */
+static uint32_t box_semaphores(const struct box *box, uint32_t dim)
+{
+	uint32_t count = 0;
+
+	for (uint32_t d = 0; d < dim; d++)
+		count += box->dim[d].relay ? 4 : 2;
+	return count;
+}
 
 static void part_init(struct trn_coll_part *part, const struct box *box, const uint8_t *order)
 {
@@ -257,7 +276,8 @@ static void part_init(struct trn_coll_part *part, const struct box *box, const u
 		part->dim[d] = (struct trn_coll_dim){
 			.size = (uint16_t)box->dim[from].size,
 			.ring = box->dim[from].ring,
-			.semaphore = (uint8_t)(2 * from),
+			.semaphore = (uint8_t)box_semaphores(box, from),
+			.relay = box->dim[from].relay,
 		};
 		part->mbps[d] = box->dim[from].mbps;
 		part->hops[d] = box->dim[from].hops;
@@ -482,6 +502,25 @@ static void part_rates(struct trn_coll_part *part, const struct trn_coll_site *s
 	}
 }
 
+static bool is_grid(enum trn_coll_shape shape)
+{
+	return shape == TRN_COLL_GRID || shape == TRN_COLL_TORUS;
+}
+
+uint32_t trn_coll_shape_strands(enum trn_coll_shape shape, uint32_t channels)
+{
+	return is_grid(shape) && channels > 2 ? TRN_COLL_STRANDS : 1;
+}
+
+bool trn_coll_plan_stranded(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
+			    enum trn_comm_kind kind, uint64_t bytes)
+{
+	const uint64_t least = (uint64_t)(kind == TRN_COMM_ALL_GATHER ? 128 : 16) << 20;
+
+	return trn_coll_shape_strands(plan->shape, site->channels) > 1 && trn_coll_stranded(kind) &&
+	       bytes >= least;
+}
+
 bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 			const struct trn_coll_site *site)
 {
@@ -497,14 +536,14 @@ bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 		fits = box_rdh(&box, site);
 	else if (shape == TRN_COLL_PAIRED)
 		fits = box_paired(&box, site);
-	else if (shape == TRN_COLL_GRID)
-		fits = box_grid(&box, site);
+	else if (is_grid(shape))
+		fits = box_grid(&box, site, shape == TRN_COLL_TORUS);
 	if (!fits)
 		return false;
-	make_parts(plan, &box, site->channels, shape == TRN_COLL_GRID);
-	if (shape != TRN_COLL_GRID)
+	make_parts(plan, &box, site->channels, is_grid(shape));
+	if (!is_grid(shape))
 		part_rates(&plan->part[0], site);
-	plan->semaphores = 2 * box.dims;
+	plan->semaphores = box_semaphores(&box, box.dims);
 	return true;
 }
 
@@ -536,7 +575,7 @@ bool trn_coll_plan_way(const struct trn_coll_plan *plan, uint32_t channel, uint3
 	};
 	memcpy(ret_way->dim, part->dim, sizeof(part->dim));
 	for (uint32_t d = 0; d < part->dims; d++)
-		ret_way->dim[d].back = part->dim[d].ring && mine % 2 != 0;
+		ret_way->dim[d].back = (part->dim[d].ring || part->dim[d].relay) && mine % 2 != 0;
 	ret_way->turn = mine + 1;
 	ret_way->turns = count + 1;
 	return true;

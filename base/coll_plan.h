@@ -25,8 +25,9 @@ enum trn_coll_shape {
 	TRN_COLL_RING = 1,
 	TRN_COLL_RDH = 2,
 	TRN_COLL_PAIRED = 3,
-	TRN_COLL_GRID = 4, /* dimensions of the pod, a mesh in each */
-	TRN_COLL_SHAPES = 5,
+	TRN_COLL_GRID = 4,  /* dimensions of the pod, a mesh in each */
+	TRN_COLL_TORUS = 5, /* the same with relays in rings of four */
+	TRN_COLL_SHAPES = 6,
 };
 
 struct trn_coll_part {
@@ -58,6 +59,13 @@ bool trn_coll_plan_way(const struct trn_coll_plan *plan, uint32_t channel, uint3
 /* Channels that a vector of so many bytes is worth. */
 uint32_t trn_coll_plan_channels(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
 				uint64_t bytes);
+
+/* Does a vector of so many bytes go in strands? Shorter ones lose more by a strand's fixed costs
+ * than they gain: measured. */
+bool trn_coll_plan_stranded(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
+			    enum trn_comm_kind kind, uint64_t bytes);
+/* Of a shape for ranks of so many channels: strands that it may have. */
+uint32_t trn_coll_shape_strands(enum trn_coll_shape shape, uint32_t channels);
 
 /* Of a vector of bytes: what the links of a rank in dimension d carry. */
 uint64_t trn_coll_dim_bytes(const struct trn_coll_part *part, uint32_t d, uint64_t bytes);

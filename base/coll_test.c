@@ -365,8 +365,21 @@ static void flatten(const struct world *w, uint32_t node, uint64_t element, stru
 		flatten(w, w->list[n->first + i], element, ret);
 }
 
-/* The documented order: in each dimension ascending, in a ring from behind the owner on. */
-static void expected(const struct trn_coll_way *way, uint32_t dims, uint32_t position,
+/* The i-th of a dimension whose parts are added: ascending; in a ring from behind the owner on; in
+ * a relay from the opposite one on. turned: the strand that goes the other way. */
+static uint32_t nth(const struct trn_coll_dim *dim, uint32_t mine, uint32_t i, bool turned)
+{
+	const uint32_t n = dim->size;
+	const bool back = dim->relay ? dim->back != turned : dim->back;
+	const uint32_t steps = dim->relay ? i + 2 : i + 1;
+
+	if (!dim->ring && !dim->relay)
+		return i;
+	return (back ? mine + 2 * n - steps : mine + steps) % n;
+}
+
+/* The documented order, dimension by dimension. */
+static void expected(const struct trn_coll_way *way, uint32_t dims, uint32_t position, bool turned,
 		     struct leaves *ret)
 {
 	uint32_t below = 1, n, mine;
@@ -380,12 +393,9 @@ static void expected(const struct trn_coll_way *way, uint32_t dims, uint32_t pos
 	n = way->dim[dims - 1].size;
 	mine = position / below % n;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t x = i;
+		uint32_t x = nth(&way->dim[dims - 1], mine, i, turned);
 
-		if (way->dim[dims - 1].ring)
-			x = way->dim[dims - 1].back ? (mine + 2 * n - 1 - i) % n :
-						      (mine + 1 + i) % n;
-		expected(way, dims - 1, position + x * below - mine * below, ret);
+		expected(way, dims - 1, position + x * below - mine * below, turned, ret);
 	}
 }
 
@@ -398,12 +408,14 @@ static void check_sum(const struct world *w, const struct step *s, uint32_t node
 	flatten(w, node, element, &got);
 	NEED(got.count == w->ranks);
 	/* Some piece's owner, of one of the channels. */
-	for (uint32_t c = 0; c < CHANNELS && !fits; c++)
+	for (uint32_t c = 0; c < 2 * CHANNELS && !fits; c++)
 		for (uint32_t p = 0; p < w->ranks && !fits; p++) {
-			if (by_rank && s->way[c].rank_at[p] != owner)
+			const struct trn_coll_way *way = &s->way[c / 2];
+
+			if (by_rank && way->rank_at[p] != owner)
 				continue;
 			want.count = 0;
-			expected(&s->way[c], s->way[c].dims, p, &want);
+			expected(way, way->dims, p, c % 2, &want);
 			fits = memcmp(got.ranks, want.ranks, w->ranks * sizeof(got.ranks[0])) == 0;
 		}
 	NEED(fits);
@@ -499,26 +511,32 @@ static void world_free(struct world *w)
 	free(w);
 }
 
+#define STYLES 6u /* 0: mesh, 1: ring, 5: relays; others: boxes */
+
 /* A random box: factors of the number of ranks, some of them rings. */
 static void random_way(struct world *w, struct trn_coll_way *way, uint32_t style)
 {
-	uint32_t left = w->ranks;
+	uint32_t left = w->ranks, semaphore = 4;
 
 	*way = (struct trn_coll_way){ .rank_at = w->rank_at, .position = w->position };
 	while (left > 1 && way->dims < TRN_COLL_DIMS) {
 		struct trn_coll_dim *dim = &way->dim[way->dims];
 		uint32_t f = left, tries = 0;
 
-		if (style >= 2) /* 0: mesh, 1: ring, others: boxes */
+		if (style >= 2)
 			do
 				f = 2 + (uint32_t)trn_prng_below(&w->prng, left - 1);
 			while ((left % f != 0 || (style == 3 && f > 4)) && ++tries < 200);
 		if (left % f != 0)
 			f = left;
+		if (style == 5 && left % 4 == 0)
+			f = 4;
 		dim->size = (uint16_t)f;
 		dim->ring = style == 1 || (style == 4 && trn_prng_below(&w->prng, 2));
 		dim->back = trn_prng_below(&w->prng, 2) != 0;
-		dim->semaphore = (uint8_t)(4 + 2 * way->dims);
+		dim->relay = style == 5 && f == 4;
+		dim->semaphore = (uint8_t)semaphore;
+		semaphore += dim->relay ? 4 : 2;
 		left /= f;
 		way->dims++;
 	}
@@ -766,9 +784,9 @@ static Suite *suite(void)
 	TCase *t = tcase_create("coll");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, every_kind_and_way, 0, 5);
-	tcase_add_loop_test(t, sequences, 0, 5);
-	tcase_add_loop_test(t, many_ranks, 0, 5);
+	tcase_add_loop_test(t, every_kind_and_way, 0, STYLES);
+	tcase_add_loop_test(t, sequences, 0, STYLES);
+	tcase_add_loop_test(t, many_ranks, 0, STYLES);
 	suite_add_tcase(s, t);
 	return s;
 }

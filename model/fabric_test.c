@@ -210,6 +210,26 @@ START_TEST(no_byte_is_lost)
 }
 END_TEST
 
+/* Longer queues than the calendars hold, in front of two links in a row: who has waited for the
+ * first need not wait for what the second has sent meanwhile. */
+START_TEST(queues_drain_side_by_side)
+{
+	const uint64_t one = rate_ps(MB, 128000), queue = 300;
+	struct trn_fabric *fabric = open_pod("trn2-48xl");
+	uint64_t end;
+
+	for (uint64_t i = 0; i < queue; i++) {
+		(void)trn_fabric_take_ps(fabric, 0, 1, MB, 0, 0, 0);
+		(void)trn_fabric_take_ps(fabric, 1, 5, MB, 0, 0, 0);
+	}
+	ck_assert_uint_gt(queue * one, TRN_SLOTS * TRN_SLOT_PS);
+	end = trn_fabric_take_ps(fabric, 0, 5, MB, 0, 0, 0);
+	ck_assert_uint_ge(end, (queue + 1) * one);
+	ck_assert_uint_le(end, (queue + 2) * one + 2 * hop_ps() + 10 * US);
+	trn_test_host_close(&host);
+}
+END_TEST
+
 /* ---- faults ---- */
 
 START_TEST(a_slow_link)
@@ -383,6 +403,7 @@ static Suite *fabric_suite(void)
 	tcase_add_test(tc, a_pair_and_class_is_in_order);
 	tcase_add_test(tc, a_better_class_goes_first);
 	tcase_add_test(tc, no_byte_is_lost);
+	tcase_add_test(tc, queues_drain_side_by_side);
 	tcase_add_test(tc, a_slow_link);
 	tcase_add_test(tc, a_link_that_flaps);
 	tcase_add_test(tc, a_lost_link_or_chip_breaks_ways_through_it);

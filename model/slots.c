@@ -139,7 +139,8 @@ static void put(struct trn_slots *slots, uint64_t slot, uint32_t class, uint64_t
 	mark(slots, slot);
 }
 
-/* Behind the last slot: after everything of its class and better ones that waits there. */
+/* Behind the last slot: with everything of its class and better ones that waits there, which goes
+ * on while these bytes are still on their way to it. */
 static uint64_t behind(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t from_ps)
 {
 	uint64_t sum = 0;
@@ -149,8 +150,9 @@ static uint64_t behind(struct trn_slots *slots, uint32_t class, uint64_t bytes, 
 	slots->over[class] += bytes;
 	for (uint32_t c = 0; c <= class; c++)
 		sum += slots->over[c];
-	return trn_max_u64(from_ps, (slots->first + TRN_SLOTS) * TRN_SLOT_PS) +
-	       sum * TRN_SLOT_PS / slots->capacity;
+	return trn_max_u64(from_ps + bytes * TRN_SLOT_PS / slots->capacity,
+			   (slots->first + TRN_SLOTS) * TRN_SLOT_PS +
+				   sum * TRN_SLOT_PS / slots->capacity);
 }
 
 /* The first slot at or after one that is not full, or the end of the calendar. */

@@ -240,6 +240,40 @@ static uint32_t rs_ring(struct pod *p, const struct lane *lane, uint32_t dim, ui
 	return task;
 }
 
+/* Steps to the one that passes on what goes to the opposite one, and to the other neighbour. */
+static uint32_t relay_next(const struct lane *lane, uint32_t dim)
+{
+	return lane->way.dim[dim].back ? 3 : 1;
+}
+
+static uint32_t rs_relay(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+			 struct held *held)
+{
+	const uint32_t next = relay_next(lane, dim);
+	struct message m = { held->bytes / 4, held->sources, held->where, SCRATCH, 0, 1 };
+	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+
+	neighbours(p, lane, dim, next, task, &m);
+	m.number = 1;
+	neighbours(p, lane, dim, 4 - next, task, &m);
+	for (m.number = 2; m.number < (held->sources > 1.0 ? 4 : 3); m.number++)
+		local(p, lane, task, &m);
+	task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+	m = (struct message){ m.bytes, 2.0, SCRATCH, SCRATCH, 0, 1 };
+	neighbours(p, lane, dim, next, task, &m);
+	*held = (struct held){ m.bytes, 3.0, SCRATCH };
+	return task_after(p, task, p->op_s);
+}
+
+static uint32_t rs_dim(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+		       struct held *held)
+{
+	if (lane->way.dim[dim].relay)
+		return rs_relay(p, lane, dim, before, held);
+	return lane->way.dim[dim].ring ? rs_ring(p, lane, dim, before, held) :
+					 rs_mesh(p, lane, dim, before, held);
+}
+
 static void rs_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret,
 		   struct held *held)
 {
@@ -247,14 +281,38 @@ static void rs_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *
 
 	*held = (struct held){ lane->bytes, 1.0, HOME };
 	for (uint32_t d = 0; d < lane->way.dims; d++)
-		task = lane->way.dim[d].ring ? rs_ring(p, lane, d, task, held) :
-					       rs_mesh(p, lane, d, task, held);
+		task = rs_dim(p, lane, d, task, held);
 	trn_flows_after(p->flows, ret->in.end, task);
 }
 
+/* What the one before has sent to be passed on goes where it is wanted when it is passed on. */
+static uint32_t ag_relay(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+			 const struct held *held)
+{
+	const enum where to = dim == 0 ? HOME : SCRATCH;
+	const uint32_t next = relay_next(lane, dim);
+	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+	struct message m = { held->bytes, held->sources, SCRATCH, SCRATCH, 0, 1 };
+	struct message out = { held->bytes, 1.0, SCRATCH, HOME, 2, 1 };
+
+	neighbours(p, lane, dim, next, task, &m);
+	m.number = 1;
+	m.dst = to;
+	neighbours(p, lane, dim, 4 - next, task, &m);
+	if (dim == 0)
+		local(p, lane, task, &out);
+	task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+	m.number = 0;
+	neighbours(p, lane, dim, next, task, &m);
+	out.number = 1;
+	if (dim == 0)
+		local(p, lane, task, &out);
+	return task;
+}
+
 /* What a dimension on the way back sends; into the results, or straight to where they go. */
-static uint32_t ag_dim(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
-		       struct held *held)
+static uint32_t ag_plain(struct pod *p, const struct lane *lane, uint32_t dim, uint32_t before,
+			 const struct held *held)
 {
 	uint32_t n = lane->way.dim[dim].size, task = before;
 	bool ring = lane->way.dim[dim].ring, direct = dim == 0 && !ring;
@@ -273,8 +331,6 @@ static uint32_t ag_dim(struct pod *p, const struct lane *lane, uint32_t dim, uin
 		if (direct)
 			local(p, lane, task, &out);
 	}
-	held->bytes *= n;
-	held->sources = 1.0;
 	return task;
 }
 
@@ -292,7 +348,10 @@ static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *
 		held.sources = 1.0;
 	}
 	for (uint32_t d = dims; d-- > 0;) {
-		task = ag_dim(p, lane, d, task, &held);
+		task = lane->way.dim[d].relay ? ag_relay(p, lane, d, task, &held) :
+						ag_plain(p, lane, d, task, &held);
+		held.bytes *= lane->way.dim[d].size;
+		held.sources = 1.0;
 		if (fuse && d == dims - 1)
 			local(p, lane, task, &join);
 	}

@@ -466,7 +466,7 @@ static enum trn_comm_algorithm algorithm_of(enum trn_coll_shape shape)
 	static const uint8_t algorithms[TRN_COLL_SHAPES] = {
 		[TRN_COLL_MESH] = TRN_COMM_MESH, [TRN_COLL_RING] = TRN_COMM_RING,
 		[TRN_COLL_RDH] = TRN_COMM_RDH,   [TRN_COLL_PAIRED] = TRN_COMM_PAIRED,
-		[TRN_COLL_GRID] = TRN_COMM_GRID,
+		[TRN_COLL_GRID] = TRN_COMM_GRID, [TRN_COLL_TORUS] = TRN_COMM_TORUS,
 	};
 
 	return (enum trn_comm_algorithm)algorithms[shape];

@@ -142,8 +142,6 @@ bool trn_comm_team_plan(struct trn_comm_team *team, enum trn_coll_shape shape);
 /* Semaphores and scratch, too. */
 int trn_comm_team_ready(struct trn_comm_team *team, enum trn_coll_shape shape);
 int trn_comm_team_p2p_ready(struct trn_comm_team *team, bool landing);
-/* Strands of a channel (base/coll.h) that the shape has semaphores for. */
-uint32_t trn_comm_team_strands(const struct trn_comm_team *team, enum trn_coll_shape shape);
 /* A free range of semaphores on all processors of the team, set to 0; -ENOSPC. */
 int trn_comm_team_semaphores(struct trn_comm_team *team, uint32_t count, uint32_t *ret_first);
 

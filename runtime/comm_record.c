@@ -236,17 +236,6 @@ static void coll_init(struct trn_comm_team *team, const struct trn_comm_call *ca
 	team->rank[call->rank].dst = span_address(&call->dst);
 }
 
-#define STRANDS_AHEAD 3u /* measured: about a third of a chunk */
-
-/* Shorter vectors lose more by a strand's fixed costs than they gain: measured. */
-static bool is_stranded(const struct trn_comm_team *team, enum trn_coll_shape shape,
-			enum trn_comm_kind kind, uint64_t bytes)
-{
-	const uint64_t least = (uint64_t)(kind == TRN_COMM_ALL_GATHER ? 128 : 16) << 20;
-
-	return trn_comm_team_strands(team, shape) > 1 && trn_coll_stranded(kind) && bytes >= least;
-}
-
 /* One of the strands of a channel: its part of the part. */
 static struct trn_coll strand_of(const struct trn_coll *c, uint32_t strand, uint32_t semaphores)
 {
@@ -294,7 +283,7 @@ static void channel_build(const struct trn_coll *c, bool stranded, uint32_t sema
 		second = both.count;
 		trn_coll_build(&strand, &both);
 	}
-	out->count = trn_coll_merge(apart, apart + second, STRANDS_AHEAD, out->ops);
+	out->count = trn_coll_merge(apart, apart + second, trn_coll_ahead(c->way), out->ops);
 }
 
 int trn_comm_record(struct trn_comm_team *team, struct trn_batch *batch,
@@ -304,7 +293,7 @@ int trn_comm_record(struct trn_comm_team *team, struct trn_batch *batch,
 	const struct trn_coll_plan *plan = team->shape[shape].plan;
 	const uint64_t bytes = trn_comm_team_bytes(team, call);
 	const uint32_t used = trn_coll_plan_channels(plan, &team->site, bytes);
-	const bool stranded = is_stranded(team, shape, call->kind, bytes);
+	const bool stranded = trn_coll_plan_stranded(plan, &team->site, call->kind, bytes);
 	struct streams streams = { .count = 0 };
 	struct trn_coll_way way[TRN_COLL_CHANNELS];
 	struct trn_coll c[TRN_COLL_CHANNELS];

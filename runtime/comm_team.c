@@ -371,14 +371,9 @@ static int scratch_rank(struct trn_comm_team *team, struct trn_comm_shape *s, ui
 	return 0;
 }
 
-uint32_t trn_comm_team_strands(const struct trn_comm_team *team, enum trn_coll_shape shape)
-{
-	return shape == TRN_COLL_GRID && team->channels > 2 ? TRN_COLL_STRANDS : 1;
-}
-
 static uint32_t shape_semaphores(const struct trn_comm_team *team, enum trn_coll_shape shape)
 {
-	const uint32_t strands = trn_comm_team_strands(team, shape);
+	const uint32_t strands = trn_coll_shape_strands(shape, team->channels);
 	const uint32_t each = team->shape[shape].plan->semaphores;
 
 	return strands > 1 ? strands * (each + 1) : each;
@@ -508,6 +503,7 @@ int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call 
 		[TRN_COMM_RDH] = SHAPE(TRN_COLL_RDH),
 		[TRN_COMM_PAIRED] = SHAPE(TRN_COLL_PAIRED),
 		[TRN_COMM_GRID] = SHAPE(TRN_COLL_GRID),
+		[TRN_COMM_TORUS] = SHAPE(TRN_COLL_TORUS),
 		[TRN_COMM_SWITCH] = SHAPE(TRN_COLL_MESH),
 	};
 	const bool is_forced = call->algorithm == TRN_COMM_AUTO;

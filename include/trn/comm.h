@@ -9,7 +9,6 @@
 
 TRN_BEGIN_DECLS
 struct trn_comm;
-
 /** enum trn_comm_kind - what a call does */
 enum trn_comm_kind {
 	TRN_COMM_ALL_REDUCE = 0,
@@ -45,9 +44,9 @@ enum trn_comm_algorithm {
 	TRN_COMM_GRID = 5,   /* the dimensions of the pod in turn, parts in rotated order */
 	TRN_COMM_SWITCH = 6, /* all-to-all in rounds that never meet at a port of a switch */
 	TRN_COMM_HOST = 7,   /* through the hosts: other processes */
-	TRN_COMM_ALGORITHMS = 8,
+	TRN_COMM_TORUS = 8,  /* the same as GRID; in a ring of four chips by the neighbours */
+	TRN_COMM_ALGORITHMS = 9,
 };
-
 #define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread drives what needs the host; -ENOTSUP today */
 
 /**

@@ -20,7 +20,7 @@ static const enum trn_comm_kind kinds[] = {
 };
 static const enum trn_comm_algorithm algorithms[] = {
 	TRN_COMM_AUTO,   TRN_COMM_RING, TRN_COMM_MESH,   TRN_COMM_RDH,
-	TRN_COMM_PAIRED, TRN_COMM_GRID, TRN_COMM_SWITCH,
+	TRN_COMM_PAIRED, TRN_COMM_GRID, TRN_COMM_SWITCH, TRN_COMM_TORUS,
 };
 
 static bool has_in_place(enum trn_comm_kind kind)
@@ -97,6 +97,7 @@ START_TEST(cores_of_chips)
 	rig_comm(&rig, 32, 2, 64 * 1024);
 	run_kinds(&rig, TRN_COMM_AUTO, 900);
 	run_kinds(&rig, TRN_COMM_GRID, 900);
+	run_kinds(&rig, TRN_COMM_TORUS, 900);
 	rig_down(&rig);
 }
 END_TEST
@@ -177,9 +178,9 @@ START_TEST(long_vectors)
 			const struct job job = {
 				.kind = kinds[k],
 				.dtype = TRN_DTYPE_F32,
-				.algorithm = TRN_COMM_GRID,
+				.algorithm = _i / 2 ? TRN_COMM_TORUS : TRN_COMM_GRID,
 				.count = k == 0 ? counts[i] : counts[i] / rig.ranks,
-				.batch = _i != 0,
+				.batch = _i % 2 != 0,
 			};
 
 			if (fits(&rig, &job))
@@ -229,8 +230,8 @@ static uint64_t bits_of(const char *uri, uint32_t ranks, enum trn_comm_algorithm
 
 START_TEST(the_same_bits_always)
 {
-	static const enum trn_comm_algorithm some[] = { TRN_COMM_MESH, TRN_COMM_RING,
-							TRN_COMM_GRID };
+	static const enum trn_comm_algorithm some[] = { TRN_COMM_MESH, TRN_COMM_RING, TRN_COMM_GRID,
+							TRN_COMM_TORUS };
 	uint64_t hash = bits_of("mock:trn2-48xl", 16, some[_i]);
 
 	ck_assert_uint_eq(bits_of("mock:trn2-48xl", 16, some[_i]), hash);
@@ -283,8 +284,8 @@ static Suite *suite(void)
 	tcase_add_test(t, operators_and_dtypes);
 	tcase_add_test(t, progress_is_enough);
 	tcase_add_loop_test(t, pods_of_many_chips, 0, (int)TRN_ARRAY_LEN(pods));
-	tcase_add_loop_test(t, long_vectors, 0, 2);
-	tcase_add_loop_test(t, the_same_bits_always, 0, 3);
+	tcase_add_loop_test(t, long_vectors, 0, 4);
+	tcase_add_loop_test(t, the_same_bits_always, 0, 4);
 	suite_add_tcase(s, t);
 	return s;
 }
