@@ -314,29 +314,38 @@ static bool queue_read(const struct trn_udma *udma, enum udma_dir dir, uint32_t 
 		       uint32_t *ret_value)
 {
 	const struct udma_queue *queue = &udma->queue[dir][q];
-	const struct {
-		uint32_t reg, value;
-	} map[] = {
-		{ TRN_UDMAQ_CFG, queue->cfg },
-		{ TRN_UDMAQ_STATUS, queue->waiting }, /* inferred: descriptors not fetched yet */
-		{ TRN_UDMAQ_BASE_LO, queue->base_lo },
-		{ TRN_UDMAQ_BASE_HI, queue->base_hi },
-		{ TRN_UDMAQ_LENGTH, queue->length },
-		{ TRN_UDMAQ_HEAD, udma_index_reg(queue->head, queue->head_id) },
-		{ TRN_UDMAQ_TAIL_INC, 0 },
-		{ TRN_UDMAQ_TAIL, udma_index_reg(queue->tail, queue->tail_id) },
-		{ TRN_UDMAQ_CURRENT, udma_index_reg(queue->head, queue->head_id) },
-		{ TRN_UDMAQ_COMP_HEAD, udma_index_reg(queue->done, queue->done_id) },
-		{ dir == UDMA_M2S ? TRN_UDMAQ_M2S_SW_CTRL : TRN_UDMAQ_S2M_SW_CTRL, 0 },
-	};
 
-	for (size_t i = 0; i < TRN_ARRAY_LEN(map); i++) {
-		if (map[i].reg == reg) {
-			*ret_value = map[i].value;
-			return true;
-		}
+	switch (reg) {
+	case TRN_UDMAQ_CFG:
+		*ret_value = queue->cfg;
+		return true;
+	case TRN_UDMAQ_STATUS: /* inferred: descriptors not fetched yet */
+		*ret_value = queue->waiting;
+		return true;
+	case TRN_UDMAQ_BASE_LO:
+		*ret_value = queue->base_lo;
+		return true;
+	case TRN_UDMAQ_BASE_HI:
+		*ret_value = queue->base_hi;
+		return true;
+	case TRN_UDMAQ_LENGTH:
+		*ret_value = queue->length;
+		return true;
+	case TRN_UDMAQ_HEAD:
+	case TRN_UDMAQ_CURRENT:
+		*ret_value = udma_index_reg(queue->head, queue->head_id);
+		return true;
+	case TRN_UDMAQ_TAIL:
+		*ret_value = udma_index_reg(queue->tail, queue->tail_id);
+		return true;
+	case TRN_UDMAQ_COMP_HEAD:
+		*ret_value = udma_index_reg(queue->done, queue->done_id);
+		return true;
+	default:
+		*ret_value = 0;
+		return reg == TRN_UDMAQ_TAIL_INC ||
+		       reg == (dir == UDMA_M2S ? TRN_UDMAQ_M2S_SW_CTRL : TRN_UDMAQ_S2M_SW_CTRL);
 	}
-	return false;
 }
 
 static bool queue_write(struct trn_udma *udma, enum udma_dir dir, uint32_t q, uint32_t reg,
@@ -432,10 +441,11 @@ uint32_t trn_udma_read(struct trn_udma *udma, uint32_t offset)
 	const struct plain *plain;
 	enum udma_dir dir;
 	uint32_t value = 0, q, reg;
-	int group = group_of(offset);
+	int group;
 
 	if (queue_of(offset, &dir, &q, &reg) && queue_read(udma, dir, q, reg, &value))
 		return value;
+	group = group_of(offset);
 	if (group >= 0 && group_read(udma, (uint32_t)group, offset % 0x40, &value))
 		return value;
 	if (offset < 2 * TRN_UDMA_S2M && state_read(udma, offset, &value))

@@ -17,9 +17,8 @@ TRN_API int trn_diag_reg_read(struct trn_device *device, unsigned int bar, uint6
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"BAR%u offset 0x%llx is not a multiple of 4, or ret_value is NULL",
 				bar, (unsigned long long)offset);
-	trn_device_enter(device);
 	r = device->hal->ops.reg_read32(device->hal, bar, offset, ret_value);
-	trn_device_leave(device);
+	trn_device_flush_log(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "BAR%u offset 0x%llx", bar,
 				    (unsigned long long)offset);
@@ -37,9 +36,8 @@ TRN_API int trn_diag_reg_write(struct trn_device *device, unsigned int bar, uint
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"BAR%u offset 0x%llx is not a multiple of 4", bar,
 				(unsigned long long)offset);
-	trn_device_enter(device);
 	r = device->hal->ops.reg_write32(device->hal, bar, offset, value);
-	trn_device_leave(device);
+	trn_device_flush_log(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "BAR%u offset 0x%llx", bar,
 				    (unsigned long long)offset);

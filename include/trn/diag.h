@@ -15,7 +15,7 @@ TRN_BEGIN_DECLS
  * @offset: byte offset, multiple of 4
  * @ret_value: set on success
  *
- * Context: one thread at a time per device.
+ * Context: any thread.
  * Return:  0, -EINVAL, -ENOTSUP, -TRN_EDEVLOST.
  * Since:   0.1
  */
@@ -31,7 +31,7 @@ TRN_API TRN_MUST_CHECK int trn_diag_reg_read(struct trn_device *device, unsigned
  *
  * Can break everything; that is what it is for.
  *
- * Context: one thread at a time per device.
+ * Context: any thread.
  * Return:  0, -EINVAL, -ENOTSUP, -TRN_EDEVLOST.
  * Since:   0.1
  */
