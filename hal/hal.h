@@ -189,9 +189,9 @@ struct trn_hal_ops {
 	/* Firmware mailbox: READ of registers by AXI address; POST of a metrics blob. */
 	int (*mailbox)(struct trn_hal_dev *dev, uint32_t command, const void *request, size_t size,
 		       void *response, size_t room, size_t *ret_size, uint64_t deadline_ns);
-	/* Diagnostics: BAR registers (any thread), and the bus's control verbs. "memory" says in numbers what
-	 * the backend knows: of a stack (its number) free, largest piece, peak; of "host" the live
-	 * bytes, peak and blocks of its own, for each category. */
+	/* Diagnostics: BAR registers (any thread), and the bus's control verbs. "memory" says in
+	 * numbers what the backend knows: of a stack (its number) free, largest piece, peak; of
+	 * "host" the live bytes, peak and blocks of its own, for each category. */
 	int (*reg_read32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,
 			  uint32_t *ret_value);
 	int (*reg_write32)(struct trn_hal_dev *dev, unsigned int bar, uint64_t offset,

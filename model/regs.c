@@ -420,7 +420,7 @@ static const struct range *range_find(uint32_t offset, uint32_t *ret_index, uint
 		/* Below the base it is past every size. */
 		if (from >= range->stride * range->count)
 			continue;
-		/* Most strides are powers of two, and a division is what a read takes longest for. */
+		/* Most strides are powers of two, and a division is slow. */
 		which = trn_is_pow2(range->stride) ? from >> __builtin_ctz(range->stride) :
 						     from / range->stride;
 		if (from - which * range->stride >= range->size)
