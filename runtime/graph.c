@@ -292,7 +292,7 @@ static int open_find(struct trn_graph *graph, const struct trn_queue *queue, con
 
 TRN_API int trn_graph_else(struct trn_graph *graph, struct trn_queue *queue)
 {
-	struct trn_graph_lane *lane;
+	struct trn_graph_lane *lane = NULL;
 	uint32_t *open;
 	int r;
 
@@ -313,7 +313,7 @@ TRN_API int trn_graph_else(struct trn_graph *graph, struct trn_queue *queue)
 TRN_API int trn_graph_end(struct trn_graph *graph, struct trn_queue *queue)
 {
 	struct trn_graph_node node = { .kind = TRN_GRAPH_END };
-	struct trn_graph_lane *lane;
+	struct trn_graph_lane *lane = NULL;
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
