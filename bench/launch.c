@@ -106,23 +106,40 @@ static int submit_only(int how, struct bench_series *series)
 	return r;
 }
 
-/* A batch that was recorded once. */
+/* A graph of NODES batches, each of one command, that was recorded once. */
+static int replay_make(struct bench_rig *rig, struct trn_graph_exec **ret_exec)
+{
+	struct trn_graph *graph = NULL;
+	int r = trn_batch_nop(rig->batch);
+
+	if (r == 0)
+		r = trn_graph_create(rig->device, &graph);
+	for (uint32_t i = 0; r == 0 && i < NODES; i++)
+		r = trn_graph_add_batch(graph, rig->batch, NULL);
+	if (r == 0)
+		r = trn_graph_instantiate(graph, ret_exec);
+	(void)trn_graph_destroy(graph);
+	return r;
+}
+
 static int replay(int how, struct bench_series *series)
 {
 	struct bench_rig rig = { 0 };
-	int r = bench_rig_open(&rig, uris[how], DEPTH, NODES);
+	struct trn_graph_exec *exec = NULL;
+	int r = bench_rig_open(&rig, uris[how], DEPTH, 1);
 
-	for (uint32_t i = 0; r == 0 && i < NODES; i++)
-		r = trn_batch_nop(rig.batch);
+	if (r == 0)
+		r = replay_make(&rig, &exec);
 	for (uint32_t i = 0; r == 0 && i < WARM + 2000; i++) {
 		const double start = bench_now_ns();
 
-		r = bench_rig_submit(&rig);
+		r = trn_graph_launch(exec, rig.deadline_ns, NULL);
 		if (r == 0)
-			r = trn_queue_drain(rig.queue, rig.deadline_ns);
+			r = trn_graph_wait(exec, rig.deadline_ns);
 		if (i >= WARM)
 			bench_add(series, bench_now_ns() - start);
 	}
+	(void)trn_graph_exec_destroy(exec);
 	bench_rig_close(&rig);
 	return r;
 }

@@ -66,8 +66,10 @@ TRN_API struct trn_graph *trn_graph_destroy(struct trn_graph *graph)
 		return NULL;
 	alloc = &graph->object.context->alloc;
 	device = graph->device;
-	for (uint32_t i = 0; i < graph->refs.count; i++)
+	for (uint32_t i = 0; i < graph->refs.count; i++) {
+		trn_program_graph_use(graph->refs.at[i], -1);
 		trn_object_drop(graph->refs.at[i]);
+	}
 	for (uint32_t i = 0; i < graph->nodes.count; i++)
 		(void)trn_buffer_unref(graph->nodes.at[i].cond.word);
 	for (uint32_t i = 0; i < graph->lanes.count; i++)
@@ -168,6 +170,7 @@ static void command_copy(struct trn_graph *graph, const struct trn_batch *batch,
 	};
 	for (uint32_t i = 0; i < entry->ref_count; i++) {
 		trn_object_ref(entry->refs[i]);
+		trn_program_graph_use(entry->refs[i], 1);
 		graph->refs.at[graph->refs.count++] = entry->refs[i];
 	}
 	for (uint32_t i = 0; i < args; i++)

@@ -4,7 +4,7 @@
 #ifndef RUNTIME_GRAPH_H
 #define RUNTIME_GRAPH_H
 
-#include "runtime/private.h"
+#include "runtime/program.h"
 
 #define TRN_GRAPH_NONE UINT32_MAX
 

@@ -105,6 +105,7 @@ static uint64_t here(const struct emit *emit)
 static uint32_t hold(struct emit *emit, struct trn_object *object)
 {
 	trn_object_ref(object);
+	trn_program_graph_use(object, 1);
 	emit->lists->refs[emit->refs] = object;
 	emit->lists->ref_count = ++emit->refs;
 	return emit->refs - 1;
@@ -279,8 +280,10 @@ static void lists_destroy(struct trn_lists *lists)
 	const struct trn_alloc *alloc = &lists->object.context->alloc;
 	struct trn_device *device = lists->device;
 
-	for (uint32_t i = 0; i < lists->ref_count; i++)
+	for (uint32_t i = 0; i < lists->ref_count; i++) {
+		trn_program_graph_use(lists->refs[i], -1);
 		trn_object_drop(lists->refs[i]);
+	}
 	trn_device_mem_free(device, &lists->mem);
 	trn_free(alloc, lists->refs);
 	trn_free(alloc, lists->nodes);

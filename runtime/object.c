@@ -77,7 +77,7 @@ void trn_object_drop(struct trn_object *object)
 		(void)trn_comm_unref((struct trn_comm *)object);
 		break;
 	case TRN_OBJECT_PROGRAM:
-		(void)trn_program_unref((struct trn_program *)object);
+		trn_program_drop((struct trn_program *)object);
 		break;
 	case TRN_OBJECT_LISTS:
 		trn_lists_unref((struct trn_lists *)object);

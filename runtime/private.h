@@ -19,7 +19,7 @@
  *	device.lock        HAL calls that want one thread; the staging buffer; buffer mappings.
  *	                   May be held until the deadline of the call that holds it.
  *	sync.lock          runtime/sync.h: timelines, their failures, who is told. Short.
- *	device.list_lock   device.queues, what queue_reset changes, timeline pages. Short.
+ *	device.list_lock   device.queues, what queue_reset changes, timeline pages, programs. Short.
  *	context.lock       error record, list of devices, graves, who holds which memory. Leaf but
  *	                   for the log's. Short.
  *	pending_log.lock   lines the HAL logged. Leaf.
@@ -194,12 +194,14 @@ struct trn_device {
 	struct trn_pending_log pending;
 	struct trn_lock lock;
 	struct trn_lock list_lock;
-	struct trn_queue *queues;        /* list_lock */
-	struct trn_timeline_page *pages; /* list_lock */
-	struct trn_hal_mem staging;      /* lock; size 0 until first use */
-	_Atomic bool lost;               /* fell off the bus; a device reset may bring it back */
-	_Atomic uint32_t epoch;          /* device resets begun */
-	struct trn_memory_books books;   /* context.lock */
+	struct trn_queue *queues;               /* list_lock */
+	struct trn_program *programs;           /* list_lock; weak */
+	struct trn_program_stats program_stats; /* list_lock */
+	struct trn_timeline_page *pages;        /* list_lock */
+	struct trn_hal_mem staging;             /* lock; size 0 until first use */
+	_Atomic bool lost;             /* fell off the bus; a device reset may bring it back */
+	_Atomic uint32_t epoch;        /* device resets begun */
+	struct trn_memory_books books; /* context.lock */
 	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
 	struct trn_trace_source trace;                       /* lock */
 	struct trn_device *sync_next;                        /* sync.lock */
@@ -281,19 +283,6 @@ int trn_device_transfer(struct trn_device *device, const struct trn_transfer *tr
 			const char *operation);
 
 #include "runtime/timeline.h"
-
-/* ---- program ---- */
-
-struct trn_program {
-	struct trn_object object;
-	struct trn_device *device;
-	struct trn_program_info info;
-	struct trn_program_arg_info *args; /* info.arg_count */
-	struct trn_hal_mem mem;            /* streams and sections */
-	struct trn_ext_launch launch;      /* template: streams filled, arg_count of the table */
-	struct trn_ext_arg *hidden;        /* table entries from TRN_ARGS_USER_MAX on */
-	uint32_t hidden_count;
-};
 
 /* ---- queue and batch ---- */
 

@@ -80,6 +80,7 @@ struct trn_program *trn_rig_program(struct trn_rig *rig, uint32_t hidden)
 	ck_assert_ptr_nonnull(program);
 	trn_object_init(&program->object, TRN_OBJECT_PROGRAM, rig->context);
 	program->device = trn_device_ref(rig->device);
+	atomic_init(&program->users, 1);
 	program->info.size = sizeof(program->info);
 	trn_text_copy(program->info.name, sizeof(program->info.name), "prog");
 	program->info.arg_count = 2;

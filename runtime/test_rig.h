@@ -6,7 +6,7 @@
 
 #include "base/test_alloc.h"
 #include "base/test_main.h"
-#include "runtime/private.h"
+#include "runtime/program.h"
 #include "runtime/test_hal.h"
 
 #define SOON trn_deadline_in(UINT64_C(5000000000))

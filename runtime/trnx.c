@@ -212,7 +212,7 @@ static int read_sections(struct reader *reader)
 		part->file_offset = section.offset;
 		align = UINT64_C(1) << section.align_log2;
 		trnx->memory_align = trn_max_u64(trnx->memory_align, align);
-		part->offset = align; /* until place_sections() */
+		part->align = align;
 		if (section.kind == TRN_TRNX_CODE)
 			trnx->code[section.engine] = (int)i;
 	}
@@ -232,7 +232,7 @@ static int place_sections(struct reader *reader)
 
 			if ((part->kind == TRN_TRNX_BSS) != bss)
 				continue;
-			part->offset = trn_align_up(trnx->memory_bytes, part->offset);
+			part->offset = trn_align_up(trnx->memory_bytes, part->align);
 			trnx->memory_bytes = part->offset + part->size;
 			if (trnx->memory_bytes > TRN_TRNX_MEMORY_MAX)
 				return refuse(reader, reader->sections,
@@ -436,6 +436,7 @@ static int scan_streams(struct reader *reader, struct trn_trnx_code *codes, uint
 		code->engine = (enum trn_engine)part->engine;
 		code->arg_count = trnx->arg_count;
 		code->section_args = section_args;
+		code->written = &trnx->written;
 		starts += code->count / 8 + 1;
 		r = in_image(reader, i, trn_trnx_code_scan(code, reader->fault));
 		if (r < 0)
@@ -508,22 +509,96 @@ int trn_trnx_parse(const struct trn_alloc *alloc, const void *image, size_t byte
 	return r;
 }
 
-void trn_trnx_rebase(struct trn_trnx *trnx, uint64_t address)
+/* ---- a checked image ---- */
+
+static uint64_t symbols_at(const struct trn_trnx *trnx)
 {
-	uint64_t relocs = sizeof(struct trn_trnx_header) +
-			  trnx->section_count * (uint64_t)sizeof(struct trn_trnx_section) +
-			  trnx->symbol_count * (uint64_t)sizeof(struct trn_trnx_symbol);
+	return sizeof(struct trn_trnx_header) +
+	       trnx->section_count * (uint64_t)sizeof(struct trn_trnx_section);
+}
+
+static uint64_t relocs_at(const struct trn_trnx *trnx)
+{
+	return symbols_at(trnx) + trnx->symbol_count * (uint64_t)sizeof(struct trn_trnx_symbol);
+}
+
+static uint64_t strings_at(const struct trn_trnx *trnx)
+{
+	return relocs_at(trnx) + trnx->reloc_count * (uint64_t)sizeof(struct trn_trnx_reloc) +
+	       trnx->arg_count * (uint64_t)sizeof(struct trn_trnx_arg);
+}
+
+uint64_t trn_trnx_tables_bytes(const struct trn_trnx *trnx)
+{
+	struct trn_trnx_header header;
+
+	memcpy(&header, trnx->image, sizeof(header));
+	return strings_at(trnx) + header.string_size;
+}
+
+/* Moves what stays together; sections only come closer to the start. */
+static void pack(struct trn_trnx *trnx)
+{
+	uint64_t at = 0;
+
+	trnx->load_bytes = 0;
+	for (int bss = 0; bss < 2; bss++) {
+		for (uint32_t i = 0; i < trnx->section_count; i++) {
+			struct trn_trnx_part *part = &trnx->section[i];
+			const uint64_t from = part->offset;
+
+			if (part->outside || (part->kind == TRN_TRNX_BSS) != bss)
+				continue;
+			part->offset = trn_align_up(at, part->align);
+			at = part->offset + part->size;
+			if (bss)
+				continue;
+			memmove(trnx->load + part->offset, trnx->load + from, (size_t)part->size);
+			trnx->load_bytes = at;
+		}
+	}
+	trnx->memory_bytes = at;
+}
+
+const char *trn_trnx_bind(struct trn_trnx *trnx, uint32_t section, uint64_t address)
+{
+	struct trn_trnx_part *part = &trnx->section[section];
+
+	if (part->kind == TRN_TRNX_CODE)
+		return "a stream of instructions cannot be shared";
+	if (part->outside)
+		return "the section is bound already";
+	if (address % part->align != 0)
+		return "the place is not aligned as the section wants";
+	for (uint32_t i = 0; i < trnx->reloc_count; i++)
+		if (reloc_at(trnx->image, relocs_at(trnx), i).section == section)
+			return "a section with addresses in it cannot be shared";
+	part->outside = true;
+	part->address = address;
+	pack(trnx);
+	return NULL;
+}
+
+uint32_t trn_trnx_rebase(struct trn_trnx *trnx, uint64_t address)
+{
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < trnx->reloc_count; i++) {
-		struct trn_trnx_reloc reloc = reloc_at(trnx->image, relocs, i);
-		uint8_t *at;
+		struct trn_trnx_reloc reloc = reloc_at(trnx->image, relocs_at(trnx), i);
+		const struct trn_trnx_part *part;
+		struct trn_trnx_symbol symbol;
+		const char *ignored;
 
 		if (reloc.kind != TRN_TRNX_ABS64)
 			continue;
-		at = trnx->load + trnx->section[reloc.section].offset + reloc.offset;
-		trn_store64(at, trn_load64(at) - trnx->address + address);
+		(void)trn_trnx_symbol(trnx, reloc.symbol, &symbol, &ignored);
+		part = &trnx->section[symbol.section];
+		trn_store64(trnx->load + trnx->section[reloc.section].offset + reloc.offset,
+			    (part->outside ? part->address : address + part->offset) +
+				    symbol.offset + (uint64_t)reloc.addend);
+		count++;
 	}
-	trnx->address = address;
+	return count;
 }
 
 void trn_trnx_fini(struct trn_trnx *trnx)
@@ -535,16 +610,10 @@ void trn_trnx_fini(struct trn_trnx *trnx)
 int trn_trnx_symbol(const struct trn_trnx *trnx, uint32_t index, struct trn_trnx_symbol *ret_symbol,
 		    const char **ret_name)
 {
-	uint64_t symbols = sizeof(struct trn_trnx_header) +
-			   trnx->section_count * (uint64_t)sizeof(struct trn_trnx_section);
-	uint64_t strings = symbols + trnx->symbol_count * (uint64_t)sizeof(struct trn_trnx_symbol) +
-			   trnx->reloc_count * (uint64_t)sizeof(struct trn_trnx_reloc) +
-			   trnx->arg_count * (uint64_t)sizeof(struct trn_trnx_arg);
-
 	if (index >= trnx->symbol_count)
 		return -ENOENT;
-	memcpy(ret_symbol, trnx->image + symbols + index * (uint64_t)sizeof(*ret_symbol),
+	memcpy(ret_symbol, trnx->image + symbols_at(trnx) + index * (uint64_t)sizeof(*ret_symbol),
 	       sizeof(*ret_symbol));
-	*ret_name = (const char *)trnx->image + strings + ret_symbol->name;
+	*ret_name = (const char *)trnx->image + strings_at(trnx) + ret_symbol->name;
 	return 0;
 }

@@ -26,10 +26,13 @@ struct trn_trnx_part { /* one section as it will lie in device memory */
 	char name[TRN_TRNX_NAME_MAX + 1];
 	uint8_t kind, engine;
 	uint32_t flags;
-	uint32_t arg;    /* code: TRN_TRNX_NONE */
+	uint32_t arg; /* code: TRN_TRNX_NONE */
+	uint64_t align;
 	uint64_t offset; /* from the start of the program's memory */
 	uint64_t size;
 	uint64_t file_offset; /* bss: 0 */
+	bool outside;         /* bound: it lies at address, not in the program's memory */
+	uint64_t address;
 };
 
 /* A checked image. load holds code and data, relocated for address 0; bss follows it. */
@@ -44,12 +47,12 @@ struct trn_trnx {
 		uint8_t kind;
 		uint64_t min_bytes;
 	} arg[TRN_TRNX_ARGS_MAX];
+	uint64_t written;           /* bit per argument: an instruction writes it */
 	int code[TRN_ENGINE_COUNT]; /* section of each engine's stream, or -1 */
 	uint64_t memory_align;      /* of the program's memory */
 	uint64_t memory_bytes;      /* with bss */
 	uint64_t load_bytes;
 	uint8_t *load;
-	uint64_t address;     /* load is relocated for it */
 	const uint8_t *image; /* borrowed from parse() */
 };
 
@@ -57,8 +60,13 @@ struct trn_trnx {
  * rebase(). -TRN_EPROGRAM and *ret_fault, -ENOMEM. */
 int trn_trnx_parse(const struct trn_alloc *alloc, const void *image, size_t bytes, uint32_t arch,
 		   struct trn_trnx *ret_trnx, struct trn_trnx_fault *ret_fault);
-/* Relocates load for where the program's memory is. */
-void trn_trnx_rebase(struct trn_trnx *trnx, uint64_t address);
+/* A data or bss section lies somewhere else: its contents are not loaded, and who names it means
+ * that address. NULL, or why it cannot be. */
+const char *trn_trnx_bind(struct trn_trnx *trnx, uint32_t section, uint64_t address);
+/* Relocates load for where the program's memory is; how many addresses that were. */
+uint32_t trn_trnx_rebase(struct trn_trnx *trnx, uint64_t address);
+/* Bytes of an image that was read, up to the contents: header, tables, strings. */
+uint64_t trn_trnx_tables_bytes(const struct trn_trnx *trnx);
 /* Gives load back; also after a failed parse(). */
 void trn_trnx_fini(struct trn_trnx *trnx);
 /* What a symbol is; index from 0; the text is inside the image. -ENOENT past the end. */
@@ -88,6 +96,7 @@ struct trn_trnx_code {
 	enum trn_engine engine;
 	uint32_t arg_count;    /* declared */
 	uint32_t section_args; /* data and bss sections */
+	uint64_t *written;     /* bit per argument: check() adds those that it writes */
 };
 /* Finds instruction boundaries, filling starts (zeroed by the caller). */
 int trn_trnx_code_scan(const struct trn_trnx_code *code, struct trn_trnx_fault *ret_fault);

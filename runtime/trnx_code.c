@@ -269,6 +269,8 @@ static int check_dma(const struct look *look)
 		r = check_mem(look, &dma.dst);
 		if (r < 0)
 			return r;
+		if (dma.dst.space == TRN_SPACE_DRAM && look->code->written)
+			*look->code->written |= UINT64_C(1) << dma.dst.arg;
 	} else if (!all_zero((const uint8_t *)&dma.dst, sizeof(dma.dst))) {
 		return refuse(look, TRN_RULE_RESERVED, "absent operand is not zero");
 	}

@@ -72,13 +72,6 @@ TRN_API TRN_MUST_CHECK int trn_asm_disassemble(const struct trn_alloc *alloc, co
 					       size_t bytes, char **ret_text, size_t *ret_bytes,
 					       struct trn_asm_error *ret_error);
 
-/** enum trn_section_kind - what a section of an image is */
-enum trn_section_kind {
-	TRN_SECTION_CODE = 1,
-	TRN_SECTION_DATA = 2,
-	TRN_SECTION_BSS = 3,
-};
-
 /** struct trn_image_section - one section of an image */
 struct trn_image_section {
 	char name[64];

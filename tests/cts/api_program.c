@@ -115,6 +115,69 @@ static void program_run(struct api *a)
 	run_copy(a, queue, program, 7, 25);
 }
 
+/* The same image: a program that writes nothing of its own is there once, one that counts has its
+ * own counter each time. */
+static void program_cache(struct api *a)
+{
+	struct trn_program_stats before = { .size = sizeof(before) }, after = before;
+	struct trn_program *moves[2], *counts[2];
+
+	API_OK(a, trn_program_stats(a->device, &before));
+	for (int i = 0; i < 2; i++) {
+		moves[i] = load(a, api_image_move, 0);
+		counts[i] = load(a, api_image_copy, 0);
+	}
+	API_OK(a, trn_program_stats(a->device, &after));
+	API_CHECK(a, moves[0] == moves[1] && counts[0] != counts[1]);
+	API_CHECK(a, after.loads - before.loads == 4 && after.hits - before.hits == 1);
+	API_CHECK(a, after.placed - before.placed == 3);
+}
+
+/* Two programs with one table and one counter between them: the table in a buffer, the
+ * counter in the first. */
+static void program_shared(struct api *a)
+{
+	struct trn_buffer *table = api_buffer(a, TRN_BUFFER_HBM, 4096);
+	struct trn_buffer *in = api_buffer(a, TRN_BUFFER_HBM, API_COPY_BYTES);
+	struct trn_buffer *out = api_buffer(a, TRN_BUFFER_HBM, API_COPY_BYTES);
+	const struct trn_arg args[2] = { { .buffer = in }, { .buffer = out } };
+	struct trn_program_share shares[2] = { { .section = "table", .buffer = table },
+					       { .section = "count" } };
+	struct trn_program_load_opts opts = { .size = sizeof(opts),
+					      .shared = shares,
+					      .shared_count = 1 };
+	struct trn_queue *queue = api_queue(a, 16);
+	struct trn_batch *batch = api_batch(a, queue, 1);
+	uint8_t want[API_TABLE_BYTES], got[API_COPY_BYTES];
+	struct trn_program *programs[2] = { NULL, NULL };
+	void *image = NULL;
+	size_t bytes = 0;
+	uint32_t count;
+
+	API_CHECK(a, api_image_copy(&a->mem.alloc, &image, &bytes) == 0);
+	(void)api_keep(a, API_IMAGE, image);
+	api_random(a, want, sizeof(want));
+	API_OK(a, trn_buffer_write(table, 0, want, sizeof(want), api_soon()));
+	for (int i = 0; i < 2; i++) {
+		API_OK(a, trn_program_load_opts(a->device, image, bytes, &opts, api_soon(),
+						&programs[i]));
+		(void)api_keep(a, API_PROGRAM, programs[i]);
+		shares[1].program = programs[0];
+		opts.shared_count = 2;
+	}
+	for (uint32_t i = 1; i <= 6; i++) {
+		trn_batch_clear(batch);
+		API_OK(a, trn_batch_launch(batch, programs[i % 2], i % 8, args, 2));
+		api_submit(a, queue, batch, NULL);
+		API_OK(a, trn_queue_drain(queue, api_soon()));
+		API_OK(a, trn_buffer_read(out, 0, got, sizeof(got), api_soon()));
+		memcpy(&count, got + API_COPY_BYTES - 4, 4);
+		API_CHECK(a, memcmp(got, want, sizeof(want)) == 0 && count == i);
+	}
+	API_CODE(a, -EBUSY, trn_program_unload(programs[0]));
+	API_CHECK(a, api_cause_has(a, "1 programs that have its sections"));
+}
+
 static void program_bad_launch(struct api *a)
 {
 	struct trn_program *program = load(a, api_image_copy, 0);
@@ -234,6 +297,8 @@ static void program_no_allocation(struct api *a)
 const struct api_test api_program_tests[] = {
 	{ "program.garbage", program_garbage },
 	{ "program.info", program_info },
+	{ "program.cache", program_cache },
+	{ "program.shared", program_shared },
 	{ "program.run", program_run },
 	{ "program.bad-launch", program_bad_launch },
 	{ "program.uninit", program_uninit },
