@@ -20,7 +20,9 @@ struct scene {
 	struct trn_timeline *timeline;
 	struct trn_queue *queue;
 	struct trn_batch *batch;
-	struct trn_program *program;
+	struct trn_program *program, *second;
+	struct trn_graph *graph;
+	struct trn_graph_exec *exec;
 	void *image;
 	size_t image_bytes;
 	bool record_missing;
@@ -117,6 +119,34 @@ static int work(struct scene *s)
 	return r;
 }
 
+/* The batch again as a graph, with a loop, and a second placement of the program. */
+static int replay(struct scene *s)
+{
+	const struct trn_program_share share = { .section = "count", .program = s->program };
+	const struct trn_program_load_opts opts = { .size = sizeof(opts),
+						    .shared = &share,
+						    .shared_count = 1 };
+	struct trn_graph_cond cond = { s->out, 0, TRN_GRAPH_EQ, 1 };
+	int r = checked(s, trn_graph_create(s->device, &s->graph));
+
+	if (r == 0)
+		r = checked(s, trn_graph_loop(s->graph, s->queue, &cond, 2, NULL));
+	if (r == 0)
+		r = checked(s, trn_graph_add_batch(s->graph, s->batch, NULL));
+	if (r == 0)
+		r = checked(s, trn_graph_end(s->graph, s->queue));
+	if (r == 0)
+		r = checked(s, trn_graph_instantiate(s->graph, &s->exec));
+	if (r == 0)
+		r = checked(s, trn_graph_launch(s->exec, soon(), NULL));
+	if (r == 0)
+		r = checked(s, trn_graph_wait(s->exec, soon()));
+	if (r == 0)
+		r = checked(s, trn_program_load_opts(s->device, s->image, s->image_bytes, &opts,
+						     soon(), &s->second));
+	return r;
+}
+
 static int scenario(struct scene *s, const struct trn_alloc *alloc, const char *uri)
 {
 	const struct trn_context_opts opts = { .size = sizeof(opts), .alloc = alloc };
@@ -136,6 +166,8 @@ static int scenario(struct scene *s, const struct trn_alloc *alloc, const char *
 		r = make_queue(s);
 	if (r == 0)
 		r = work(s);
+	if (r == 0 && (info.caps & TRN_CAP_LISTS))
+		r = replay(s);
 	if (r == 0 && !strstr(uri, "null:"))
 		r = checked(s, trn_device_reset(s->device, 1, soon()));
 	return r;
@@ -144,6 +176,9 @@ static int scenario(struct scene *s, const struct trn_alloc *alloc, const char *
 static void finish(struct scene *s, const struct trn_alloc *alloc)
 {
 	trn_image_free(alloc, s->image);
+	trn_graph_exec_destroy(s->exec);
+	trn_graph_destroy(s->graph);
+	trn_program_unref(s->second);
 	trn_batch_destroy(s->batch);
 	trn_queue_unref(s->queue);
 	trn_program_unref(s->program);

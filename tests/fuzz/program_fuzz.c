@@ -27,7 +27,8 @@ static void look_at(const struct trn_trnx *trnx)
 	for (uint32_t i = 0; i < trnx->section_count; i++) {
 		const struct trn_trnx_part *part = &trnx->section[i];
 
-		require(trn_range_ok(part->offset, part->size,
+		require(part->outside ||
+			trn_range_ok(part->offset, part->size,
 				     part->kind == TRN_TRNX_BSS ? trnx->memory_bytes :
 								  trnx->load_bytes));
 		require(strlen(part->name) <= TRN_TRNX_NAME_MAX);
@@ -50,8 +51,16 @@ static void parse(const uint8_t *data, size_t size)
 		return;
 	}
 	look_at(&trnx);
-	trn_trnx_rebase(&trnx, UINT64_C(0x123456780000));
-	trn_trnx_rebase(&trnx, 0);
+	(void)trn_trnx_rebase(&trnx, UINT64_C(0x123456780000));
+	(void)trn_trnx_rebase(&trnx, 0);
+	require(trn_trnx_tables_bytes(&trnx) <= size);
+	for (uint32_t i = 0; i < trnx.section_count; i++) {
+		const char *why = trn_trnx_bind(&trnx, i, UINT64_C(0x40000));
+
+		require(!why == trnx.section[i].outside);
+		look_at(&trnx);
+		(void)trn_trnx_rebase(&trnx, UINT64_C(0x123456780000));
+	}
 	trn_trnx_fini(&trnx);
 }
 
