@@ -49,6 +49,7 @@
 #define TRN_EXT_CAP_CLAIMS 0x8u
 #define TRN_EXT_CAP_COLLECT 0x10u /* COLLECT, schedules, peer addresses in commands */
 #define TRN_EXT_CAP_LISTS 0x20u   /* CALL and what only lists have; ADD */
+#define TRN_EXT_CAP_STRIDED 0x40u /* COPY_ND */
 
 /* Core page. */
 #define TRN_EXT_CORE_STATE 0x00u /* enum trn_ext_core_state */
@@ -133,6 +134,9 @@ enum trn_ext_op {
 	 * entry that is next when *a0 compares so to a1; a3 = a1 of the CALL ends the list */
 	TRN_CMD_BRANCH = 10,
 	TRN_CMD_ADD = 11, /* a0 address of a u64 (8-aligned), a1: *a0 += a1, wraps */
+	/* a0 destination, a1 source, a2 bytes of a row | rows << 32, a3 planes, a4 bytes from a row
+	 * to the next at the destination | at the source << 32, a5, a6 from a plane to the next */
+	TRN_CMD_COPY_ND = 12,
 };
 /* Flag of WAIT and SIGNAL in a list: their value is a1 plus a2 of the CALL. */
 #define TRN_CMD_RELATIVE 0x1u

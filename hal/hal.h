@@ -28,6 +28,7 @@ struct trn_hal_dev;
 #define TRN_HAL_CAP_PEER 0x40u    /* copies and programs take addresses of other chips of the pod */
 #define TRN_HAL_CAP_COLLECT 0x80u /* TRN_CMD_COLLECT */
 #define TRN_HAL_CAP_LISTS 0x100u  /* TRN_CMD_CALL, BRANCH, ADD */
+#define TRN_HAL_CAP_STRIDED 0x200u /* TRN_CMD_COPY_ND */
 
 struct trn_hal_info {
 	char uri[128];    /* the device's own URI */
@@ -95,7 +96,7 @@ struct trn_hal_mem_desc {
 };
 
 /* One in-order command queue. Without TRN_HAL_CAP_COMPUTE it is a copy queue on a UDMA pair:
- * COPY, FILL and NOP, with SIGNAL and WAIT done by the host inside post and reap. */
+ * COPY, COPY_ND, FILL and NOP, with SIGNAL and WAIT done by the host inside post and reap. */
 struct trn_hal_queue {
 	uint32_t index;
 	uint32_t depth;           /* commands, power of two */

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/regs.h"
+#include "base/strided.h"
 #include "hal/backend.h"
 #include "hal/mmio.h"
 
@@ -346,6 +347,20 @@ static uint32_t run_copy(struct null_dev *null, const struct trn_ext_cmd *cmd)
 	return TRN_EXT_OK;
 }
 
+static uint32_t run_copy_nd(struct null_dev *null, const struct trn_ext_cmd *cmd)
+{
+	const uint64_t bytes = trn_strided_bytes(cmd);
+	uint32_t error = cmd->a[3] > UINT32_MAX ? TRN_EXT_ERR_COMMAND : TRN_EXT_OK;
+
+	for (uint64_t i = 0; error == TRN_EXT_OK && i < trn_strided_rows(cmd); i++) {
+		const struct trn_strided_row row = trn_strided_row(cmd, i);
+		const struct trn_ext_cmd copy = { .a = { row.dst, row.src, bytes } };
+
+		error = run_copy(null, &copy);
+	}
+	return error;
+}
+
 static uint32_t run_fill(struct null_dev *null, const struct trn_ext_cmd *cmd)
 {
 	uint8_t *to = null_resolve(null, cmd->a[0], cmd->a[1]);
@@ -368,10 +383,8 @@ static uint32_t run_signal(struct null_dev *null, const struct trn_ext_cmd *cmd)
 }
 
 static uint32_t (*const run[])(struct null_dev *null, const struct trn_ext_cmd *cmd) = {
-	[TRN_CMD_NOP] = run_nop,
-	[TRN_CMD_COPY] = run_copy,
-	[TRN_CMD_FILL] = run_fill,
-	[TRN_CMD_SIGNAL] = run_signal,
+	[TRN_CMD_NOP] = run_nop,       [TRN_CMD_COPY] = run_copy,       [TRN_CMD_FILL] = run_fill,
+	[TRN_CMD_SIGNAL] = run_signal, [TRN_CMD_COPY_ND] = run_copy_nd,
 };
 
 static bool runs_here(const struct trn_ext_cmd *cmd)
@@ -454,7 +467,8 @@ static int null_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		.backend = "null",
 		.product = "no device",
 		.arch = "null",
-		.caps = TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED,
+		.caps = TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED |
+			TRN_HAL_CAP_STRIDED,
 		.cores = TRN_CORES,
 		.hbm_stacks = 1,
 		.queues = UINT32_MAX,

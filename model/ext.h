@@ -109,6 +109,9 @@ void trn_launch_begin(struct trn_queue *queue);
 /* Leaves the line, or detaches from a running launch, which goes on alone. */
 void trn_launch_forget(struct trn_queue *queue);
 
+/* ext_strided.c */
+void trn_strided_begin(struct trn_queue *queue);
+
 /* ext_far.c: COPY when an address is another chip's. */
 void trn_far_begin(struct trn_queue *queue);
 void trn_far_forget(struct trn_queue *queue);

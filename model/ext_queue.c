@@ -409,7 +409,7 @@ void trn_queue_begin(struct trn_queue *queue)
 		[TRN_CMD_SIGNAL] = short_begin,      [TRN_CMD_TIMESTAMP] = short_begin,
 		[TRN_CMD_LAUNCH] = trn_launch_begin, [TRN_CMD_COLLECT] = trn_collect_begin,
 		[TRN_CMD_CALL] = trn_call_begin,     [TRN_CMD_BRANCH] = trn_branch_begin,
-		[TRN_CMD_ADD] = short_begin,
+		[TRN_CMD_ADD] = short_begin,         [TRN_CMD_COPY_ND] = trn_strided_begin,
 	};
 	const struct trn_ext_cmd *cmd = &queue->cmd;
 

@@ -25,7 +25,7 @@ START_TEST(id_page)
 	trn_test_core_open(&tc, "trn3");
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_MAGIC), TRN_EXT_MAGIC);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_VERSION), TRN_EXT_VERSION);
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 63);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 127);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CORES), 8);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_QUEUES), 64);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_WINDOWS), 16);

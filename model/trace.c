@@ -155,7 +155,7 @@ void trn_trace_command(const struct trn_queue *queue)
 		[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
 		[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
 		[TRN_CMD_CALL] = "call",     [TRN_CMD_BRANCH] = "branch",
-		[TRN_CMD_ADD] = "add",
+		[TRN_CMD_ADD] = "add",       [TRN_CMD_COPY_ND] = "copy-nd",
 	};
 	const struct trn_chip *chip = queue->launch->chip;
 	const uint32_t op = queue->cmd.op;

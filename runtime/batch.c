@@ -198,6 +198,71 @@ TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint
 	return 0;
 }
 
+/* Bytes from the first to behind the last, or 0 when that is no number. */
+static uint64_t span(const struct trn_copy_shape *s, uint64_t pitch, uint64_t plane)
+{
+	uint64_t rows, planes, bytes;
+
+	if (__builtin_mul_overflow(s->rows > 0 ? s->rows - 1u : 0u, pitch, &rows) ||
+	    __builtin_mul_overflow(s->planes > 0 ? s->planes - 1u : 0u, plane, &planes) ||
+	    __builtin_add_overflow(rows, planes, &bytes) ||
+	    __builtin_add_overflow(bytes, s->bytes, &bytes))
+		return 0;
+	return bytes;
+}
+
+static const char *shape_problem(const struct trn_copy_shape *s)
+{
+	if (!s || s->size != sizeof(*s))
+		return "shape is NULL or its size member is wrong";
+	if (s->bytes == 0 || s->bytes > UINT32_MAX)
+		return "a row has 1 byte to 4 GiB - 1";
+	if (s->dst_pitch > UINT32_MAX || s->src_pitch > UINT32_MAX)
+		return "a pitch is below 4 GiB; planes go farther";
+	if ((s->rows > 1 && s->dst_pitch < s->bytes) || (s->planes > 1 && s->dst_plane < s->bytes))
+		return "rows of the destination meet: its pitch is less than a row";
+	if (span(s, s->dst_pitch, s->dst_plane) == 0 || span(s, s->src_pitch, s->src_plane) == 0)
+		return "the last row is nowhere";
+	return NULL;
+}
+
+TRN_API int trn_batch_copy_nd(struct trn_batch *batch, struct trn_buffer *dst,
+			      struct trn_buffer *src, const struct trn_copy_shape *s)
+{
+	const char *why;
+	struct trn_batch_entry *entry;
+	int r;
+
+	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return -EINVAL;
+	why = shape_problem(s);
+	if (why)
+		return refuse(batch, -EINVAL, __func__, why);
+	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_STRIDED))
+		return refuse(batch, -ENOTSUP, __func__,
+			      "the device moves no rows (TRN_CAP_STRIDED)");
+	r = own_range_check(batch, dst, s->dst_offset, span(s, s->dst_pitch, s->dst_plane),
+			    __func__);
+	if (r == 0)
+		r = own_range_check(batch, src, s->src_offset, span(s, s->src_pitch, s->src_plane),
+				    __func__);
+	if (r == 0)
+		r = room_check(batch, __func__);
+	if (r < 0)
+		return r;
+	entry = append(batch,
+		       (struct trn_ext_cmd){
+			       .op = TRN_CMD_COPY_ND,
+			       .a = { dst->address + s->dst_offset, src->address + s->src_offset,
+				      trn_u64((uint32_t)s->bytes, s->rows > 0 ? s->rows : 1),
+				      s->planes > 0 ? s->planes : 1,
+				      trn_u64((uint32_t)s->dst_pitch, (uint32_t)s->src_pitch),
+				      s->dst_plane, s->src_plane } });
+	hold(entry, &dst->object);
+	hold(entry, &src->object);
+	return 0;
+}
+
 TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint64_t offset,
 			   uint64_t bytes, uint32_t pattern)
 {

@@ -36,6 +36,36 @@ static void down(struct setup *s)
 	trn_rig_down(&s->rig);
 }
 
+START_TEST(rows_want_a_device_that_moves_them)
+{
+	const struct trn_copy_shape shape = {
+		.size = sizeof(shape), .bytes = 16, .rows = 4, .dst_pitch = 16, .src_pitch = 64
+	};
+	struct trn_buffer *src, *dst;
+	struct trn_queue *queue;
+	struct trn_batch *batch;
+	struct trn_rig rig;
+
+	trn_rig_up(&rig, TRN_HAL_CAP_COMPUTE | TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_INLINE);
+	src = trn_rig_buffer(&rig, TRN_BUFFER_HBM, 4096);
+	dst = trn_rig_buffer(&rig, TRN_BUFFER_HBM, 4096);
+	queue = trn_rig_queue(&rig, 16);
+	ck_assert_int_eq(trn_batch_create(queue, 1, &batch), 0);
+	ck_assert_int_eq(trn_batch_copy_nd(batch, dst, src, &shape), -ENOTSUP);
+	trn_rig_expect(&rig, -ENOTSUP, "TRN_CAP_STRIDED");
+	ck_assert_uint_eq(batch->count, 0);
+	rig.device->info.caps |= TRN_HAL_CAP_STRIDED;
+	ck_assert_int_eq(trn_batch_copy_nd(batch, dst, src, &shape), 0);
+	trn_buffer_unref(src); /* the command holds both */
+	trn_buffer_unref(dst);
+	ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, NULL), 0);
+	ck_assert_int_eq(trn_queue_drain(queue, SOON), 0);
+	trn_batch_destroy(batch);
+	trn_queue_unref(queue);
+	trn_rig_down(&rig);
+}
+END_TEST
+
 START_TEST(commands_as_the_device_reads_them)
 {
 	struct trn_arg args[2] = { { .offset = 8 }, { .scalar = 42 } };
@@ -257,6 +287,7 @@ static Suite *batch_suite(void)
 	Suite *suite = suite_create("runtime-batch");
 	TCase *tc = tcase_create("batch");
 
+	tcase_add_test(tc, rows_want_a_device_that_moves_them);
 	tcase_add_test(tc, commands_as_the_device_reads_them);
 	tcase_add_test(tc, launch_descriptor);
 	tcase_add_test(tc, bad_ranges);

@@ -427,6 +427,7 @@ static const struct {
 	{ TRN_HAL_CAP_TIMESTAMP, TRN_CAP_TIMESTAMP }, { TRN_HAL_CAP_INLINE, TRN_CAP_INLINE },
 	{ TRN_HAL_CAP_SIMULATED, TRN_CAP_SIMULATED }, { TRN_HAL_CAP_PEER, TRN_CAP_PEER },
 	{ TRN_HAL_CAP_COLLECT, TRN_CAP_COLLECT },     { TRN_HAL_CAP_LISTS, TRN_CAP_LISTS },
+	{ TRN_HAL_CAP_STRIDED, TRN_CAP_STRIDED },
 };
 
 TRN_API int trn_device_info(struct trn_device *device, struct trn_device_info *ret_info)

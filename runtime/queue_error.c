@@ -32,7 +32,7 @@ static const char *const command_names[] = {
 	[TRN_CMD_SIGNAL] = "signal", [TRN_CMD_TIMESTAMP] = "timestamp",
 	[TRN_CMD_LAUNCH] = "launch", [TRN_CMD_COLLECT] = "collect",
 	[TRN_CMD_CALL] = "call",     [TRN_CMD_BRANCH] = "branch",
-	[TRN_CMD_ADD] = "add",
+	[TRN_CMD_ADD] = "add",       [TRN_CMD_COPY_ND] = "copy-nd",
 };
 
 static const char *const rule_names[TRN_RULE_COUNT] = {

@@ -9,6 +9,7 @@
 #include <trn/error.h>
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/strided.h"
 
 #define HOST_BIT (UINT64_C(1) << 46)
 #define ARENA_BYTES (UINT64_C(256) << 20) /* of addresses: host memory and each stack */
@@ -49,7 +50,7 @@ void trn_test_hal_init(void)
 			.pci_vendor = 0x1d0f, .pci_device = 0x7564, .pci_revision = 1,
 			.caps = TRN_HAL_CAP_COMPUTE | TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_TIMESTAMP |
 				TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED |
-				TRN_HAL_CAP_LISTS,
+				TRN_HAL_CAP_LISTS | TRN_HAL_CAP_STRIDED,
 			.cores = 8, .hbm_stacks = 4, .queues = QUEUES_MAX,
 			.hbm_bytes = 16 << 20, .hbm_reserved = 1 << 20,
 			.sbuf_partition_bytes = 192 << 10, .routing_id = 5, .serial = 77,
@@ -256,6 +257,15 @@ static bool execute(struct test_dev *test, const struct trn_ext_cmd *cmd)
 	case TRN_CMD_COPY:
 		memcpy(resolve(test, cmd->a[0], cmd->a[2]), resolve(test, cmd->a[1], cmd->a[2]),
 		       cmd->a[2]);
+		break;
+	case TRN_CMD_COPY_ND:
+		for (uint64_t i = 0; i < trn_strided_rows(cmd); i++) {
+			const struct trn_strided_row row = trn_strided_row(cmd, i);
+
+			memcpy(resolve(test, row.dst, trn_strided_bytes(cmd)),
+			       resolve(test, row.src, trn_strided_bytes(cmd)),
+			       trn_strided_bytes(cmd));
+		}
 		break;
 	case TRN_CMD_FILL:
 		to = resolve(test, cmd->a[0], cmd->a[1]);

@@ -16,6 +16,7 @@ static const struct {
 	{ TRN_CAP_TIMESTAMP, "timestamp" }, { TRN_CAP_SIMULATED, "simulated" },
 	{ TRN_CAP_INLINE, "inline" },       { TRN_CAP_PEER, "peer" },
 	{ TRN_CAP_COLLECT, "collect" },     { TRN_CAP_LISTS, "lists" },
+	{ TRN_CAP_STRIDED, "strided" },
 };
 
 const char *trnctl_cap(unsigned int index, uint64_t *ret_bit)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/strided.h"
 #include "hal/direct/direct.h"
 
 #define COPYQ_DESCS 4096u                /* one full batch and its marker, and the gap */
@@ -18,6 +19,7 @@ struct trn_direct_copyq {
 	struct trn_hal_mem fill_mem;
 	struct trn_ext_status *status;
 	struct trn_direct_xfer xfer; /* of the command that runs */
+	uint64_t row;                /* of a COPY_ND: the one that moves */
 	bool running;                /* a COPY or FILL has been started */
 	unsigned int polls;
 	bool thorough; /* look at the engine's state now */
@@ -117,6 +119,15 @@ static void post(struct trn_direct_queue *q)
 	}
 }
 
+static bool transfer_failed(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd, int r)
+{
+	stop(q, r == -TRN_EFAULT_DEV ? TRN_EXT_ERR_ADDRESS : TRN_EXT_ERR_DMA, cmd->a[0]);
+	/* The engine stands still for every queue of it: start it again now, not when
+	 * this queue's owner gets round to a reset. A failure is the next post's. */
+	(void)trn_direct_ring_init(&q->copyq->ring);
+	return true;
+}
+
 /* A transfer in flight: its next batch, or its end. */
 static bool run_transfer(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 {
@@ -125,12 +136,9 @@ static bool run_transfer(struct trn_direct_queue *q, const struct trn_ext_cmd *c
 
 	if (r == -EAGAIN)
 		return false;
-	if (r < 0) {
-		stop(q, r == -TRN_EFAULT_DEV ? TRN_EXT_ERR_ADDRESS : TRN_EXT_ERR_DMA, cmd->a[0]);
-		/* The engine stands still for every queue of it: start it again now, not when
-		 * this queue's owner gets round to a reset. A failure is the next post's. */
-		(void)trn_direct_ring_init(&c->ring);
-	} else if (c->xfer.left > 0)
+	if (r < 0)
+		return transfer_failed(q, cmd, r);
+	if (c->xfer.left > 0)
 		post(q);
 	else
 		done(q);
@@ -148,6 +156,41 @@ static bool run_copy(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 		return true;
 	}
 	c->xfer = (struct trn_direct_xfer){ .dst = cmd->a[0], .src = cmd->a[1], .left = cmd->a[2] };
+	c->running = true;
+	post(q);
+	return true;
+}
+
+static bool run_copy_nd(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
+{
+	struct trn_direct_copyq *c = q->copyq;
+	struct trn_strided_row row;
+
+	if (!c->running)
+		c->row = 0;
+	if (cmd->a[3] > UINT32_MAX) {
+		stop(q, TRN_EXT_ERR_COMMAND, 0);
+		return true;
+	}
+	if (trn_strided_rows(cmd) == 0) {
+		done(q);
+		return true;
+	}
+	/* All but the end of a row that is not the last is as in any copy. */
+	if (c->running && (c->xfer.left > 0 || c->row + 1 == trn_strided_rows(cmd)))
+		return run_transfer(q, cmd);
+	if (c->running) {
+		const int r = trn_direct_ring_poll(
+			&c->ring, c->thorough || ++c->polls % POLLS_PER_STATE == 0);
+
+		if (r != 0)
+			return r == -EAGAIN ? false : transfer_failed(q, cmd, r);
+		c->row++;
+	}
+	row = trn_strided_row(cmd, c->row);
+	c->xfer = (struct trn_direct_xfer){ .dst = row.dst,
+					    .src = row.src,
+					    .left = trn_strided_bytes(cmd) };
 	c->running = true;
 	post(q);
 	return true;
@@ -177,7 +220,7 @@ static bool run_fill(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd)
 
 static bool (*const run[])(struct trn_direct_queue *q, const struct trn_ext_cmd *cmd) = {
 	[TRN_CMD_NOP] = run_nop,   [TRN_CMD_COPY] = run_copy,     [TRN_CMD_FILL] = run_fill,
-	[TRN_CMD_WAIT] = run_wait, [TRN_CMD_SIGNAL] = run_signal,
+	[TRN_CMD_WAIT] = run_wait, [TRN_CMD_SIGNAL] = run_signal, [TRN_CMD_COPY_ND] = run_copy_nd,
 };
 
 static bool runs_here(const struct trn_ext_cmd *cmd)

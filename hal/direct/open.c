@@ -69,6 +69,9 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		{ d->ext_caps & TRN_EXT_CAP_COLLECT, TRN_HAL_CAP_COLLECT },
 		{ (d->ext_caps & TRN_EXT_CAP_LAUNCH) && (d->ext_caps & TRN_EXT_CAP_LISTS),
 		  TRN_HAL_CAP_LISTS },
+		/* A copy queue moves the rows by itself. */
+		{ !(d->ext_caps & TRN_EXT_CAP_LAUNCH) || (d->ext_caps & TRN_EXT_CAP_STRIDED),
+		  TRN_HAL_CAP_STRIDED },
 	};
 
 	if (bus->pod)

@@ -19,6 +19,7 @@ struct trn_device;
 #define TRN_CAP_PEER UINT64_C(0x20)      /* reaches memory of other chips: trn_buffer_peer() */
 #define TRN_CAP_COLLECT UINT64_C(0x40)   /* runs collectives by itself */
 #define TRN_CAP_LISTS UINT64_C(0x80)     /* runs lists of commands: graphs */
+#define TRN_CAP_STRIDED UINT64_C(0x100)  /* trn_batch_copy_nd() */
 
 /** struct trn_device_info - what the device said about itself; set size before the call */
 struct trn_device_info {

@@ -123,6 +123,45 @@ TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint
 			   struct trn_buffer *src, uint64_t src_offset, uint64_t bytes);
 
 /**
+ * struct trn_copy_shape - rows of bytes, in planes; zero everything, then set
+ * @size: sizeof(struct trn_copy_shape)
+ * @bytes: of a row, > 0 and below 4 GiB
+ * @rows: of a plane; 0 is 1
+ * @planes: how many; 0 is 1
+ * @dst_offset: first byte of the first row
+ * @dst_pitch: bytes from a row to the next; at least @bytes where there are several rows
+ * @dst_plane: bytes from a plane to the next; at least @bytes where there are several
+ * @src_offset: as @dst_offset
+ * @src_pitch: any; 0 takes the same row again and again. Pitches are below 4 GiB
+ * @src_plane: any; 0 takes the same plane again and again
+ */
+struct trn_copy_shape {
+	size_t size;
+	uint64_t bytes;
+	uint32_t rows, planes;
+	uint64_t dst_offset, dst_pitch, dst_plane;
+	uint64_t src_offset, src_pitch, src_plane;
+};
+
+/**
+ * trn_batch_copy_nd() - record a copy of a part of a matrix, or of a stack of them
+ * @batch: a batch
+ * @dst: destination
+ * @src: source
+ * @shape: what to move; borrowed for the call
+ *
+ * One command, whatever the number of rows. Rows move in any order: when rows of the destination
+ * meet each other or rows of the source, what is there afterwards is undefined.
+ *
+ * Context: one thread at a time per object. Does not allocate.
+ * Return:  0, -EINVAL (outside a buffer, pitches), -ENOSPC, -ENOTSUP for a peer's memory and
+ *          without TRN_CAP_STRIDED.
+ * Since:   0.1
+ */
+TRN_API int trn_batch_copy_nd(struct trn_batch *batch, struct trn_buffer *dst,
+			      struct trn_buffer *src, const struct trn_copy_shape *shape);
+
+/**
  * trn_batch_fill() - record filling a range with a 32-bit pattern
  * @batch: a batch
  * @dst: destination

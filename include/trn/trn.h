@@ -13,6 +13,7 @@
 #include <trn/graph.h>
 #include <trn/isa.h>
 #include <trn/memory.h>
+#include <trn/pool.h>
 #include <trn/program.h>
 #include <trn/queue.h>
 #include <trn/tile.h>

@@ -15,9 +15,9 @@
 #define URIS_MAX 16
 
 static const struct api_test *const groups[] = {
-	api_device_tests, api_memory_tests,   api_books_tests,  api_share_tests,
-	api_queue_tests,  api_timeline_tests, api_thread_tests, api_program_tests,
-	api_pair_tests,   api_pod_tests,      api_graph_tests,  api_sync_tests,
+	api_device_tests, api_memory_tests,   api_books_tests,  api_share_tests,   api_shape_tests,
+	api_queue_tests,  api_timeline_tests, api_thread_tests, api_program_tests, api_pair_tests,
+	api_pod_tests,    api_graph_tests,    api_sync_tests,
 };
 
 static struct {

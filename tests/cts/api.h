@@ -59,6 +59,7 @@ extern const struct api_test api_device_tests[];
 extern const struct api_test api_memory_tests[];
 extern const struct api_test api_books_tests[];
 extern const struct api_test api_share_tests[];
+extern const struct api_test api_shape_tests[];
 extern const struct api_test api_queue_tests[];
 extern const struct api_test api_timeline_tests[];
 extern const struct api_test api_thread_tests[];

@@ -281,6 +281,40 @@ static void bad_addresses(struct cts *c)
 	queue_close(c, queue);
 }
 
+/* Raw: the runtime would refuse these. Rows in front of the one that is nowhere have moved. */
+static void bad_rows(struct cts *c)
+{
+	const uint64_t nowhere = UINT64_C(0x4000) << 32 | 0x3000;
+	struct trn_hal_queue *queue = cts_queue(c, 16);
+	struct trn_hal_mem host = cts_alloc(c, TRN_HAL_MEM_HOST, 4096);
+	struct trn_ext_cmd cmd = { .op = TRN_CMD_COPY_ND };
+	uint8_t *bytes = host.host;
+
+	cts_random(c, bytes, 64);
+	cmd.a[0] = host.address + 2048;
+	cmd.a[1] = host.address;
+	cmd.a[2] = trn_u64(16, 2);
+	cmd.a[4] = trn_u64(32, 16);
+	CTS_OK(c, run(c, queue, cmd)); /* no planes, no bytes */
+	CTS_CHECK(c, bytes[2048] == 0);
+	c->violations_allowed = true;
+	cmd.a[3] = 2;
+	cmd.a[5] = 64;
+	cmd.a[6] = nowhere - host.address;
+	CTS_CHECK(c, run(c, queue, cmd) == -EIO);
+	CTS_CHECK(c, queue->status->error == TRN_EXT_ERR_ADDRESS);
+	CTS_CHECK(c, memcmp(bytes + 2048, bytes, 16) == 0);
+	CTS_CHECK(c, memcmp(bytes + 2048 + 32, bytes + 16, 16) == 0);
+	CTS_OK(c, c->dev->ops.queue_reset(c->dev, queue, cts_deadline()));
+	cmd.a[3] = UINT64_C(1) << 32;
+	CTS_CHECK(c, run(c, queue, cmd) == -EIO);
+	CTS_CHECK(c, queue->status->error == TRN_EXT_ERR_COMMAND);
+	CTS_OK(c, c->dev->ops.queue_reset(c->dev, queue, cts_deadline()));
+	CTS_OK(c, run(c, queue, cmd_nop()));
+	cts_free(c, &host);
+	queue_close(c, queue);
+}
+
 static void wait_addresses(struct cts *c)
 {
 	const uint64_t nowhere = UINT64_C(0x4000) << 32 | 0x3000;
@@ -525,6 +559,7 @@ const struct cts_test cts_queue_tests[] = {
 	{ "queue.pair", queues_wait_for_each_other },
 	{ "queue.error", stops_at_an_error },
 	{ "queue.addresses", bad_addresses },
+	{ "queue.rows", bad_rows },
 	{ "queue.wait-addresses", wait_addresses },
 	{ "queue.wait-broken", wait_that_is_broken },
 	{ "queue.past-ring", kick_past_the_ring },
