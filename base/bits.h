@@ -15,6 +15,16 @@
 #define TRN_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define TRN_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+static inline uint32_t trn_min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t trn_max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 static inline uint64_t trn_min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

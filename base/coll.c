@@ -624,6 +624,10 @@ void trn_coll_build(const struct trn_coll *c, struct trn_coll_ops *out)
 	const uint64_t chunks = trn_coll_chunks(c);
 	struct build b;
 
+	if (c->way->fused) {
+		trn_coll_build_fused(c, out);
+		return;
+	}
 	build_init(&b, c, out);
 	for (uint64_t i = 0; i < chunks; i++) {
 		lay_chunk(&b, i, chunks);

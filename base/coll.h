@@ -25,6 +25,7 @@ struct trn_coll_dim {
 	uint16_t size;     /* >= 2 */
 	bool ring;         /* messages only to the next; else everybody to everybody */
 	bool back;         /* ring: to the one before */
+	bool whole;        /* fused: everybody gets everything; else a part each */
 	bool relay;        /* four in a ring of links: no message goes farther than the next */
 	uint8_t semaphore; /* RS, AG is the next one; relative to the way's first; relay: 4 */
 };
@@ -34,6 +35,12 @@ struct trn_coll_way {
 	uint32_t turn, turns;     /* of the channel among those that go this way, from 1 on */
 	const uint16_t *rank_at;  /* of a position */
 	const uint16_t *position; /* of a rank */
+	/* All-reduce in few steps (coll_fused.c), dimensions that are not whole first: the part of
+	 * the vector, in shares for the first of its channels; all of them send. */
+	bool fused;
+	uint32_t channel, channels, shares;
+	uint32_t set_semaphores; /* of each of four sets */
+	uint64_t part_from, part_to;
 };
 
 struct trn_coll_rank {
@@ -78,6 +85,10 @@ struct trn_coll {
 	uint32_t strand, strands;
 	uint32_t own_semaphore;
 	uint64_t *work; /* 4 * ranks + 1 numbers */
+	/* Fused: the same on all channels and ranks, from trn_coll_fused_chunks(); and, direct, not
+	 * the set that the last chunk of the one before had: 0 or 1, of chunks in turn. */
+	uint64_t chunks;
+	uint32_t set;
 };
 #define TRN_COLL_STRANDS 2u
 /* Results, then slots of all dimensions and places for what rings add; roundings. Halves of both
@@ -93,6 +104,14 @@ struct trn_coll_ops {
 
 /* A channel's whole stream, END included. */
 void trn_coll_build(const struct trn_coll *coll, struct trn_coll_ops *out);
+/* The same where the way is fused. */
+void trn_coll_build_fused(const struct trn_coll *coll, struct trn_coll_ops *out);
+/* Chunks that its way wants at least. */
+uint64_t trn_coll_fused_chunks(const struct trn_coll *coll);
+/* All that ways of so many dimensions take. */
+uint32_t trn_coll_fused_semaphores(uint32_t set_semaphores, uint32_t dims);
+/* A step with more messages than these is shared by a crew (coll_fused.c). */
+#define TRN_COLL_CREW_LEAST 6u
 /* Can the kind go in strands? Every rank must have the same waits in the same order. */
 bool trn_coll_stranded(enum trn_comm_kind kind);
 /* Two strands as one stream of a processor, END included, and its length: what begins with a wait

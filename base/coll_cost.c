@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/bits.h"
+#include "base/coll_box.h"
 
 /* hardware-and-isa facts 4.6 and 8: trigger and done of a DMA, an operation of a sync processor
  * (device-spec.md 12.5, guess). */
@@ -16,10 +17,12 @@ static const struct {
 	const char *gen;
 	uint64_t engine_mbps; /* of a core's DMA engines */
 	uint64_t hbm_mbps;    /* of the chip */
+	uint32_t stacks;      /* of it */
+	uint32_t add_percent; /* of engine_mbps */
 } gens[] = {
-	{ "trn2", 16 * 23000, 2900000 },
-	{ "trn3", 16 * 33000, 4900000 },
-	{ "trn4", 16 * 132000, 19600000 },
+	{ "trn2", 16 * 23000, 2900000, 4, 50 },
+	{ "trn3", 16 * 33000, 4900000, 4, 100 },
+	{ "trn4", 16 * 132000, 19600000, 8, 100 },
 };
 
 static uint32_t gen_of(const struct trn_coll_site *site)
@@ -28,6 +31,21 @@ static uint32_t gen_of(const struct trn_coll_site *site)
 		if (strcmp(site->graph->pod->gen, gens[i].gen) == 0)
 			return i;
 	return 1;
+}
+
+uint64_t trn_coll_engine_mbps(const struct trn_coll_site *site, bool adding)
+{
+	const uint32_t gen = gen_of(site);
+
+	return gens[gen].engine_mbps * (adding ? gens[gen].add_percent : 100) / 100;
+}
+
+uint32_t trn_coll_stacks(const struct trn_coll_site *site, uint64_t *ret_mbps)
+{
+	const uint32_t gen = gen_of(site);
+
+	*ret_mbps = gens[gen].hbm_mbps / gens[gen].stacks;
+	return gens[gen].stacks;
 }
 
 static uint64_t span_ns(uint64_t bytes, uint64_t mbps)
@@ -144,16 +162,46 @@ static uint32_t hops_most(const struct trn_coll_site *site)
 	return most;
 }
 
-/* What an all-reduce takes where everybody sends everything to everybody and adds itself: one
- * way only, but every chip gets all vectors. */
-static void bound_one_way(const struct trn_coll_site *site, uint64_t bytes, uint64_t there,
-			  struct trn_coll_bound *bound)
+/* The dimensions of the pod that the ranks fill, chips only; false: they do not. */
+static bool filled(const struct trn_coll_site *site, uint32_t chips,
+		   struct trn_pod_dim dim[TRN_POD_DIMS], uint32_t *ret_dims)
 {
-	uint32_t most, chips = groups(site, 0, &most);
-	const uint64_t span = chips > 1 ? span_ns(bytes * (chips - 1), group_mbps(site, 0)) : 0;
+	uint32_t product = 1;
 
-	if (there + span < bound->latency_ns + bound->bandwidth_ns)
-		*bound = (struct trn_coll_bound){ .latency_ns = there, .bandwidth_ns = span };
+	*ret_dims = trn_pod_grid(site->graph, dim);
+	for (uint32_t d = 0; d < *ret_dims; d++)
+		product *= dim[d].size;
+	return product == chips;
+}
+
+/* An all-reduce that scatters the vector in some dimensions, exchanges whole parts in the others
+ * and gathers in the first ones (docs/comm.md): the least of all choices, none and all included.
+ * least: what any of them moves. */
+static void bound_forms(const struct trn_coll_site *site, uint64_t bytes, uint64_t least,
+			struct trn_coll_bound *bound)
+{
+	struct trn_pod_dim dim[TRN_POD_DIMS];
+	uint32_t most, chips = groups(site, 0, &most), dims = 0;
+	const uint64_t mbps = group_mbps(site, 0), hop_ns = site->graph->hop_ns;
+	const uint64_t all = hops_most(site);
+	const bool full = filled(site, chips, dim, &dims);
+
+	for (uint32_t mask = 0; chips > 1 && mask < (full ? (1u << dims) - 1 : 1); mask++) {
+		uint64_t scattered = 1, hops = 0, sent, latency, span;
+
+		for (uint32_t d = 0; d < dims; d++) {
+			if (!(mask >> d & 1))
+				continue;
+			scattered *= dim[d].size;
+			hops += dim[d].ring ? dim[d].size / 2 : 1;
+		}
+		/* Who adds at the end needs a DMA for it; else the gathering does. */
+		latency = (mask ? 3 : 2) * DMA_FIXED_NS + (all + hops) * hop_ns;
+		sent = bytes / scattered * (2 * (scattered - 1) + chips / scattered - 1);
+		span = trn_max_u64(least, span_ns(sent, mbps));
+		if (latency + span < bound->latency_ns + bound->bandwidth_ns)
+			*bound = (struct trn_coll_bound){ latency, span };
+	}
 }
 
 void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, uint64_t bytes,
@@ -186,7 +234,7 @@ void trn_coll_bound(const struct trn_coll_site *site, enum trn_comm_kind kind, u
 			    span_ns(ways * bytes * local, ENGINE_GROUPS * gens[gen].engine_mbps));
 	ret_bound->bandwidth_ns = least;
 	if (kind == TRN_COMM_ALL_REDUCE)
-		bound_one_way(site, bytes, there, ret_bound);
+		bound_forms(site, bytes, least, ret_bound);
 }
 
 /* ---- what a plan takes ---- */
@@ -256,6 +304,10 @@ void trn_coll_plan_cost(const struct trn_coll_plan *plan, const struct trn_coll_
 	const uint32_t used = trn_coll_plan_channels(plan, site, bytes);
 
 	*ret_cost = (struct trn_coll_cost){ 0 };
+	if (plan->shape == TRN_COLL_FUSED) {
+		trn_coll_fused_cost(plan, site, bytes, ret_cost);
+		return;
+	}
 	for (uint32_t p = 0; p < plan->parts; p++) {
 		const struct trn_coll_part *part = &plan->part[p];
 		struct part_cost one;

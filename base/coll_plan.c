@@ -4,22 +4,10 @@
 
 #include <string.h>
 #include "base/bits.h"
+#include "base/coll_box.h"
 
-/* The ranks as one box, its dimensions slowest first, before they are put in an order. */
-struct box {
-	uint32_t dims;
-	struct {
-		uint32_t size;
-		bool ring;
-		uint8_t load;
-		uint64_t mbps;
-		uint32_t hops;
-		bool relay;
-	} dim[TRN_COLL_DIMS];
-	uint16_t rank_at[TRN_COLL_RANKS];
-};
-
-static void box_add(struct box *box, uint32_t size, bool ring, uint64_t mbps, uint32_t hops)
+static void box_add(struct trn_coll_box *box, uint32_t size, bool ring, uint64_t mbps,
+		    uint32_t hops)
 {
 	if (size < 2)
 		return;
@@ -107,7 +95,7 @@ static void line_plain(const struct trn_coll_site *site, uint16_t *rank_at)
 
 /* ---- boxes ---- */
 
-static bool box_mesh(struct box *box, const struct trn_coll_site *site)
+static bool box_mesh(struct trn_coll_box *box, const struct trn_coll_site *site)
 {
 	box_add(box, site->ranks, false, rank_mbps(site), hops_most(site));
 	line_plain(site, box->rank_at);
@@ -124,14 +112,14 @@ static uint64_t ring_mbps(const struct trn_coll_site *site)
 	return least == UINT64_MAX ? rank_mbps(site) : least;
 }
 
-static bool box_ring(struct box *box, const struct trn_coll_site *site)
+static bool box_ring(struct trn_coll_box *box, const struct trn_coll_site *site)
 {
 	box_add(box, site->ranks, true, ring_mbps(site), 1);
 	line_snake(site, box->rank_at);
 	return true;
 }
 
-static bool box_paired(struct box *box, const struct trn_coll_site *site)
+static bool box_paired(struct trn_coll_box *box, const struct trn_coll_site *site)
 {
 	if (site->ranks % 2 != 0)
 		return false;
@@ -142,7 +130,7 @@ static bool box_paired(struct box *box, const struct trn_coll_site *site)
 }
 
 /* Small factors; what is prime is a mesh of its own. Far ones first: halves go there. */
-static bool box_rdh(struct box *box, const struct trn_coll_site *site)
+static bool box_rdh(struct trn_coll_box *box, const struct trn_coll_site *site)
 {
 	uint32_t left = site->ranks;
 
@@ -219,7 +207,7 @@ static bool grid_fill(const struct grid *grid, const struct trn_coll_site *site,
 }
 
 /* relays: in rings of four; there must be one. */
-static bool box_grid(struct box *box, const struct trn_coll_site *site, bool relays)
+bool trn_coll_box_grid(struct trn_coll_box *box, const struct trn_coll_site *site, bool relays)
 {
 	bool fits = !relays;
 	struct grid grid;
@@ -252,7 +240,7 @@ static bool box_grid(struct box *box, const struct trn_coll_site *site, bool rel
 #define LOAD_ONE (UINT64_C(1) << 32)
 
 /* Semaphores of the dimensions before one. */
-static uint32_t box_semaphores(const struct box *box, uint32_t dim)
+static uint32_t box_semaphores(const struct trn_coll_box *box, uint32_t dim)
 {
 	uint32_t count = 0;
 
@@ -261,7 +249,8 @@ static uint32_t box_semaphores(const struct box *box, uint32_t dim)
 	return count;
 }
 
-static void part_init(struct trn_coll_part *part, const struct box *box, const uint8_t *order)
+void trn_coll_part_init(struct trn_coll_part *part, const struct trn_coll_box *box,
+			const uint8_t *order)
 {
 	uint32_t stride[TRN_COLL_DIMS], below = 1, total = 1;
 
@@ -407,7 +396,7 @@ static void give_channels(struct trn_coll_plan *plan, const uint32_t *weight, ui
 }
 
 /* Boxes of all orders of the dimensions. Cores of a chip stay first: they make the rest short. */
-static void make_orders(struct trn_coll_plan *plan, const struct box *box,
+static void make_orders(struct trn_coll_plan *plan, const struct trn_coll_box *box,
 			uint64_t load[][TRN_COLL_LOADS])
 {
 	static const uint8_t turns[TRN_COLL_PARTS][3] = { { 0, 1, 2 }, { 1, 0, 2 }, { 1, 2, 0 },
@@ -427,14 +416,14 @@ static void make_orders(struct trn_coll_plan *plan, const struct box *box,
 		}
 		if (!fits)
 			continue;
-		part_init(&plan->part[plan->parts], box, order);
+		trn_coll_part_init(&plan->part[plan->parts], box, order);
 		part_loads(&plan->part[plan->parts], load[plan->parts]);
 		plan->parts++;
 	}
 }
 
-static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32_t channels,
-		       bool rotate)
+static void make_parts(struct trn_coll_plan *plan, const struct trn_coll_box *box,
+		       uint32_t channels, bool rotate)
 {
 	uint64_t load[TRN_COLL_PARTS][TRN_COLL_LOADS];
 	uint32_t weight[TRN_COLL_PARTS] = { TRN_COLL_SHARES };
@@ -448,7 +437,7 @@ static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32
 	if (plan->parts == 0) {
 		for (uint32_t d = 0; d < box->dims; d++)
 			order[d] = (uint8_t)d;
-		part_init(&plan->part[plan->parts++], box, order);
+		trn_coll_part_init(&plan->part[plan->parts++], box, order);
 	}
 	while (plan->parts > 1) {
 		uint32_t least = TRN_COLL_SHARES;
@@ -463,8 +452,8 @@ static void make_parts(struct trn_coll_plan *plan, const struct box *box, uint32
 }
 
 /* The busiest link says what a rank has in a dimension when all are at it. */
-static void dim_rate(struct trn_coll_part *part, const struct trn_coll_site *site, uint32_t d,
-		     uint32_t below)
+void trn_coll_dim_rate(struct trn_coll_part *part, const struct trn_coll_site *site, uint32_t d,
+		       uint32_t below)
 {
 	const uint32_t n = part->dim[d].size, to = part->dim[d].ring ? 2 : n;
 	uint32_t count[TRN_POD_LINKS_MAX] = { 0 };
@@ -495,7 +484,7 @@ static void part_rates(struct trn_coll_part *part, const struct trn_coll_site *s
 	uint32_t below = 1;
 
 	for (uint32_t d = part->dims; d-- > 0;) {
-		dim_rate(part, site, d, below);
+		trn_coll_dim_rate(part, site, d, below);
 		below *= part->dim[d].size;
 		/* That is in the rate. */
 		part->detour[d] = false;
@@ -524,7 +513,7 @@ bool trn_coll_plan_stranded(const struct trn_coll_plan *plan, const struct trn_c
 bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 			const struct trn_coll_site *site)
 {
-	struct box box = { .dims = 0 };
+	struct trn_coll_box box = { .dims = 0 };
 	bool fits = false;
 
 	plan->shape = shape;
@@ -536,10 +525,12 @@ bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 		fits = box_rdh(&box, site);
 	else if (shape == TRN_COLL_PAIRED)
 		fits = box_paired(&box, site);
-	else if (is_grid(shape))
-		fits = box_grid(&box, site, shape == TRN_COLL_TORUS);
+	else if (is_grid(shape) || shape == TRN_COLL_FUSED)
+		fits = trn_coll_box_grid(&box, site, shape == TRN_COLL_TORUS);
 	if (!fits)
 		return false;
+	if (shape == TRN_COLL_FUSED)
+		return trn_coll_plan_fused(plan, &box, site);
 	make_parts(plan, &box, site->channels, is_grid(shape));
 	if (!is_grid(shape))
 		part_rates(&plan->part[0], site);

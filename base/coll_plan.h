@@ -27,7 +27,8 @@ enum trn_coll_shape {
 	TRN_COLL_PAIRED = 3,
 	TRN_COLL_GRID = 4,  /* dimensions of the pod, a mesh in each */
 	TRN_COLL_TORUS = 5, /* the same with relays in rings of four */
-	TRN_COLL_SHAPES = 6,
+	TRN_COLL_FUSED = 6, /* all-reduce in few steps (coll_fused.c) */
+	TRN_COLL_SHAPES = 7,
 };
 
 struct trn_coll_part {
@@ -43,10 +44,18 @@ struct trn_coll_part {
 };
 #define TRN_COLL_SHARES 4096u
 
+/* Fused: which way a vector of some length goes, as parts of the plan. */
+#define TRN_COLL_VARIANTS 3u
+struct trn_coll_variant {
+	uint32_t first, parts;
+};
+
 struct trn_coll_plan {
 	enum trn_coll_shape shape;
 	uint32_t parts;
 	uint32_t semaphores; /* of each processor */
+	uint32_t set_semaphores, variants;
+	struct trn_coll_variant variant[TRN_COLL_VARIANTS];
 	struct trn_coll_part part[TRN_COLL_PARTS];
 };
 
@@ -56,6 +65,9 @@ bool trn_coll_plan_init(struct trn_coll_plan *plan, enum trn_coll_shape shape,
 /* The way of a channel; used: channels that take part, from 0 on. False: this one does not. */
 bool trn_coll_plan_way(const struct trn_coll_plan *plan, uint32_t channel, uint32_t used,
 		       struct trn_coll_way *ret_way, uint64_t *ret_from, uint64_t *ret_to);
+/* The same where the shape is fused, which has other ways for other lengths. */
+bool trn_coll_fused_way(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
+			uint32_t channel, uint64_t bytes, struct trn_coll_way *ret_way);
 /* Channels that a vector of so many bytes is worth. */
 uint32_t trn_coll_plan_channels(const struct trn_coll_plan *plan, const struct trn_coll_site *site,
 				uint64_t bytes);

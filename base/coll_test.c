@@ -2,346 +2,7 @@
 /* Runs schedules of all ranks with sets instead of numbers, in orders that an adversary picks:
  * every result has every input once, in the documented order; nothing is overwritten before it
  * is read; nobody waits for ever; semaphores end at 0. */
-#include "base/coll.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include "base/bits.h"
-#include "base/prng.h"
-#include "base/test_main.h"
-
-/* Check writes a line for every assertion: these are many. */
-#define NEED(x)                                                            \
-	do {                                                               \
-		if (!(x))                                                  \
-			ck_abort_msg("%s:%d: %s", __FILE__, __LINE__, #x); \
-	} while (0)
-#define NEED_MSG(x, ...)                           \
-	do {                                       \
-		if (!(x))                          \
-			ck_abort_msg(__VA_ARGS__); \
-	} while (0)
-
-#define RANKS 144u
-#define CHANNELS 2u
-#define SEMAPHORES 96u
-#define STRAND_SEMAPHORES 40u /* of a strand: more than any way has */
-#define AREA UINT64_C(0x1000000)
-#define ROOM 512u
-#define SEM_BASE UINT64_C(0x8000000000) /* every INC register of a chip is above */
-#define OPS_MAX 12u
-
-/* A value: a leaf (rank, element), or joined from some in order. */
-struct node {
-	uint32_t first, count; /* into list; count 0: a leaf */
-	uint32_t rank;
-	uint64_t element;
-};
-struct memory { /* of a rank: numbers of nodes, 0 nothing */
-	uint32_t *src, *dst, *scratch[CHANNELS];
-	uint64_t src_count, dst_count;
-};
-struct transfer {
-	struct trn_ext_sync_op op;
-	uint32_t stream;
-	uint32_t *seen; /* sources as they were when it started */
-	uint64_t serial;
-};
-struct stream {
-	struct trn_ext_sync_op *ops;
-	uint32_t count, at;
-	uint64_t under_way;
-	bool ended;
-};
-struct step { /* one collective of the sequence */
-	struct trn_coll coll;
-	struct trn_coll_way way[2]; /* by channel */
-	bool stranded;
-	uint32_t ahead;
-	struct memory *memory; /* by rank */
-	struct stream (*streams)[CHANNELS];
-};
-
-struct world {
-	struct trn_prng prng;
-	uint32_t ranks, steps;
-	uint32_t order[RANKS], place[RANKS];
-	uint16_t rank_at[RANKS], position[RANKS];
-	struct trn_coll_rank rank[RANKS];
-	uint64_t scratch[RANKS * CHANNELS];
-	uint64_t work[4 * RANKS + 1];
-	uint64_t counts[RANKS], offsets[RANKS];
-	uint64_t a2a[RANKS][RANKS], a2a_src[RANKS][RANKS], a2a_dst[RANKS][RANKS];
-	uint64_t from[RANKS][RANKS], there[RANKS][RANKS];
-	struct trn_coll_way way[CHANNELS];
-	struct step step[OPS_MAX];
-	uint32_t now[RANKS]; /* step of each rank */
-	uint32_t semaphore[RANKS][CHANNELS][SEMAPHORES];
-	uint32_t *scratch_nodes[RANKS][CHANNELS];
-	struct node *nodes;
-	uint32_t node_count, node_max;
-	uint32_t *list;
-	uint32_t list_count, list_max;
-	struct transfer *pending;
-	uint32_t pending_count, pending_max;
-	uint64_t serial;
-	uint32_t slow; /* a rank that the adversary holds back, or RANKS */
-};
-
-static uint32_t node_new(struct world *w, const uint32_t *parts, uint32_t count, uint32_t rank,
-			 uint64_t element)
-{
-	if (w->node_count == w->node_max) {
-		w->node_max = w->node_max ? 2 * w->node_max : 1024;
-		w->nodes = realloc(w->nodes, w->node_max * sizeof(*w->nodes));
-	}
-	if (w->list_count + count > w->list_max) {
-		w->list_max = 2 * (w->list_max + count);
-		w->list = realloc(w->list, w->list_max * sizeof(*w->list));
-	}
-	w->nodes[w->node_count] = (struct node){ w->list_count, count, rank, element };
-	for (uint32_t i = 0; i < count; i++)
-		w->list[w->list_count++] = parts[i];
-	return w->node_count++;
-}
-
-/* Addresses: bit 63 the mark, bits 53..62 chip; below: step (bits 40..47) + 1 of a user's buffer,
- * or scratch of a channel; kind in bits 32..35. */
-#define ADDRESS(kind, step, at) (((uint64_t)(kind) << 32) | ((uint64_t)(step) << 24) | (at))
-
-static uint32_t chip_of(const struct world *w, uint64_t address, uint32_t self)
-{
-	return address >> 63 ? (uint32_t)(address >> 53 & 0x3ff) : w->rank[self].chip;
-}
-
-/* Which rank's memory: two ranks may share a chip. */
-static uint32_t *at(struct world *w, uint64_t address, uint32_t self, uint64_t bytes)
-{
-	const uint32_t chip = chip_of(w, address, self);
-	const uint64_t low = address & ((UINT64_C(1) << 53) - 1);
-	const uint32_t kind = (uint32_t)(low >> 32) & 0xf, step = (uint32_t)(low >> 24) & 0xff;
-	const uint32_t rank = (uint32_t)(low >> 36) & 0xfff;
-	const uint64_t offset = low & 0xffffff;
-	struct memory *m;
-	uint64_t room = 0;
-	uint32_t *base = NULL;
-
-	NEED(rank < w->ranks);
-	NEED(w->rank[rank].chip == chip);
-	m = &w->step[step].memory[rank];
-	if (kind == 1 || kind == 2) {
-		NEED(step < w->steps);
-		/* Nobody touches a buffer before its owner has begun, or when it is done. */
-		NEED(w->now[rank] == step);
-		base = kind == 1 ? m->src : m->dst;
-		room = kind == 1 ? m->src_count : m->dst_count;
-	} else {
-		NEED(kind >= 3);
-		NEED(kind < 3 + CHANNELS);
-		base = w->scratch_nodes[rank][kind - 3];
-		room = TRN_COLL_SCRATCH(ROOM, w->ranks);
-	}
-	NEED_MSG(offset + bytes <= room, "kind %u step %u: %llu + %llu > %llu", kind, step,
-		 (unsigned long long)offset, (unsigned long long)bytes, (unsigned long long)room);
-	return base + offset;
-}
-
-static uint64_t user_address(uint32_t rank, uint32_t kind, uint32_t step)
-{
-	return (uint64_t)rank << 36 | ADDRESS(kind, step, 0);
-}
-
-static void signal_add(struct world *w, uint64_t signal, uint32_t self, uint32_t value)
-{
-	const uint32_t chip = chip_of(w, signal, self);
-	const uint64_t low = signal & ((UINT64_C(1) << 53) - 1);
-
-	for (uint32_t r = 0; r < w->ranks; r++)
-		for (uint32_t c = 0; c < CHANNELS; c++) {
-			uint64_t first = trn_coll_semaphore(w->rank[r].processor + c, 0);
-
-			if (w->rank[r].chip != chip || low < first || low >= first + 1024)
-				continue;
-			NEED((low - first) / 4 < SEMAPHORES);
-			w->semaphore[r][c][(low - first) / 4] += value;
-			return;
-		}
-	ck_abort_msg("no such semaphore 0x%llx", (unsigned long long)signal);
-}
-
-/* ---- the machine ---- */
-
-static void transfer_start(struct world *w, uint32_t stream, const struct trn_ext_sync_op *op)
-{
-	const uint32_t self = stream / CHANNELS;
-	const uint32_t sources = op->op == TRN_SYNC_REDUCE ? op->sources : 1;
-	struct transfer *t;
-
-	if (w->pending_count == w->pending_max) {
-		w->pending_max = w->pending_max ? 2 * w->pending_max : 256;
-		w->pending = realloc(w->pending, w->pending_max * sizeof(*w->pending));
-	}
-	t = &w->pending[w->pending_count++];
-	*t = (struct transfer){ .op = *op, .stream = stream, .serial = w->serial++ };
-	if (op->op == TRN_SYNC_SIGNAL)
-		return;
-	NEED(op->bytes > 0);
-	t->seen = malloc(sources * op->bytes * sizeof(*t->seen));
-	for (uint32_t s = 0; s < sources; s++)
-		memcpy(t->seen + s * op->bytes, at(w, op->src + s * op->stride, self, op->bytes),
-		       op->bytes * sizeof(*t->seen));
-}
-
-static void transfer_end(struct world *w, struct transfer *t, uint32_t self)
-{
-	const struct trn_ext_sync_op *op = &t->op;
-	const uint32_t sources = op->op == TRN_SYNC_REDUCE ? op->sources : 1;
-	uint32_t *parts = malloc(sources * sizeof(*parts));
-	uint32_t *dst = at(w, op->dst, self, op->bytes);
-
-	for (uint64_t i = 0; i < op->bytes; i++) {
-		for (uint32_t s = 0; s < sources; s++) {
-			parts[s] = at(w, op->src + s * op->stride, self, op->bytes)[i];
-			NEED_MSG(parts[s] == t->seen[s * op->bytes + i],
-				 "rank %u: a source changed under a transfer", self);
-			NEED_MSG(parts[s] != 0, "rank %u: nothing was there yet", self);
-		}
-		dst[i] = op->op == TRN_SYNC_REDUCE ? node_new(w, parts, sources, 0, 0) : parts[0];
-	}
-	free(parts);
-	free(t->seen);
-}
-
-/* A signal of its own comes after all that went to that chip before. */
-static bool may_end(const struct world *w, const struct transfer *t)
-{
-	uint32_t chip;
-
-	if (t->op.op != TRN_SYNC_SIGNAL)
-		return true;
-	chip = chip_of(w, t->op.signal, t->stream / CHANNELS);
-	for (uint32_t i = 0; i < w->pending_count; i++) {
-		const struct transfer *o = &w->pending[i];
-		uint64_t to = o->op.op == TRN_SYNC_SIGNAL ? o->op.signal : o->op.dst;
-
-		if (o->stream == t->stream && o->serial < t->serial &&
-		    chip_of(w, to, o->stream / CHANNELS) == chip)
-			return false;
-	}
-	return true;
-}
-
-static struct stream *stream_at(struct world *w, uint32_t stream)
-{
-	const uint32_t rank = stream / CHANNELS;
-
-	if (w->now[rank] >= w->steps)
-		return NULL;
-	return &w->step[w->now[rank]].streams[rank][stream % CHANNELS];
-}
-
-static bool pending_step(struct world *w)
-{
-	uint32_t i = (uint32_t)trn_prng_below(&w->prng, w->pending_count);
-	struct transfer t;
-	uint32_t self;
-
-	if (w->pending_count == 0 || !may_end(w, &w->pending[i]))
-		return false;
-	t = w->pending[i];
-	self = t.stream / CHANNELS;
-	if (t.op.op != TRN_SYNC_SIGNAL)
-		transfer_end(w, &t, self);
-	w->pending[i] = w->pending[--w->pending_count];
-	if (t.op.signal)
-		signal_add(w, t.op.signal, self, t.op.value);
-	stream_at(w, t.stream)->under_way--;
-	return true;
-}
-
-static void rank_next(struct world *w, uint32_t rank)
-{
-	for (uint32_t c = 0; c < CHANNELS; c++) {
-		struct stream *s = stream_at(w, rank * CHANNELS + c);
-
-		if (!s->ended || s->under_way > 0)
-			return;
-	}
-	w->now[rank]++;
-}
-
-static bool stream_step(struct world *w, uint32_t stream)
-{
-	const uint32_t rank = stream / CHANNELS;
-	struct stream *s = stream_at(w, stream);
-	const struct trn_ext_sync_op *op;
-	uint32_t *sem;
-
-	if (!s)
-		return false;
-	if (s->ended) {
-		uint32_t before = w->now[rank];
-
-		rank_next(w, rank);
-		return w->now[rank] != before;
-	}
-	NEED(s->at < s->count);
-	op = &s->ops[s->at];
-	switch (op->op) {
-	case TRN_SYNC_WAIT:
-		sem = &w->semaphore[rank][stream % CHANNELS][op->semaphore];
-		if (*sem < op->value)
-			return false;
-		*sem -= op->value;
-		break;
-	case TRN_SYNC_FENCE:
-		if (s->under_way > 0)
-			return false;
-		break;
-	case TRN_SYNC_END:
-		s->ended = true;
-		break;
-	default:
-		s->under_way++;
-		transfer_start(w, stream, op);
-		break;
-	}
-	s->at++;
-	return true;
-}
-
-/* Something that can go on does; at random, then everything in turn. */
-static bool world_step(struct world *w)
-{
-	for (uint32_t tries = 0; tries < 8; tries++) {
-		uint32_t stream = (uint32_t)trn_prng_below(&w->prng, w->ranks * CHANNELS);
-
-		if (stream / CHANNELS == w->slow && trn_prng_below(&w->prng, 64) != 0)
-			continue;
-		if (trn_prng_below(&w->prng, 3) == 0 ? pending_step(w) : stream_step(w, stream))
-			return true;
-	}
-	for (uint32_t stream = 0; stream < w->ranks * CHANNELS; stream++)
-		if (stream_step(w, stream))
-			return true;
-	for (uint32_t i = 0; i < w->pending_count + 64; i++)
-		if (pending_step(w))
-			return true;
-	return w->pending_count > 0;
-}
-
-static void world_run(struct world *w)
-{
-	while (world_step(w))
-		;
-	for (uint32_t r = 0; r < w->ranks; r++) {
-		NEED_MSG(w->now[r] == w->steps, "rank %u stands in step %u of %u", r, w->now[r],
-			 w->steps);
-		for (uint32_t c = 0; c < CHANNELS; c++)
-			for (uint32_t s = 0; s < SEMAPHORES; s++)
-				NEED(w->semaphore[r][c][s] == 0);
-	}
-}
+#include "base/test_coll.h"
 
 /* ---- what must come out ---- */
 
@@ -476,10 +137,10 @@ static struct world *world_new(uint32_t ranks, uint64_t salt)
 	for (uint32_t i = 0; i < ranks; i++) {
 		w->position[w->rank_at[i]] = (uint16_t)i;
 		w->rank[i].chip = i / per_chip;
-		w->rank[i].processor = 2 * (i % per_chip);
+		w->rank[i].processor = CHANNELS * (i % per_chip);
 		w->rank[i].mark = UINT64_C(1) << 63 | (uint64_t)w->rank[i].chip << 53;
 	}
-	(void)node_new(w, NULL, 0, 0, 0);
+	(void)trn_test_node(w, NULL, 0, 0, 0);
 	for (uint32_t i = 0; i < ranks; i++)
 		for (uint32_t c = 0; c < CHANNELS; c++) {
 			w->scratch[i * CHANNELS + c] = (uint64_t)i << 36 | ADDRESS(3 + c, 0, 0);
@@ -542,6 +203,32 @@ static void random_way(struct world *w, struct trn_coll_way *way, uint32_t style
 	}
 }
 
+/* Boxes whose first dimensions scatter; a part of all channels with some shares, or of each. */
+static void random_fused(struct world *w)
+{
+	const bool apart = trn_prng_below(&w->prng, 3) == 0;
+	const uint32_t shares = 1 + (uint32_t)trn_prng_below(&w->prng, CHANNELS);
+
+	for (uint32_t c = 0; c < CHANNELS; c++) {
+		struct trn_coll_way *way = &w->way[c];
+		uint32_t scatters;
+
+		random_way(w, way, 2 + (uint32_t)trn_prng_below(&w->prng, 2));
+		way->fused = true;
+		way->channel = apart ? c : 0;
+		way->channels = apart ? 1 : CHANNELS;
+		way->shares = apart ? 1 : shares;
+		way->part_from = apart ? 5 * c : 0;
+		way->part_to = apart && c + 1 < CHANNELS ? 5 * c + 5 : 16;
+		way->set_semaphores = 2 * TRN_COLL_DIMS;
+		if (!apart && c > 0)
+			*way = w->way[0];
+		scatters = (uint32_t)trn_prng_below(&w->prng, way->dims + 1);
+		for (uint32_t d = 0; d < way->dims && (apart || c == 0); d++)
+			way->dim[d].whole = d >= scatters;
+	}
+}
+
 static void random_counts(struct world *w, uint64_t most)
 {
 	uint64_t at = 0;
@@ -596,7 +283,7 @@ static void step_memory(struct world *w, struct step *s, uint32_t r)
 	m->dst = calloc(m->dst_count + 1, sizeof(uint32_t));
 	m->src = in_place ? m->dst : calloc(m->src_count + 1, sizeof(uint32_t));
 	for (uint64_t i = 0; i < m->src_count; i++)
-		m->src[i] = node_new(w, NULL, 0, r, i);
+		m->src[i] = trn_test_node(w, NULL, 0, r, i);
 }
 
 static struct trn_coll_ops built(const struct trn_coll *coll)
@@ -639,6 +326,7 @@ static struct trn_coll_ops built_strands(const struct trn_coll *coll, uint32_t a
 
 static void step_streams(struct world *w, uint32_t step, uint32_t r)
 {
+	static const uint64_t shares[CHANNELS + 1] = { 0, 6, 9, 16 }; /* unequal */
 	struct step *s = &w->step[step];
 	bool in_place = s->memory[r].src == s->memory[r].dst;
 
@@ -647,16 +335,18 @@ static void step_streams(struct world *w, uint32_t step, uint32_t r)
 		struct trn_coll_ops out = { 0 };
 
 		for (uint32_t i = 0; i < w->ranks; i++) {
-			w->rank[i].src = user_address(i, in_place && i == r ? 2 : 1, step);
+			w->rank[i].src = trn_test_address(i, in_place && i == r ? 2 : 1, step);
 			/* Without direct nobody may look at it. */
-			w->rank[i].dst = coll.direct || i == r ? user_address(i, 2, step) : 1;
+			w->rank[i].dst = coll.direct || i == r ? trn_test_address(i, 2, step) : 1;
 		}
 		coll.me = r;
 		coll.rank = w->rank;
 		coll.channel = c;
-		coll.part_from = c ? 3 : 0; /* unequal */
-		coll.part_to = c ? 8 : 3;
+		coll.part_from = shares[c];
+		coll.part_to = shares[c + 1];
 		coll.way = &s->way[c];
+		coll.chunks = s->chunks;
+		coll.set = s->set;
 		if (coll.kind == TRN_COMM_ALL_TO_ALL) {
 			coll.counts = w->a2a[r];
 			coll.offsets = w->a2a_src[r];
@@ -667,6 +357,20 @@ static void step_streams(struct world *w, uint32_t step, uint32_t r)
 		out = s->stranded ? built_strands(&coll, s->ahead) : built(&coll);
 		s->streams[r][c] = (struct stream){ .ops = out.ops, .count = out.count };
 	}
+}
+
+/* Fused: the same number on all channels, and the sets in turn. */
+static void step_chunks(struct world *w, struct step *s)
+{
+	for (uint32_t c = 0; c < CHANNELS && s->way[c].fused; c++) {
+		struct trn_coll coll = s->coll;
+
+		coll.way = &s->way[c];
+		s->chunks = trn_max_u64(s->chunks, trn_coll_fused_chunks(&coll));
+	}
+	s->set = w->set;
+	if (s->coll.direct)
+		w->set = (uint32_t)((w->set + s->chunks) % 2);
 }
 
 static void step_add(struct world *w, enum trn_comm_kind kind, bool direct, uint64_t count)
@@ -683,7 +387,7 @@ static void step_add(struct world *w, enum trn_comm_kind kind, bool direct, uint
 		.ranks = w->ranks,
 		.count = kind == TRN_COMM_ALL_TO_ALL ? ROOM / w->ranks : count,
 		.channels = CHANNELS,
-		.parts = 8,
+		.parts = 16,
 		.semaphore = 2,
 		.root_semaphore = 0,
 		.scratch = w->scratch,
@@ -696,7 +400,9 @@ static void step_add(struct world *w, enum trn_comm_kind kind, bool direct, uint
 	}
 	for (uint32_t c = 0; c < CHANNELS; c++)
 		s->way[c] = w->way[c];
-	s->stranded = trn_coll_stranded(kind) && trn_prng_below(&w->prng, 3) != 0;
+	step_chunks(w, s);
+	s->stranded = !w->way[0].fused && trn_coll_stranded(kind) &&
+		      trn_prng_below(&w->prng, 3) != 0;
 	s->ahead = (uint32_t)trn_prng_below(&w->prng, 12);
 	s->memory = calloc(w->ranks, sizeof(*s->memory));
 	s->streams = calloc(w->ranks, sizeof(*s->streams));
@@ -708,7 +414,7 @@ static void step_add(struct world *w, enum trn_comm_kind kind, bool direct, uint
 
 static void world_check(struct world *w)
 {
-	world_run(w);
+	trn_test_world_run(w);
 	for (uint32_t s = 0; s < w->steps; s++)
 		for (uint32_t r = 0; r < w->ranks; r++)
 			check_rank(w, &w->step[s], r);
@@ -778,6 +484,33 @@ START_TEST(many_ranks)
 }
 END_TEST
 
+/* Few steps: operations of all lengths, direct or not, in place or not, one behind the other. */
+static void run_fused(uint32_t ranks, uint64_t salt, uint32_t steps)
+{
+	struct world *w = world_new(ranks, salt);
+
+	random_fused(w);
+	for (uint32_t i = 0; i < steps; i++)
+		step_add(w, TRN_COMM_ALL_REDUCE, trn_prng_below(&w->prng, 3) != 0,
+			 trn_prng_below(&w->prng, trn_prng_below(&w->prng, 2) ? 40 : 4 * ROOM));
+	world_check(w);
+}
+
+START_TEST(few_steps)
+{
+	for (uint32_t ranks = 2; ranks <= 20; ranks++)
+		run_fused(ranks, 300000 + 100 * (uint32_t)_i + ranks, 6);
+}
+END_TEST
+
+START_TEST(few_steps_of_many)
+{
+	static const uint32_t some[] = { 33, 64, 72, 144 };
+
+	run_fused(some[_i], 400000 + (uint32_t)_i, 3);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("coll");
@@ -787,6 +520,11 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, every_kind_and_way, 0, STYLES);
 	tcase_add_loop_test(t, sequences, 0, STYLES);
 	tcase_add_loop_test(t, many_ranks, 0, STYLES);
+	suite_add_tcase(s, t);
+	t = tcase_create("few-steps");
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, few_steps, 0, 8);
+	tcase_add_loop_test(t, few_steps_of_many, 0, 4);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -549,7 +549,8 @@ enum trn_cluster_inner trn_cluster_pod_choose(const struct trn_cluster *cluster,
 	const enum trn_comm_kind kind = call->kind == TRN_CLUSTER_ALL_REDUCE ? TRN_COMM_ALL_REDUCE :
 									       TRN_COMM_ALL_TO_ALL;
 	struct pod p = pod_of(cluster, chips, call);
-	uint32_t last = call->kind == TRN_CLUSTER_ALL_TO_ALL ? 1 : TRN_COLL_SHAPES;
+	/* The last that flows are made of. */
+	uint32_t last = call->kind == TRN_CLUSTER_ALL_TO_ALL ? 1 : TRN_COLL_TORUS + 1;
 	enum trn_cluster_inner best = TRN_CLUSTER_INNER_MESH;
 	uint64_t least = UINT64_MAX;
 

@@ -464,9 +464,10 @@ TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
 static enum trn_comm_algorithm algorithm_of(enum trn_coll_shape shape)
 {
 	static const uint8_t algorithms[TRN_COLL_SHAPES] = {
-		[TRN_COLL_MESH] = TRN_COMM_MESH, [TRN_COLL_RING] = TRN_COMM_RING,
-		[TRN_COLL_RDH] = TRN_COMM_RDH,   [TRN_COLL_PAIRED] = TRN_COMM_PAIRED,
-		[TRN_COLL_GRID] = TRN_COMM_GRID, [TRN_COLL_TORUS] = TRN_COMM_TORUS,
+		[TRN_COLL_MESH] = TRN_COMM_MESH,   [TRN_COLL_RING] = TRN_COMM_RING,
+		[TRN_COLL_RDH] = TRN_COMM_RDH,     [TRN_COLL_PAIRED] = TRN_COMM_PAIRED,
+		[TRN_COLL_GRID] = TRN_COMM_GRID,   [TRN_COLL_TORUS] = TRN_COMM_TORUS,
+		[TRN_COLL_FUSED] = TRN_COMM_FUSED,
 	};
 
 	return (enum trn_comm_algorithm)algorithms[shape];

@@ -104,6 +104,7 @@ struct trn_comm_team {
 	const struct trn_comm_call **all; /* of one collective: [rank] */
 	struct trn_comm_group group[TRN_COMM_GROUPS];
 	uint64_t tickets;
+	uint32_t set;       /* of slots: the next fused command's (trn_coll.set) */
 	uint64_t device_ns; /* of the last group; UINT64_MAX none */
 	int failed;
 };

@@ -21,6 +21,7 @@ static const char *const algorithm_names[TRN_COMM_ALGORITHMS] = {
 	[TRN_COMM_AUTO] = "auto",     [TRN_COMM_RING] = "ring",     [TRN_COMM_MESH] = "mesh",
 	[TRN_COMM_RDH] = "rdh",       [TRN_COMM_PAIRED] = "paired", [TRN_COMM_GRID] = "grid",
 	[TRN_COMM_SWITCH] = "switch", [TRN_COMM_HOST] = "host",     [TRN_COMM_TORUS] = "torus",
+	[TRN_COMM_FUSED] = "fused",
 };
 
 TRN_API const char *trn_comm_kind_name(enum trn_comm_kind kind)

@@ -211,6 +211,7 @@ int trn_comm_team_start(struct trn_comm_team *team, const struct trn_comm_call *
 	const uint64_t ticket = team->tickets + 1;
 	const uint32_t slot = (uint32_t)(ticket % TRN_COMM_GROUPS);
 	struct trn_comm_group *group = &team->group[slot];
+	const uint32_t set = team->set;
 	int r;
 
 	if (team->failed)
@@ -227,8 +228,10 @@ int trn_comm_team_start(struct trn_comm_team *team, const struct trn_comm_call *
 		r = submit_group(team, group);
 	}
 	batches_clear(team);
-	if (r < 0)
+	if (r < 0) {
+		team->set = set;
 		return r;
+	}
 	group->ticket = ticket;
 	team->tickets = ticket;
 	*ret_ticket = ticket;

@@ -286,37 +286,60 @@ static void channel_build(const struct trn_coll *c, bool stranded, uint32_t sema
 	out->count = trn_coll_merge(apart, apart + second, trn_coll_ahead(c->way), out->ops);
 }
 
+/* Channels of the plan that take part, and their number. */
+static uint32_t channels_init(struct trn_comm_team *team, const struct trn_comm_call *call,
+			      const struct trn_comm_call *const *all, enum trn_coll_shape shape,
+			      struct trn_coll_way *way, struct trn_coll *c)
+{
+	const struct trn_coll_plan *plan = team->shape[shape].plan;
+	const uint64_t bytes = trn_comm_team_bytes(team, call);
+	const uint32_t used = trn_coll_plan_channels(plan, &team->site, bytes);
+	uint64_t chunks = 1;
+	uint32_t n = 0;
+
+	for (uint32_t ch = 0; ch < team->channels; ch++) {
+		coll_init(team, call, all, shape, &c[n]);
+		c[n].way = &way[n];
+		c[n].channel = ch;
+		if (shape == TRN_COLL_FUSED ?
+			    !trn_coll_fused_way(plan, &team->site, ch, bytes, &way[n]) :
+			    !trn_coll_plan_way(plan, ch, used, &way[n], &c[n].part_from,
+					       &c[n].part_to))
+			continue;
+		c[n].turn = way[n].turn;
+		c[n].turns = way[n].turns;
+		if (way[n].fused)
+			chunks = trn_max_u64(chunks, trn_coll_fused_chunks(&c[n]));
+		n++;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		c[i].chunks = chunks;
+		c[i].set = team->set;
+	}
+	return n;
+}
+
 int trn_comm_record(struct trn_comm_team *team, struct trn_batch *batch,
 		    const struct trn_comm_call *call, const struct trn_comm_call *const *all,
 		    enum trn_coll_shape shape, struct trn_object *hold)
 {
 	const struct trn_coll_plan *plan = team->shape[shape].plan;
-	const uint64_t bytes = trn_comm_team_bytes(team, call);
-	const uint32_t used = trn_coll_plan_channels(plan, &team->site, bytes);
-	const bool stranded = trn_coll_plan_stranded(plan, &team->site, call->kind, bytes);
+	const bool stranded = trn_coll_plan_stranded(plan, &team->site, call->kind,
+						     trn_comm_team_bytes(team, call));
 	struct streams streams = { .count = 0 };
 	struct trn_coll_way way[TRN_COLL_CHANNELS];
 	struct trn_coll c[TRN_COLL_CHANNELS];
 	struct trn_ext_sync_op *apart;
 	struct trn_buffer *buffer = NULL;
-	uint32_t most = 0;
+	uint32_t most = 0, n;
 	int r;
 
-	for (uint32_t ch = 0; ch < team->channels; ch++) {
-		struct trn_coll *one = &c[streams.count];
-		uint32_t count;
+	n = channels_init(team, call, all, shape, way, c);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t count = channel_count(&c[i], stranded, plan->semaphores);
 
-		coll_init(team, call, all, shape, one);
-		one->way = &way[streams.count];
-		one->channel = ch;
-		if (!trn_coll_plan_way(plan, ch, used, &way[streams.count], &one->part_from,
-				       &one->part_to))
-			continue;
-		one->turn = one->way->turn;
-		one->turns = one->way->turns;
-		count = channel_count(one, stranded, plan->semaphores);
 		most = count > most ? count : most;
-		streams_add(&streams, team->rank[call->rank].processor + ch, count);
+		streams_add(&streams, team->rank[call->rank].processor + c[i].channel, count);
 	}
 	streams_lay(&streams);
 	r = pool_take(team, &team->member[call->rank],
@@ -331,6 +354,9 @@ int trn_comm_record(struct trn_comm_team *team, struct trn_batch *batch,
 		streams.stream[i].ops = out.count;
 	}
 	streams_close(&streams, team, call->priority, buffer);
+	/* The last rank's: the next one begins with the set that this one did not end with. */
+	if (way->fused && all && call->rank == team->ranks - 1)
+		team->set = (uint32_t)((c->set + c->chunks) % 2);
 	return command(batch, buffer, call, 1, call->rank, hold);
 }
 

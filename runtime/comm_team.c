@@ -505,6 +505,7 @@ int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call 
 		[TRN_COMM_GRID] = SHAPE(TRN_COLL_GRID),
 		[TRN_COMM_TORUS] = SHAPE(TRN_COLL_TORUS),
 		[TRN_COMM_SWITCH] = SHAPE(TRN_COLL_MESH),
+		[TRN_COMM_FUSED] = SHAPE(TRN_COLL_FUSED),
 	};
 	const bool is_forced = call->algorithm == TRN_COMM_AUTO;
 	enum trn_comm_algorithm algorithm = is_forced ? forced : call->algorithm;
@@ -520,6 +521,11 @@ int trn_comm_team_choose(struct trn_comm_team *team, const struct trn_comm_call 
 	} else if (algorithm == TRN_COMM_SWITCH) {
 		return -ENOTSUP;
 	}
+	if (call->kind != TRN_COMM_ALL_REDUCE)
+		wanted &= ~SHAPE(TRN_COLL_FUSED);
+	/* Of the environment: what cannot be done that way goes by itself. */
+	if (wanted == 0 && is_forced && algorithm != TRN_COMM_HOST)
+		wanted = shapes[TRN_COMM_AUTO] & ~SHAPE(TRN_COLL_FUSED);
 	*ret_shape = cheapest(team, call, wanted);
 	return (wanted >> *ret_shape & 1) && trn_comm_team_plan(team, *ret_shape) ? 0 : -ENOTSUP;
 }

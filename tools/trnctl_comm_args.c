@@ -46,7 +46,7 @@ static const struct argp_option options_list[] = {
 	  "Compare the results with a reference computed here", 0 },
 	{ "seed", KEY_SEED, "N", 0, "Of the data of the check (1)", 0 },
 	{ "algorithm", KEY_ALGORITHM, "NAME", 0,
-	  "auto, ring, mesh, rdh, paired, grid, torus, switch or host (auto)", 0 },
+	  "auto, ring, mesh, rdh, paired, grid, torus, switch, fused or host (auto)", 0 },
 	{ "stats", 't', "LIST", 0, "Columns of device time: avg, min, max, pNN (avg)", 0 },
 	{ "in-place", KEY_IN_PLACE, NULL, 0, "Results take the place of the sources", 0 },
 	{ "root", KEY_ROOT, "RANK", 0, "Of broadcast and reduce (0)", 0 },

@@ -45,7 +45,8 @@ enum trn_comm_algorithm {
 	TRN_COMM_SWITCH = 6, /* all-to-all in rounds that never meet at a port of a switch */
 	TRN_COMM_HOST = 7,   /* through the hosts: other processes */
 	TRN_COMM_TORUS = 8,  /* the same as GRID; in a ring of four chips by the neighbours */
-	TRN_COMM_ALGORITHMS = 9,
+	TRN_COMM_FUSED = 9,  /* all-reduce in few steps: what a step adds it sends on */
+	TRN_COMM_ALGORITHMS = 10,
 };
 #define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread drives what needs the host; -ENOTSUP today */
 
@@ -118,9 +119,8 @@ struct trn_comm_span {
  *       ALL_TO_ALL and PERMUTE have none
  * @src_counts: ALL_TO_ALL: elements to each rank; NULL: @count
  * @src_offsets: where they begin, in elements of @src; NULL: one behind the other
- * @dst_counts: ALL_TO_ALL (as the senders' @src_counts), ALL_GATHER: elements from each rank;
- *              NULL: @count. REDUCE_SCATTER: elements of each rank's result. Of ALL_GATHER and
- *              REDUCE_SCATTER all ranks give the same
+ * @dst_counts: ALL_TO_ALL (the senders' @src_counts), ALL_GATHER: from each rank; REDUCE_SCATTER:
+ *              of each rank's result; NULL: @count. Of the last two all ranks give the same
  * @dst_offsets: where they begin, in elements of @dst; NULL: one behind the other
  * @permutation: PERMUTE: rank r sends to permutation[r], UINT32_MAX: to nobody; all give the same
  */

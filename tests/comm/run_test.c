@@ -19,8 +19,8 @@ static const enum trn_comm_kind kinds[] = {
 	TRN_COMM_BROADCAST,  TRN_COMM_REDUCE,         TRN_COMM_PERMUTE,    TRN_COMM_BARRIER,
 };
 static const enum trn_comm_algorithm algorithms[] = {
-	TRN_COMM_AUTO,   TRN_COMM_RING, TRN_COMM_MESH,   TRN_COMM_RDH,
-	TRN_COMM_PAIRED, TRN_COMM_GRID, TRN_COMM_SWITCH, TRN_COMM_TORUS,
+	TRN_COMM_AUTO, TRN_COMM_RING,   TRN_COMM_MESH,  TRN_COMM_RDH,   TRN_COMM_PAIRED,
+	TRN_COMM_GRID, TRN_COMM_SWITCH, TRN_COMM_TORUS, TRN_COMM_FUSED,
 };
 
 static bool has_in_place(enum trn_comm_kind kind)
@@ -190,6 +190,36 @@ START_TEST(long_vectors)
 }
 END_TEST
 
+/* Few steps, of one chunk and of several, with others between: sets of slots in turn. */
+START_TEST(few_steps)
+{
+	static const uint64_t counts[] = { 900, (UINT64_C(17) << 20) / 4, 0, 1, 70000 };
+	static const struct {
+		const char *uri;
+		uint32_t ranks, cores;
+	} some[] = { { "mock:trn2-48xl", 4, 2 },
+		     { "mock:trn2-48xl", 16, 1 },
+		     { "mock:trn3-gen1", 2, 1 } };
+	struct rig rig;
+
+	rig_up(&rig, some[_i].uri);
+	rig_comm(&rig, some[_i].ranks, some[_i].cores, UINT64_C(17) << 20);
+	for (uint32_t i = 0; i < 12; i++) {
+		const struct job job = {
+			.kind = TRN_COMM_ALL_REDUCE,
+			.dtype = TRN_DTYPE_F32,
+			.algorithm = i % 5 == 4 ? TRN_COMM_AUTO : TRN_COMM_FUSED,
+			.count = counts[trn_prng_below(&rig.prng, TRN_ARRAY_LEN(counts))],
+			.in_place = trn_prng_below(&rig.prng, 2) != 0,
+			.batch = trn_prng_below(&rig.prng, 3) == 0,
+		};
+
+		rig_run(&rig, &job, NULL);
+	}
+	rig_down(&rig);
+}
+END_TEST
+
 /* What comes out, and the bits of a sum that rounds. */
 static uint64_t bits_of(const char *uri, uint32_t ranks, enum trn_comm_algorithm algorithm)
 {
@@ -231,7 +261,7 @@ static uint64_t bits_of(const char *uri, uint32_t ranks, enum trn_comm_algorithm
 START_TEST(the_same_bits_always)
 {
 	static const enum trn_comm_algorithm some[] = { TRN_COMM_MESH, TRN_COMM_RING, TRN_COMM_GRID,
-							TRN_COMM_TORUS };
+							TRN_COMM_TORUS, TRN_COMM_FUSED };
 	uint64_t hash = bits_of("mock:trn2-48xl", 16, some[_i]);
 
 	ck_assert_uint_eq(bits_of("mock:trn2-48xl", 16, some[_i]), hash);
@@ -285,7 +315,8 @@ static Suite *suite(void)
 	tcase_add_test(t, progress_is_enough);
 	tcase_add_loop_test(t, pods_of_many_chips, 0, (int)TRN_ARRAY_LEN(pods));
 	tcase_add_loop_test(t, long_vectors, 0, 4);
-	tcase_add_loop_test(t, the_same_bits_always, 0, 4);
+	tcase_add_loop_test(t, few_steps, 0, 3);
+	tcase_add_loop_test(t, the_same_bits_always, 0, 5);
 	suite_add_tcase(s, t);
 	return s;
 }
