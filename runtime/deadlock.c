@@ -155,8 +155,8 @@ static bool can_come(struct search *search, uint64_t timeline, uint64_t value)
 	return false;
 }
 
-/* "queue 3 command 17 waits for timeline 2 >= 5, promised by queue 4 command 9, which waits for
- * ...": the ring's last place is its first again. */
+/* "queue 3 command 17 waits for timeline 2 >= 5, promised by queue 4 command 9, stuck at 8 for
+ * timeline ...": the ring's last place is its first again. */
 static void ring_text(const struct search *search, char *text, size_t size)
 {
 	size_t used = 0;
@@ -169,16 +169,16 @@ static void ring_text(const struct search *search, char *text, size_t size)
 			n = snprintf(text, size, "queue %u command %llu", p->index,
 				     (unsigned long long)(p->wait - 1));
 		else
-			n = snprintf(text + used, size - used, ", which at command %llu",
+			n = snprintf(text + used, size - used, ", stuck at %llu",
 				     (unsigned long long)(p->wait - 1));
 		used += n > 0 ? (size_t)n : 0;
 		if (used >= size)
 			return;
 		n = snprintf(text + used, size - used,
-			     " waits for timeline %llu >= %llu, promised by queue %u%s%s "
-			     "command %llu",
-			     (unsigned long long)p->timeline, (unsigned long long)p->value,
-			     next->index, next->device == p->device ? "" : " of ",
+			     "%s timeline %llu >= %llu, promised by queue %u%s%s command %llu",
+			     i == 0 ? " waits for" : " for", (unsigned long long)p->timeline,
+			     (unsigned long long)p->value, next->index,
+			     next->device == p->device ? "" : " of ",
 			     next->device == p->device ? "" : next->device->info.uri,
 			     (unsigned long long)(next->promise - 1));
 		used += n > 0 ? (size_t)n : 0;

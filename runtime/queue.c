@@ -494,7 +494,7 @@ static bool is_deadlock(struct trn_queue *queue, char *text, size_t size)
 static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, bool polling)
 {
 	bool idle = code == -EAGAIN;
-	char text[160];
+	char text[TRN_DEADLOCK_TEXT];
 
 	if (idle)
 		code = -ETIMEDOUT;
@@ -506,9 +506,11 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 	if (code != -ETIMEDOUT)
 		return trn_fail_hal(queue->device, code, "trn_queue_wait",
 				    "waiting for the device");
-	if (!polling && is_deadlock(queue, text, sizeof(text)))
+	if (!polling && is_deadlock(queue, text, sizeof(text))) {
+		trn_logf(&queue->object.context->log, TRN_LOG_WARNING, "trn_queue_wait: %s", text);
 		return trn_fail(queue->object.context, queue->device, -EDEADLK, "trn_queue_wait",
 				"%s", text);
+	}
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
 			queue->hal->index, (unsigned long long)queue->completed,
@@ -518,7 +520,7 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 /* The handle and the owner are checked. */
 static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadline_ns)
 {
-	char text[160];
+	char text[TRN_DEADLOCK_TEXT];
 	struct trn_wait wait;
 	int r = 0;
 

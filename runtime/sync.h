@@ -148,6 +148,8 @@ struct trn_queue_sync {
 };
 
 void trn_deadlock_note(struct trn_queue *queue, const struct trn_batch *batch, uint64_t sequence);
+#define TRN_DEADLOCK_TEXT 512u /* more than a record has room for: the log has all of it */
+
 /* Why the timeline does not reach value, in words. True: it never will, for a ring of queues that
  * wait for each other; false with text "" when somebody may yet raise it. */
 bool trn_deadlock_find(struct trn_context *context, uint64_t timeline, uint64_t value, char *text,

@@ -73,7 +73,7 @@ static int wait_failed(const struct points *points, uint32_t at, int code, bool 
 	struct trn_device *device = timeline->device;
 	struct trn_context *context = device->object.context;
 	bool idle = code == -EAGAIN;
-	char text[160];
+	char text[TRN_DEADLOCK_TEXT];
 
 	if (idle)
 		code = -ETIMEDOUT;
@@ -83,8 +83,10 @@ static int wait_failed(const struct points *points, uint32_t at, int code, bool 
 		return trn_fail(context, device, code, points->operation, "the device is lost");
 	if (code != -ETIMEDOUT)
 		return trn_fail_hal(device, code, points->operation, "waiting for the device");
-	if (!polling && is_deadlock(points, at, text, sizeof(text)))
+	if (!polling && is_deadlock(points, at, text, sizeof(text))) {
+		trn_logf(&context->log, TRN_LOG_WARNING, "%s: %s", points->operation, text);
 		return trn_fail(context, device, -EDEADLK, points->operation, "%s", text);
+	}
 	if (polling)
 		text[0] = '\0';
 	return trn_fail(context, device, code, points->operation,
@@ -110,7 +112,7 @@ static int wait_for(const struct points *points, uint64_t deadline_ns, uint32_t 
 {
 	bool polling = deadline_ns == TRN_DEADLINE_NOW;
 	struct trn_wait wait;
-	char text[160];
+	char text[TRN_DEADLOCK_TEXT];
 	int r = 0, found;
 
 	wait_begin(&wait, points, deadline_ns);
