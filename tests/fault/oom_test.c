@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <trn/trn.h>
+#include <unistd.h>
 #include "api_images.h"
 #include "base/prng.h"
 #include "base/test_alloc.h"
@@ -15,7 +16,8 @@
 
 struct scene {
 	struct trn_context *context;
-	struct trn_device *device;
+	struct trn_device *device, *other;
+	int calls; /* of a timeline's callback */
 	struct trn_buffer *in, *out, *slice, *user;
 	struct trn_timeline *timeline;
 	struct trn_queue *queue;
@@ -96,6 +98,29 @@ static int make_queue(struct scene *s)
 	return r;
 }
 
+static void heard(void *user, int code)
+{
+	(void)code;
+	++*(int *)user;
+}
+
+/* Everything that a timeline takes memory for besides itself. */
+static int listen_to(struct scene *s, const char *uri)
+{
+	int fd = -1;
+	int r = checked(s, trn_device_open(s->context, "null:", soon(), &s->other));
+
+	if (r == 0)
+		r = checked(s, trn_timeline_share(s->timeline, s->other));
+	if (r == 0)
+		r = checked(s, trn_timeline_notify(s->timeline, 1, heard, &s->calls, NULL));
+	if (r == 0 && strstr(uri, "threads=1"))
+		r = checked(s, trn_timeline_fd(s->timeline, 1, &fd));
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
 static int work(struct scene *s)
 {
 	const struct trn_arg args[2] = { { .buffer = s->in }, { .buffer = s->slice } };
@@ -165,7 +190,10 @@ static int scenario(struct scene *s, const struct trn_alloc *alloc, const char *
 	if (r == 0)
 		r = make_queue(s);
 	if (r == 0)
+		r = listen_to(s, uri);
+	if (r == 0)
 		r = work(s);
+	ck_assert(r == 0 ? s->calls == 1 : s->calls <= 1);
 	if (r == 0 && (info.caps & TRN_CAP_LISTS))
 		r = replay(s);
 	if (r == 0 && !strstr(uri, "null:"))
@@ -187,6 +215,7 @@ static void finish(struct scene *s, const struct trn_alloc *alloc)
 	trn_buffer_unref(s->in);
 	trn_buffer_unref(s->out);
 	trn_buffer_unref(s->user);
+	trn_device_unref(s->other);
 	trn_device_unref(s->device);
 	trn_context_unref(s->context);
 }
