@@ -48,17 +48,22 @@ static struct trn_note *note_take(struct trn_sync *sync, bool callback,
 	return note;
 }
 
-/* Nothing is locked. */
-static void note_tell(struct trn_context *context, struct trn_note *note, int code)
+/* A counter that nobody else writes to takes a 1. */
+static void make_readable(int fd)
 {
 	const uint64_t one = 1;
 
+	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* Nothing is locked. */
+static void note_tell(struct trn_context *context, struct trn_note *note, int code)
+{
 	if (note->fn) {
 		note->fn(note->user, code);
 	} else {
-		/* A counter that nobody else writes to takes a 1. */
-		while (write(note->fd, &one, sizeof(one)) < 0 && errno == EINTR)
-			;
+		make_readable(note->fd);
 		(void)close(note->fd);
 	}
 	trn_free(&context->alloc, note);
@@ -242,8 +247,11 @@ TRN_API int trn_timeline_fd(struct trn_timeline *timeline, uint64_t value, int *
 		return r;
 	}
 	(void)note_add(&timeline->object.context->sync, note);
-	/* From here on whoever changes something looks at it; what changed before, now. */
+	/* From here on whoever changes something looks at it; what changed before, now. Here, too,
+	 * since another thread may be at that, and what is due is readable at once. */
 	trn_pulse_raise(&timeline->object.context->sync.pulse);
+	if (trn_timeline_value(timeline) >= value || trn_timeline_broken(timeline) >= value)
+		make_readable(fd);
 	(void)trn_sync_run(timeline->object.context);
 	*ret_fd = fd;
 	return 0;
