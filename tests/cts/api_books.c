@@ -3,6 +3,8 @@
 #include "api.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static struct trn_memory_usage usage(struct api *a, uint32_t place)
@@ -114,6 +116,63 @@ static void books_quota(struct api *a)
 	API_OK(a, make(a, TRN_MEMORY_RINGS, NULL, 1, &second));
 }
 
+struct taker {
+	struct trn_device *device;
+	_Atomic uint64_t *held, *most;
+	bool wrong;
+};
+
+#define TAKER_BYTES UINT64_C(100000)
+#define TAKER_LIMIT (3 * TAKER_BYTES)
+
+static void *take_and_give(void *arg)
+{
+	const struct trn_buffer_opts opts = { .size = sizeof(opts), .bytes = TAKER_BYTES };
+	struct taker *t = arg;
+
+	for (int i = 0; i < 200; i++) {
+		struct trn_buffer *buffer = NULL;
+		int r = trn_buffer_create(t->device, &opts, &buffer);
+
+		if (r == 0) {
+			uint64_t now = atomic_fetch_add(t->held, TAKER_BYTES) + TAKER_BYTES;
+
+			if (now > atomic_load(t->most))
+				atomic_store(t->most, now);
+			(void)atomic_fetch_sub(t->held, TAKER_BYTES);
+			trn_buffer_unref(buffer);
+		} else if (r != -EDQUOT) {
+			t->wrong = true;
+		}
+	}
+	return NULL;
+}
+
+/* Six threads want what only three can have: never more than that is out. */
+static void books_threads(struct api *a)
+{
+	_Atomic uint64_t held = 0, most = 0;
+	struct taker takers[6];
+	pthread_t threads[6];
+	unsigned int count = 0;
+
+	API_OK(a, trn_memory_quota_set(a->context, a->device, TRN_MEMORY_TENSORS, TAKER_LIMIT));
+	for (; count < 6; count++) {
+		takers[count] = (struct taker){ a->device, &held, &most, false };
+		if (pthread_create(&threads[count], NULL, take_and_give, &takers[count]) != 0)
+			break;
+	}
+	for (unsigned int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned int i = 0; i < count; i++)
+		API_CHECK(a, !takers[i].wrong);
+	API_CHECK(a, count == 6);
+	API_CHECK(a, most > 0 && most <= TAKER_LIMIT);
+	API_CHECK(a, usage(a, 0).live_bytes == 0);
+	API_CHECK(a, usage(a, 0).by[TRN_MEMORY_TENSORS].blocks == 0);
+	API_CHECK(a, usage(a, 0).by[TRN_MEMORY_TENSORS].peak_bytes <= TAKER_LIMIT);
+}
+
 /* Half is free and nothing fits: the record and the table say why. */
 static void books_run_out(struct api *a)
 {
@@ -140,9 +199,7 @@ static void books_run_out(struct api *a)
 }
 
 const struct api_test api_books_tests[] = {
-	{ "books.usage", books_usage },
-	{ "books.holders", books_holders },
-	{ "books.quota", books_quota },
-	{ "books.run-out", books_run_out },
-	{ NULL, NULL },
+	{ "books.usage", books_usage },     { "books.holders", books_holders },
+	{ "books.quota", books_quota },     { "books.threads", books_threads },
+	{ "books.run-out", books_run_out }, { NULL, NULL },
 };

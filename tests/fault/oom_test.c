@@ -19,6 +19,7 @@ struct scene {
 	struct trn_device *device, *other;
 	int calls; /* of a timeline's callback */
 	struct trn_buffer *in, *out, *slice, *user;
+	struct trn_pool *pool;
 	struct trn_timeline *timeline;
 	struct trn_queue *queue;
 	struct trn_batch *batch;
@@ -73,7 +74,9 @@ static int make_buffers(struct scene *s)
 		r = checked(s, trn_buffer_create(s->device, &opts, &s->user));
 	if (r == 0)
 		r = checked(s, trn_device_memory_each(s->device, no_more, NULL));
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		r = checked(s, trn_pool_create(s->in, NULL, &s->pool));
+	return r;
 }
 
 static int make_program(struct scene *s, const struct trn_alloc *alloc)
@@ -211,6 +214,7 @@ static void finish(struct scene *s, const struct trn_alloc *alloc)
 	trn_queue_unref(s->queue);
 	trn_program_unref(s->program);
 	trn_timeline_unref(s->timeline);
+	trn_pool_destroy(s->pool);
 	trn_buffer_unref(s->slice);
 	trn_buffer_unref(s->in);
 	trn_buffer_unref(s->out);
