@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collectives on pods against a host's computation. TRN_COMM_LONG=1 in the environment: every
+/* Collectives on pods against a host's computation. TRN_TEST_LONG=1 in the environment: every
  * kind, operator, dtype, algorithm and size; else a part of it. */
 #include "comm.h"
 
@@ -9,7 +9,7 @@
 
 static bool is_long(void)
 {
-	const char *text = getenv("TRN_COMM_LONG");
+	const char *text = getenv("TRN_TEST_LONG");
 
 	return text && text[0] && strcmp(text, "0") != 0;
 }
