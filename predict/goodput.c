@@ -128,6 +128,14 @@ static int run(struct trn_goodput *g, uint64_t seed, struct trn_predict_why *why
 	return 0;
 }
 
+double trn_goodput_mtbf(const struct trn_cluster *c)
+{
+	const struct trn_cluster_params *p = &c->params;
+
+	return 1.0 / (c->chips / ((double)p->chip_mtbf_h * HOUR) +
+		      trn_cluster_pods(c) / ((double)p->pod_mtbf_h * HOUR));
+}
+
 int trn_goodput(const struct trn_goodput_request *request, struct trn_goodput *ret_goodput,
 		struct trn_predict_why *why)
 {
@@ -137,19 +145,17 @@ int trn_goodput(const struct trn_goodput_request *request, struct trn_goodput *r
 				 .repair_s = (double)p->repair_h * HOUR,
 				 .interval_s = request->interval_s,
 				 .spares = request->spares };
-	double rate = c->chips / ((double)p->chip_mtbf_h * HOUR) +
-		      trn_cluster_pods(c) / ((double)p->pod_mtbf_h * HOUR);
 	int r;
 
 	if (!(request->state_bytes >= 0.0) || !(request->interval_s >= 0.0))
 		return trn_predict_fail(why, -EINVAL, "a checkpoint or an interval below 0");
-	g.mtbf_s = 1.0 / rate;
+	g.mtbf_s = trn_goodput_mtbf(c);
 	g.checkpoint_s = request->state_bytes / c->chips / ((double)p->checkpoint_mbps * 1e6);
 	g.young_s = sqrt(2.0 * g.checkpoint_s * g.mtbf_s);
 	g.daly_s = daly(g.checkpoint_s, g.mtbf_s);
 	if (g.interval_s == 0.0)
 		g.interval_s = fmax(g.daly_s, 1e-3);
-	g.repairing = rate * g.repair_s;
+	g.repairing = g.repair_s / g.mtbf_s;
 	/* Pods in repair are as many as calls in a telephone exchange. */
 	if (g.spares == TRN_GOODPUT_AUTO)
 		g.spares = (uint32_t)ceil(g.repairing + 3.0 * sqrt(g.repairing));

@@ -28,6 +28,8 @@ struct trn_goodput {
 	double checkpointing, lost, restarting, waiting; /* where the rest went, drawn */
 	uint32_t failures;                               /* that were drawn */
 };
+/* Mean time between failures of anything the cluster uses, seconds. */
+double trn_goodput_mtbf(const struct trn_cluster *cluster);
 int trn_goodput(const struct trn_goodput_request *request, struct trn_goodput *ret_goodput,
 		struct trn_predict_why *why);
 

@@ -338,6 +338,7 @@ def test_comm_with_faults():
     check(document['error']['name'] == 'TRN_ERANK', '%s', document['error'])
     # Link 2 is chip 0's to chip 72: one of them is named.
     check('rank 72 is' in run.err or 'rank 0 is' in run.err, '%s', run.err)
+    uri = 'mock:trn2-48xl?fault='
     plain = Run('-d', uri[:-7], *args, '--json').expect(OK).json('trn.comm/1')
     for fault in ('link.slow@2', 'link.flap@2', 'link.jitter'):
         worse = Run('-d', uri + fault, *args, '--json').expect(OK).json('trn.comm/1')

@@ -148,9 +148,10 @@ static struct json_object *energy_json(const struct trn_cluster_result *result)
 }
 
 static void call_json(struct scale *s, const struct trn_cluster *cluster, uint64_t bytes,
-		      const struct trn_cluster_result *result, const struct trn_goodput *failures)
+		      const struct trn_cluster_result *result)
 {
 	struct json_object *json = json_object_new_object();
+	const double mtbf_s = trn_goodput_mtbf(cluster);
 	bool crosses = result->cls[TRN_CLUSTER_NIC].bytes > 0;
 
 	json_object_object_add(json, "cluster", cluster_json(cluster));
@@ -164,15 +165,16 @@ static void call_json(struct scale *s, const struct trn_cluster *cluster, uint64
 	put_whole(json, "bound_ns", (uint64_t)(result->bound_s * 1e9 + 0.5));
 	json_object_object_add(json, "links", classes_json(result));
 	json_object_object_add(json, "joules", energy_json(result));
-	put(json, "mtbf_s", failures->mtbf_s);
-	put(json, "failure_hits", result->seconds / failures->mtbf_s);
+	put(json, "mtbf_s", mtbf_s);
+	put(json, "failure_hits", result->seconds / mtbf_s);
 	put_whole(json, "flows", result->flows);
 	json_object_array_add(s->rows, json);
 }
 
-static void call_text(const struct scale *s, uint64_t bytes,
-		      const struct trn_cluster_result *result, const struct trn_goodput *failures)
+static void call_text(const struct scale *s, const struct trn_cluster *cluster, uint64_t bytes,
+		      const struct trn_cluster_result *result)
 {
+	const double mtbf_s = trn_goodput_mtbf(cluster);
 	bool crosses = result->cls[TRN_CLUSTER_NIC].bytes > 0;
 	char size[24], took[24], bound[24];
 
@@ -190,8 +192,8 @@ static void call_text(const struct scale *s, uint64_t bytes,
 	       "more\n",
 	       result->joules_idle, result->joules_memory, result->joules_links,
 	       result->joules_network, result->joules_site);
-	printf("  a failure every %.3g s, strikes one such call in %.3g\n", failures->mtbf_s,
-	       failures->mtbf_s / result->seconds);
+	printf("  a failure every %.3g s, strikes one such call in %.3g\n", mtbf_s,
+	       mtbf_s / result->seconds);
 }
 
 static int call_one(struct scale *s, struct trn_cluster *cluster, uint64_t bytes)
@@ -202,22 +204,16 @@ static int call_one(struct scale *s, struct trn_cluster *cluster, uint64_t bytes
 					 .inner = s->inner,
 					 .outer = s->outer,
 					 .chunks = s->o->chunks };
-	struct trn_goodput_request failures = { .cluster = cluster,
-						.interval_s = 1,
-						.seed = s->o->seed };
 	struct trn_cluster_result result;
-	struct trn_goodput goodput;
 	struct trn_predict_why why;
 	int r = trn_cluster_run(cluster, &call, &result, &why);
 
-	if (r == 0)
-		r = trn_goodput(&failures, &goodput, &why);
 	if (r < 0)
 		return trnctl_fail(s->ctl, r, "%s", why.text);
 	if (s->ctl->json)
-		call_json(s, cluster, bytes, &result, &goodput);
+		call_json(s, cluster, bytes, &result);
 	else
-		call_text(s, bytes, &result, &goodput);
+		call_text(s, cluster, bytes, &result);
 	return TRNCTL_OK;
 }
 
