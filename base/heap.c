@@ -40,9 +40,9 @@ static int heap_grow(struct trn_heap *heap)
 	return 0;
 }
 
-int trn_heap_push(struct trn_heap *heap, const struct trn_heap_item *item)
+int trn_heap_push(struct trn_heap *heap, uint64_t when,
+		  void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a, uint64_t b)
 {
-	struct trn_heap_item new_item = *item;
 	size_t at = heap->count;
 
 	if (heap->count == heap->room) {
@@ -51,18 +51,20 @@ int trn_heap_push(struct trn_heap *heap, const struct trn_heap_item *item)
 		if (r < 0)
 			return r;
 	}
-	new_item.seq = heap->next_seq++;
 	heap->count++;
-	/* Parents move down into the hole; the item is written once. */
+	/* Parents that come later move down into the hole; the item is written once. One of the
+	 * same time came earlier. */
 	while (at > 0) {
 		size_t parent = (at - 1) / HEAP_ARITY;
 
-		if (!item_before(&new_item, &heap->items[parent]))
+		if (heap->items[parent].when <= when)
 			break;
 		heap->items[at] = heap->items[parent];
 		at = parent;
 	}
-	heap->items[at] = new_item;
+	heap->items[at] = (struct trn_heap_item){
+		.when = when, .seq = heap->next_seq++, .fn = fn, .arg = arg, .a = a, .b = b
+	};
 	return 0;
 }
 

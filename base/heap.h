@@ -25,8 +25,10 @@ struct trn_heap {
 
 void trn_heap_init(struct trn_heap *heap, const struct trn_alloc *alloc);
 void trn_heap_fini(struct trn_heap *heap);
-/* item->seq is filled in. -ENOMEM leaves the heap as it was. */
-int trn_heap_push(struct trn_heap *heap, const struct trn_heap_item *item);
+/* The members of an item but for its seq, which is filled in; one by one, so that they stay in
+ * registers. -ENOMEM leaves the heap as it was. */
+int trn_heap_push(struct trn_heap *heap, uint64_t when,
+		  void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a, uint64_t b);
 const struct trn_heap_item *trn_heap_peek(const struct trn_heap *heap);
 bool trn_heap_pop(struct trn_heap *heap, struct trn_heap_item *ret_item);
 

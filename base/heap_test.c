@@ -12,9 +12,7 @@ static struct trn_test_alloc mem;
 
 static void push(struct trn_heap *heap, uint64_t when, uint64_t a)
 {
-	struct trn_heap_item item = { .when = when, .a = a };
-
-	ck_assert_int_eq(trn_heap_push(heap, &item), 0);
+	ck_assert_int_eq(trn_heap_push(heap, when, NULL, NULL, a, 0), 0);
 }
 
 START_TEST(empty)
@@ -104,15 +102,12 @@ static void count_call(void *arg, uint64_t a, uint64_t b)
 START_TEST(carries_its_call)
 {
 	uint64_t sum = 0;
-	struct trn_heap_item item = {
-		.when = UINT64_MAX, .seq = 77, .fn = count_call, .arg = &sum, .a = 4, .b = 2
-	};
+	struct trn_heap_item item;
 	struct trn_heap heap;
 
 	trn_test_alloc_init(&mem, -1);
 	trn_heap_init(&heap, &mem.alloc);
-	ck_assert_int_eq(trn_heap_push(&heap, &item), 0);
-	ck_assert_uint_eq(item.seq, 77); /* the caller's copy is not written */
+	ck_assert_int_eq(trn_heap_push(&heap, UINT64_MAX, count_call, &sum, 4, 2), 0);
 	ck_assert(trn_heap_pop(&heap, &item));
 	ck_assert_uint_eq(item.seq, 0); /* the heap's own number */
 	item.fn(item.arg, item.a, item.b);
@@ -123,13 +118,13 @@ END_TEST
 
 START_TEST(no_memory_changes_nothing)
 {
-	struct trn_heap_item item = { .when = 5 };
+	struct trn_heap_item item;
 	struct trn_heap heap;
 	size_t count;
 
 	trn_test_alloc_init(&mem, 0);
 	trn_heap_init(&heap, &mem.alloc);
-	ck_assert_int_eq(trn_heap_push(&heap, &item), -ENOMEM);
+	ck_assert_int_eq(trn_heap_push(&heap, 5, NULL, NULL, 0, 0), -ENOMEM);
 	ck_assert_ptr_null(trn_heap_peek(&heap));
 	do { /* up to the next growth, which fails */
 		push(&heap, 1, 0);
@@ -137,7 +132,7 @@ START_TEST(no_memory_changes_nothing)
 			trn_test_alloc_arm(&mem, 0);
 	} while (heap.count < heap.room);
 	count = heap.count;
-	ck_assert_int_eq(trn_heap_push(&heap, &item), -ENOMEM);
+	ck_assert_int_eq(trn_heap_push(&heap, 5, NULL, NULL, 0, 0), -ENOMEM);
 	ck_assert_uint_eq(heap.count, count);
 	push(&heap, 0, 9); /* there is memory again */
 	ck_assert(trn_heap_pop(&heap, &item));

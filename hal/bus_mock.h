@@ -15,7 +15,7 @@
 #define MOCK_EVENTS 32 /* kept for a device's log until a safe place; totals count all */
 #define MOCK_FAULTS 16
 #define MOCK_STEPS 64 /* events of one round of progress at most */
-#define MOCK_HITS 8   /* mappings that a server's memory remembers; a power of two */
+#define MOCK_HITS 64  /* mappings that a server's memory remembers; a power of two */
 
 struct mock_map {
 	uint64_t iova, size;

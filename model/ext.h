@@ -45,6 +45,7 @@ struct trn_queue {
 	uint64_t done;     /* bytes of a COPY or FILL that have moved */
 	uint32_t core;     /* of a LAUNCH that runs or stands in line, else TRN_CORE_NONE */
 	struct trn_queue_error error;
+	bool told;              /* the status record has the error, or that there is none */
 	struct trn_flight *far; /* a COPY between chips that is under way */
 };
 

@@ -35,7 +35,6 @@ static void status_fill(struct trn_ext_status *status, const struct trn_queue *q
 	put32(&status->error, error->code);
 	put32(&status->tag, error->tag);
 	put64(&status->address, error->address);
-	put64(&status->time_ps, queue_now(queue));
 	put32(&status->core, error->core);
 	put32(&status->engine, error->engine);
 	put32(&status->pc, error->pc);
@@ -57,13 +56,19 @@ static void status_write(struct trn_queue *queue)
 		return; /* none, or refused: the registers say why */
 	status = trn_chip_memory(chip, queue->status, sizeof(*status), true);
 	if (status && (uintptr_t)status % sizeof(uint64_t) == 0) {
-		status_fill(status, queue);
+		/* What was written before is the device's, and still there. */
+		if (!queue->told)
+			status_fill(status, queue);
+		queue->told = true;
+		put64(&status->time_ps, queue_now(queue));
 		__atomic_store_n(&status->state, queue->state, __ATOMIC_RELEASE);
 		__atomic_store_n(&status->head, queue->head, __ATOMIC_RELEASE);
 		return;
 	}
 	{
-		struct trn_ext_status copy = { .head = queue->head, .state = queue->state };
+		struct trn_ext_status copy = { .head = queue->head,
+					       .state = queue->state,
+					       .time_ps = queue_now(queue) };
 
 		status_fill(&copy, queue);
 		if (trn_chip_dma_write(chip, queue->status, &copy, sizeof(copy), &bad) < 0)
@@ -88,6 +93,7 @@ static void error_clear(struct trn_queue *queue)
 		.engine = TRN_OPERAND_NONE,
 		.operand = TRN_OPERAND_NONE,
 	};
+	queue->told = false;
 }
 
 void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error)
@@ -99,6 +105,7 @@ void trn_queue_fail(struct trn_queue *queue, const struct trn_queue_error *error
 	queue->epoch++;
 	queue->busy = false;
 	queue->error = *error;
+	queue->told = false;
 	/* The ring's command is the one that its user knows. */
 	queue->error.tag = queue->list.active ? queue->list.call.tag : queue->cmd.tag;
 	queue->error.entry = queue->list.active ? queue->list.next : 0;

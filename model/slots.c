@@ -171,9 +171,17 @@ static uint64_t next_free(const struct trn_slots *slots, uint32_t class, uint64_
 	return end;
 }
 
+/* What of bytes goes in part of their span, rounded up. */
+static uint64_t share(uint64_t bytes, uint64_t span_ps, uint64_t part_ps)
+{
+	return bytes / span_ps * part_ps + bytes % span_ps * part_ps / span_ps + 1;
+}
+
 static uint64_t book(struct trn_slots *slots, uint32_t class, uint64_t bytes, uint64_t start_ps,
 		     uint64_t span_ps)
 {
+	/* Of the bytes, what goes in each slot but the first and the last. */
+	const uint64_t each = span_ps > TRN_SLOT_PS ? share(bytes, span_ps, TRN_SLOT_PS) : 0;
 	uint64_t left = bytes, from = start_ps, end = start_ps;
 
 	while (left > 0) {
@@ -187,9 +195,9 @@ static uint64_t book(struct trn_slots *slots, uint32_t class, uint64_t bytes, ui
 			return behind(slots, class, left, from);
 		next = (slot + 1) * TRN_SLOT_PS;
 		if (span_ps > next - from)
-			want = trn_min_u64(left, bytes / span_ps * (next - from) +
-							 bytes % span_ps * (next - from) / span_ps +
-							 1);
+			want = trn_min_u64(left, next - from == TRN_SLOT_PS ?
+							 each :
+							 share(bytes, span_ps, next - from));
 		taken = trn_min_u64(sum_of(slots, slot, class), slots->capacity);
 		part = trn_min_u64(want, slots->capacity - taken);
 		put(slots, slot, class, part);

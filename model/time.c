@@ -95,16 +95,11 @@ int trn_model_after(struct trn_model *model, uint64_t delay_ps,
 		    void (*fn)(void *arg, uint64_t a, uint64_t b), void *arg, uint64_t a,
 		    uint64_t b)
 {
-	uint64_t now = model->now_ps;
-	struct trn_heap_item item = {
-		/* Past the end of time is the last moment, not the first. */
-		.when = delay_ps < TRN_MODEL_NEVER - 1 - now ? now + delay_ps : TRN_MODEL_NEVER - 1,
-		.fn = fn,
-		.arg = arg,
-		.a = a,
-		.b = b,
-	};
-	int r = trn_heap_push(&model->calendar, &item);
+	const uint64_t now = model->now_ps;
+	/* Past the end of time is the last moment, not the first. */
+	const uint64_t when = delay_ps < TRN_MODEL_NEVER - 1 - now ? now + delay_ps :
+								     TRN_MODEL_NEVER - 1;
+	const int r = trn_heap_push(&model->calendar, when, fn, arg, a, b);
 
 	if (r < 0)
 		model->lost++;

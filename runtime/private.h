@@ -355,6 +355,7 @@ struct trn_queue {
 	struct trn_hal_mem launch_mem;
 	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
 	struct trn_queue_slot *slots;     /* depth */
+	bool *held;                       /* depth; false: the slot holds nothing */
 };
 
 /* A descriptor as the device reads it; args: as many as the program declares. */

@@ -36,8 +36,15 @@ static uint64_t submitted(const struct trn_queue *queue)
 	return atomic_load_explicit(&queue->submitted, memory_order_relaxed);
 }
 
-static void slot_release(struct trn_queue_slot *slot)
+/* Most commands of a long batch name nothing: their slots are not touched. */
+static void slot_release(struct trn_queue *queue, uint64_t number)
 {
+	const uint64_t at = number & queue->mask;
+	struct trn_queue_slot *slot = &queue->slots[at];
+
+	if (!queue->held[at])
+		return;
+	queue->held[at] = false;
 	for (uint32_t i = 0; i < slot->ref_count; i++)
 		trn_object_drop(slot->refs[i]);
 	slot->ref_count = 0;
@@ -52,7 +59,7 @@ static uint64_t completed(const struct trn_queue *queue)
 static void release_to(struct trn_queue *queue, uint64_t sequence)
 {
 	while (completed(queue) < sequence) {
-		slot_release(&queue->slots[completed(queue) & queue->mask]);
+		slot_release(queue, completed(queue));
 		atomic_store_explicit(&queue->completed, completed(queue) + 1,
 				      memory_order_release);
 	}
@@ -106,6 +113,7 @@ static void queue_destroy(struct trn_queue *queue)
 	}
 	trn_device_mem_free(device, &queue->launch_mem);
 	trn_free(alloc, queue->syncs);
+	trn_free(alloc, queue->held);
 	trn_free(alloc, queue->slots);
 	trn_object_bury(&queue->object);
 	trn_device_flush_log(device);
@@ -126,7 +134,9 @@ static int queue_memory(struct trn_queue *queue)
 
 	queue->slots = trn_alloc_array(&device->object.context->alloc, queue->depth,
 				       sizeof(*queue->slots));
-	if (!queue->slots)
+	queue->held =
+		trn_alloc_array(&device->object.context->alloc, queue->depth, sizeof(*queue->held));
+	if (!queue->slots || !queue->held)
 		return -ENOMEM;
 	if (queue->object.context->sync.check) {
 		queue->syncs = trn_alloc_array(&device->object.context->alloc, queue->depth,
@@ -352,11 +362,14 @@ static void command_write(struct trn_queue *queue, uint64_t sequence, const stru
 		cmd.a[0] = queue->launch_mem.address + (uint64_t)at * sizeof(*queue->launches);
 	}
 	queue->hal->ring[at] = cmd;
+	if (entry->ref_count == 0)
+		return;
 	for (uint32_t i = 0; i < entry->ref_count; i++) {
 		trn_object_ref(entry->refs[i]);
 		slot->refs[i] = entry->refs[i];
 	}
 	slot->ref_count = entry->ref_count;
+	queue->held[(sequence - 1) & queue->mask] = true;
 }
 
 static int submit_stopped(struct trn_queue *queue)
@@ -417,7 +430,7 @@ static int room_make(struct trn_queue *queue, uint32_t count, uint64_t deadline_
 static void submit_undo(struct trn_queue *queue, uint64_t sequence)
 {
 	for (uint64_t at = sequence; at < submitted(queue); at++)
-		slot_release(&queue->slots[at & queue->mask]);
+		slot_release(queue, at);
 	atomic_store_explicit(&queue->submitted, sequence, memory_order_release);
 }
 
