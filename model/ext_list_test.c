@@ -207,7 +207,7 @@ START_TEST(bad_entries)
 {
 	const struct refusal cases[] = {
 		{ { .op = 0 }, TRN_EXT_ERR_COMMAND, 0 },
-		{ { .op = 12 }, TRN_EXT_ERR_COMMAND, 0 },
+		{ { .op = 200 }, TRN_EXT_ERR_COMMAND, 0 },
 		{ { .op = TRN_CMD_NOP, .flags = 1 }, TRN_EXT_ERR_COMMAND, 0 },
 		{ { .op = TRN_CMD_WAIT, .flags = 2, .a = { AT(0) } }, TRN_EXT_ERR_COMMAND, 0 },
 		{ { .op = TRN_CMD_ADD, .flags = 1, .a = { AT(0) } }, TRN_EXT_ERR_COMMAND, 0 },
