@@ -509,7 +509,16 @@ START_TEST(dead_instances)
 	trn_test_hal.fail[TRN_TEST_QUEUE_KICK] = 0;
 	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), -ESTALE);
 	trn_rig_expect(&s.rig, -ESTALE, "only some of its queues");
-	/* The first queue's: nothing has happened. */
+	/* The device is gone. */
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(trn_queue_reset(s.queue[i], SOON), 0);
+	trn_graph_exec_destroy(s.exec);
+	instantiate(&s);
+	atomic_store(&s.rig.device->lost, true);
+	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), -TRN_EDEVLOST);
+	atomic_store(&s.rig.device->lost, false);
+	run(&s);
+	/* The first queue's doorbell: nothing has happened. */
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(trn_queue_reset(s.queue[i], SOON), 0);
 	trn_graph_exec_destroy(s.exec);
