@@ -110,7 +110,7 @@ const char *trn_cluster_kind_name(enum trn_cluster_kind kind);
 
 /** enum trn_cluster_inner - inside a pod: the runtime's schedules, base/coll_plan.h */
 enum trn_cluster_inner {
-	TRN_CLUSTER_INNER_AUTO, /* what the runtime would pick */
+	TRN_CLUSTER_INNER_AUTO, /* what the runtime would pick of these */
 	TRN_CLUSTER_INNER_MESH,
 	TRN_CLUSTER_INNER_RING,
 	TRN_CLUSTER_INNER_RDH,
