@@ -152,7 +152,7 @@ static const char *dead(const struct trn_graph_exec *exec)
 		return "the device was reset since it was made";
 	for (uint32_t i = 0; i < exec->lane_count; i++)
 		if (exec->lanes[i].queue->base != exec->lanes[i].base)
-			return "a queue of it was reset since it was made";
+			return "a queue of it was reset, or its work cancelled, since it was made";
 	return NULL;
 }
 

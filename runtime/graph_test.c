@@ -509,6 +509,15 @@ START_TEST(dead_instances)
 	trn_test_hal.fail[TRN_TEST_QUEUE_KICK] = 0;
 	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), -ESTALE);
 	trn_rig_expect(&s.rig, -ESTALE, "only some of its queues");
+	/* Work that was cancelled, half of it done. */
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(trn_queue_reset(s.queue[i], SOON), 0);
+	trn_graph_exec_destroy(s.exec);
+	instantiate(&s);
+	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), 0);
+	ck_assert_int_eq(trn_queue_cancel(s.queue[1], SOON), 0);
+	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), -ESTALE);
+	trn_rig_expect(&s.rig, -ESTALE, "cancelled");
 	/* The device is gone. */
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(trn_queue_reset(s.queue[i], SOON), 0);

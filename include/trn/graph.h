@@ -213,8 +213,8 @@ TRN_API TRN_MUST_CHECK int trn_graph_rebind(struct trn_graph_exec *exec, uint32_
  *                 first named them, the number for trn_queue_wait()
  *
  * One command and one doorbell for each queue, whatever the number of nodes. Launches of one
- * instance run one after the other. After a reset of the device, or of a queue under a launch, or
- * a launch that only some of the queues took, an instance is dead: make a new one.
+ * instance run one after the other. After a reset of the device, a reset or cancellation of a
+ * queue, or a launch that only some of the queues took, an instance is dead: make a new one.
  *
  * Context: the thread that owns the queues. Does not allocate, lock or make a system call on a
  *          memory-mapped door while there is room.
