@@ -383,18 +383,18 @@ int trn_batch_collect(struct trn_batch *batch, uint64_t address, struct trn_obje
 int trn_batch_meet(struct trn_batch *batch, struct trn_timeline *here, struct trn_timeline *back,
 		   struct trn_object *const *objects, uint32_t count)
 {
-	struct trn_batch_entry *entry;
+	int r;
 
 	if (batch->max - batch->count < 3)
 		return refuse(batch, -ENOSPC, "trn_batch_comm",
 			      "the batch has no room for three commands");
-	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_SIGNAL, .a = { here->address, 1 } }),
-	     &here->object);
-	entry = append(batch,
-		       (struct trn_ext_cmd){ .op = TRN_CMD_WAIT, .a = { back->address, 1 } });
-	hold(entry, &back->object);
+	r = sync_record(batch, here, TRN_CMD_SIGNAL, 1, "trn_batch_comm");
+	if (r == 0)
+		r = sync_record(batch, back, TRN_CMD_WAIT, 1, "trn_batch_comm");
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < count; i++)
-		hold(entry, objects[i]);
+		hold(&batch->entries[batch->count - 1], objects[i]);
 	hold(append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_FILL,
 						 .a = { back->address, sizeof(uint64_t), 0 } }),
 	     &back->object);

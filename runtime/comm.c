@@ -345,11 +345,15 @@ static int team_progress(struct trn_comm *comm)
 
 static int progress(struct trn_comm *comm)
 {
-	int r = -EAGAIN;
+	int devices, r = -EAGAIN;
 
 	if (comm->host)
 		r = trn_comm_host_progress(comm);
-	return r != -EAGAIN || !comm->team ? r : team_progress(comm);
+	if (!comm->team || (r != -EAGAIN && !comm->entries))
+		return r;
+	/* The queues of who recorded something, too: also after a failure, which stops them. */
+	devices = team_progress(comm);
+	return r == -EAGAIN ? devices : r;
 }
 
 TRN_API int trn_comm_progress(struct trn_comm *comm)

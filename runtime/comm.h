@@ -186,6 +186,7 @@ struct trn_comm {
 	struct trn_comm_entry *entries; /* recorded in batches, between processes */
 	uint64_t entry_orders;
 	struct trn_comm_host_group *entry_group; /* of them; NULL: none runs */
+	int entry_failed;
 };
 
 /* Every public call is between these two, and so is each step of the thread. -EPERM: in a forked

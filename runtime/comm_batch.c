@@ -17,11 +17,12 @@ struct trn_comm_entry { /* one recorded call */
 	void *arrays;
 	uint64_t order; /* in which the ranks came */
 	bool ready, running;
+	bool failed; /* its timeline is, for good */
 };
 
 static bool is_unused(const struct trn_comm_entry *e)
 {
-	return !e->ready && !e->running &&
+	return !e->ready && !e->running && !e->failed &&
 	       atomic_load_explicit(&e->here->object.refs, memory_order_acquire) == 1 &&
 	       atomic_load_explicit(&e->back->object.refs, memory_order_acquire) == 1;
 }
@@ -48,7 +49,7 @@ bool trn_comm_batch_waits(const struct trn_comm *comm)
 {
 	const struct trn_comm_entry *e = comm->entries;
 
-	while (e && is_unused(e))
+	while (e && (e->failed || is_unused(e)))
 		e = e->next;
 	return e != NULL;
 }
@@ -164,43 +165,60 @@ static int entries_start(struct trn_comm *comm)
 	return r;
 }
 
-/* The queues go on; after a failure they keep waiting: what they wait for will not be. */
-static int entries_finish(struct trn_comm *comm, bool done)
+static void entry_fail(struct trn_comm_entry *e, int code)
 {
-	int r = 0;
+	e->ready = e->running = false;
+	e->failed = true;
+	(void)trn_timeline_fail(e->back, code);
+}
+
+/* The queues go on; after a failure they stop: what they wait for will not be. */
+static int entries_finish(struct trn_comm *comm, int code)
+{
+	int r = code;
 
 	for (struct trn_comm_entry *e = comm->entries; e; e = e->next) {
 		if (!e->running)
 			continue;
-		if (done && r == 0)
-			r = trn_timeline_signal(e->back, 1);
 		e->running = false;
+		if (r == 0)
+			r = trn_timeline_signal(e->back, 1);
+		if (r < 0)
+			entry_fail(e, r);
 	}
+	comm->entry_failed = r;
 	return r;
+}
+
+static void entries_look(struct trn_comm *comm)
+{
+	for (struct trn_comm_entry *e = comm->entries; e; e = e->next) {
+		if (e->ready || e->running || e->failed || trn_timeline_value(e->here) == 0)
+			continue;
+		atomic_store(e->here->slot, 0);
+		e->ready = true;
+		e->order = ++comm->entry_orders;
+	}
+	for (struct trn_comm_entry *e = comm->entries; comm->entry_failed && e; e = e->next)
+		if (e->ready)
+			entry_fail(e, comm->entry_failed);
 }
 
 int trn_comm_batch_step(struct trn_comm *comm)
 {
 	int r = 0;
 
-	for (struct trn_comm_entry *e = comm->entries; e; e = e->next)
-		if (!e->ready && !e->running && trn_timeline_value(e->here) != 0) {
-			atomic_store(e->here->slot, 0);
-			e->ready = true;
-			e->order = ++comm->entry_orders;
-		}
+	entries_look(comm);
 	if (!comm->entry_group)
 		r = entries_start(comm);
-	if (r == 0 && comm->entry_group) {
-		r = trn_comm_host_step(comm, comm->entry_group);
-		if (r == -EAGAIN)
-			return r;
-		trn_comm_host_end(comm, comm->entry_group);
-		comm->entry_group = NULL;
-		if (r == 0)
-			return entries_finish(comm, true);
-	}
 	if (r < 0)
-		(void)entries_finish(comm, false);
-	return r < 0 ? r : -EAGAIN;
+		return entries_finish(comm, r);
+	if (!comm->entry_group)
+		return -EAGAIN;
+	r = trn_comm_host_step(comm, comm->entry_group);
+	if (r == -EAGAIN)
+		return r;
+	trn_comm_host_end(comm, comm->entry_group);
+	comm->entry_group = NULL;
+	return entries_finish(comm, r);
 }

@@ -206,10 +206,10 @@ static void group_finish(struct trn_comm *comm, struct trn_comm_host_group *grou
 		trn_comm_team_times(comm->team, TRN_COMM_GROUPS);
 		return;
 	}
-	r = trn_comm_stage_broken(comm, r);
-	group->error = (struct trn_error){ .size = sizeof(group->error) };
-	if (trn_error_get(comm->context, &group->error) < 0)
-		group->error.size = 0;
+	/* Not the context's record: another thread may have failed meanwhile. */
+	(void)trn_comm_stage_broken(comm, r);
+	group->error = comm->host->wire->failure;
+	group->error.code = r;
 }
 
 static struct trn_comm_host_group *oldest(struct trn_comm *comm)
@@ -237,9 +237,7 @@ int trn_comm_host_team_step(struct trn_comm *comm, struct trn_comm_host_group *g
 			return r;
 		group_finish(comm, first, r);
 	}
-	if (group->result < 0 && group->error.size > 0)
-		return trn_error_post(comm->context, &group->error);
-	return group->result;
+	return group->result < 0 ? trn_error_post(comm->context, &group->error) : 0;
 }
 
 void trn_comm_host_team_end(struct trn_comm *comm, struct trn_comm_host_group *group)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collectives. A communicator joins ranks: cores of this process' devices, and those of other
- * processes. docs/comm.md has the algorithms, their order of summing and their costs. */
+/* Collectives. A communicator joins ranks: cores of this process' devices, and of others'.
+ * docs/comm.md has the algorithms, their order of summing and their costs. */
 #ifndef TRN_COMM_H
 #define TRN_COMM_H
 
@@ -48,7 +48,7 @@ enum trn_comm_algorithm {
 	TRN_COMM_FUSED = 9,  /* all-reduce in few steps: what a step adds it sends on */
 	TRN_COMM_ALGORITHMS = 10,
 };
-#define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread drives what needs the host; -ENOTSUP today */
+#define TRN_COMM_PROGRESS_THREAD 0x1u /* a thread of the library lets groups go on */
 
 /**
  * struct trn_comm_opts - who the ranks are; zero everything, then set
@@ -64,7 +64,7 @@ enum trn_comm_algorithm {
  * @provider: of libfabric, between processes; NULL: TRN_COMM_PROVIDER, else the best
  * @timeout_ns: of a collective whose call has no deadline, a day at most; 0: 30 s
  * @limit_ns: device time that a rank may wait for another in a collective, a day at most; 0: 1 s
- * @flags: 0. TRN_COMM_PROGRESS_THREAD is -ENOTSUP: trn_comm_progress() and trn_comm_wait() drive
+ * @flags: TRN_COMM_PROGRESS_THREAD, else trn_comm_progress() and trn_comm_wait() drive
  * @reserved: 0
  */
 struct trn_comm_opts {
@@ -163,12 +163,12 @@ struct trn_comm_times {
  * @ret_comm: set on success; the caller holds one reference
  *
  * All devices must be of one pod. Takes a queue of each device and a few KiB; scratch memory
- * follows with the first calls (docs/comm.md says how much).
+ * follows with the first calls: docs/comm.md. The thread, and fork(): docs/threading.md.
  *
  * Context: one thread at a time per device. Blocks until @deadline_ns.
- * Return:  0, -EINVAL, -ENOMEM, -ENOSPC (queues), -ENOTSUP (no sync processors, @flags),
- *          -EXDEV devices of different pods, -ETIMEDOUT, -TRN_ERANK a process is missing or does
- *          not match: the record names it.
+ * Return:  0, -EINVAL, -ENOMEM, -ENOSPC (queues), -ENOTSUP (no sync processors), -EAGAIN (no
+ *          thread), -EXDEV devices of different pods, -ETIMEDOUT, -TRN_ERANK a process is missing
+ *          or does not match: the record names it.
  * Since:   0.1
  */
 TRN_API TRN_MUST_CHECK int trn_comm_create(struct trn_context *context,
@@ -230,11 +230,9 @@ TRN_API TRN_MUST_CHECK int trn_comm_run(struct trn_comm *comm, const struct trn_
 /**
  * trn_comm_start() - run a group of calls on the communicator's own queues
  * @comm: a communicator
- * @calls: as of trn_comm_run(); copied, arrays too
+ * @calls: as of trn_comm_run(); copied, arrays too. Groups run in the order they were started
  * @count: calls, >= 1
  * @ret_ticket: set on success; for trn_comm_wait()
- *
- * Groups run in the order they were started.
  *
  * Context: one thread at a time per communicator.
  * Return:  0, as trn_comm_run(), or -EAGAIN: too many groups are under way, wait for one.
@@ -285,11 +283,13 @@ TRN_API int trn_comm_times(struct trn_comm *comm, struct trn_comm_times *ret_tim
  *
  * Run by the device in order with the other commands; the batch may be submitted again. Every
  * rank must submit its part; two communicators that share a chip are submitted in the same order
- * on all of them. What the ranks receive passes through scratch memory, because nobody knows the
- * others' buffers: trn_comm_start() knows, and is faster.
+ * on all of them. What comes passes through scratch memory: trn_comm_start() knows the others'
+ * buffers, and is faster. Between processes it takes three commands, which somebody must let go on
+ * (docs/hosts.md).
  *
  * Context: one thread at a time per communicator. The first call of a size allocates.
- * Return:  0, -EINVAL, -ENOSPC, -ENOMEM, -ENOTSUP for calls that need the host.
+ * Return:  0, -EINVAL, -ENOSPC, -ENOMEM, -ENOTSUP: a rank of host memory, or SEND and RECV
+ *          between processes.
  * Since:   0.1
  */
 TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,

@@ -122,6 +122,56 @@ START_TEST(a_process_that_is_killed)
 }
 END_TEST
 
+/* Recorded: the queues of the others stop, and their records say why. */
+static int killed_in_batch(struct self *self)
+{
+	struct trn_comm_call calls[LOCALS_MAX];
+	struct trn_batch *batch = NULL;
+	struct trn_queue *queue = NULL;
+	uint64_t sequence = 0;
+	int r = open_all(self);
+
+	calls_fill(self, TRN_COMM_ALL_REDUCE, calls);
+	if (r == 0)
+		r = trn_queue_create(self->devices[0], NULL, &queue);
+	if (r == 0)
+		r = trn_batch_create(queue, 4, &batch);
+	if (r == 0)
+		r = trn_batch_comm(batch, self->comm, &calls[0]);
+	for (uint32_t i = 0; r == 0 && i < 20; i++) {
+		r = trn_queue_submit(queue, batch, SOON, &sequence);
+		if (self->process == VICTIM && i == 5)
+			(void)kill(getpid(), SIGKILL);
+		while (r == 0 &&
+		       (r = trn_queue_wait(queue, sequence, TRN_DEADLINE_NOW)) == -ETIMEDOUT) {
+			if (!self->job->flags)
+				(void)trn_comm_progress(self->comm);
+			r = 0;
+		}
+	}
+	if (r != -TRN_ERANK)
+		r = wrong(self, r, "the queue does not stop");
+	else
+		r = trn_comm_run(self->comm, calls, 1, SOON) == -TRN_ERANK ? 0 : -EPROTO;
+	(void)trn_batch_destroy(batch);
+	(void)trn_queue_unref(queue);
+	if (r == 0)
+		r = go_on(self);
+	close_all(self);
+	return r;
+}
+
+START_TEST(a_process_that_is_killed_while_queues_wait)
+{
+	struct job job = { .processes = 3, .locals = { 1, 1, 1 } };
+
+	ck_assert_uint_eq(run_job(&job, killed_in_batch), 1u << VICTIM);
+	job.flags = TRN_COMM_PROGRESS_THREAD;
+	job.pod = "mock:trn2-48xl?threads=1";
+	ck_assert_uint_eq(run_job(&job, killed_in_batch), 1u << VICTIM);
+}
+END_TEST
+
 /* ---- one that does not come ---- */
 
 static int late(struct self *self)
@@ -402,6 +452,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(t, 150);
 	tcase_add_loop_test(t, a_process_that_is_killed, 0, 5);
+	tcase_add_test(t, a_process_that_is_killed_while_queues_wait);
 	tcase_add_loop_test(t, a_process_that_does_not_come, 0, (int)TRN_ARRAY_LEN(kinds));
 	tcase_add_loop_test(t, a_process_that_calls_something_else, 0, (int)MISFITS);
 	tcase_add_test(t, mistakes_of_ones_own);
