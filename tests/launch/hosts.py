@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Hosts as network namespaces on one bridge: loss, a cut, delay, a killed process 0, in the middle
-of what the processes do; nothing of it stays. usage: hosts.py RANK [SAMPLE]"""
+of what the processes do; nothing of it stays. usage: hosts.py RANK [SAMPLE [TRNCTL]]"""
 import os
 import re
 import shutil
@@ -271,6 +271,24 @@ def all_reduce_broken(net, sample):
             for line in job.all_say(['rank %d of 3: ' % rest.index(rank), 'right'], [rank])]
 
 
+KINDS = ('allr', 'redsctv', 'allgv', 'alltoallv', 'bcast', 'reduce', 'permute', 'barrier')
+
+
+def chips(net, trnctl):
+    """Every kind between chips, two on each host, over the bridge and over a long wire."""
+    def run(kind):
+        job = job_of(net, [trnctl, '--device', 'mock:trn2-48xl', 'comm', kind, '-r', '2', '-n', '1',
+                           '-w', '0', '--bytes', '1,100004', '--check'], **PATIENT).start_all()
+        return job.end(60) + job.all_say('on 8 ranks of', [0]) + job.all_say(' 0 errors', [0])
+
+    for kind in KINDS:
+        yield '%s between chips of four hosts' % kind, run(kind)
+    child = net.relay(2, 10)
+    for kind in KINDS:
+        yield '%s between chips, over a long wire' % kind, run(kind)
+    net.unrelay(2, child)
+
+
 def main():
     tap = tree.Tap()
     program = os.path.abspath(sys.argv[1])
@@ -293,6 +311,8 @@ def main():
         if len(sys.argv) > 2:
             cases += [(case, os.path.abspath(sys.argv[2]))
                       for case in (all_reduce, all_reduce_broken)]
+        if len(sys.argv) > 3:
+            cases.append((chips, os.path.abspath(sys.argv[3])))
         for case, what in cases:
             for name, problems in case(net, what):
                 if isinstance(problems, str):
