@@ -3,6 +3,8 @@
  * checker, beside runtimes whose device is this CPU too, and floors. Nothing is computed on
  * either side. */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <trn/trn.h>
 #include "bench/measure.h"
@@ -10,6 +12,8 @@
 #include "bench/rig.h"
 
 #define WARM 500
+#define PARKED 300u    /* signals to a waiter that sleeps */
+#define PARK_NS 300000 /* until then it does */
 #define BATCH 32u
 #define NODES 100u
 #define DEPTH 4096u
@@ -47,6 +51,52 @@ static int launch_null(int how, struct bench_series *series)
 			bench_add(series, bench_now_ns() - start);
 	}
 	bench_rig_close(&rig);
+	return r;
+}
+
+/* The host signals a thread that has given up spinning and sleeps: how long until it goes on. */
+struct parked {
+	struct bench_rig rig;
+	_Atomic uint64_t round;
+	double signalled;
+};
+
+static void *signal_late(void *arg)
+{
+	struct parked *parked = arg;
+	uint64_t seen = 0;
+
+	bench_pin(1);
+	while (seen < PARKED) {
+		double end;
+
+		if (atomic_load(&parked->round) == seen)
+			continue;
+		seen++;
+		for (end = bench_now_ns() + PARK_NS; bench_now_ns() < end;)
+			;
+		parked->signalled = bench_now_ns();
+		(void)trn_timeline_signal(parked->rig.timeline, seen);
+	}
+	return NULL;
+}
+
+static int launch_parked(int how, struct bench_series *series)
+{
+	struct parked parked = { 0 };
+	pthread_t thread;
+	int r = bench_rig_open(&parked.rig, uris[how], 256, 1);
+
+	if (r == 0 && pthread_create(&thread, NULL, signal_late, &parked) != 0)
+		r = -EAGAIN;
+	for (uint64_t i = 1; r == 0 && i <= PARKED; i++) {
+		atomic_store(&parked.round, i);
+		r = trn_timeline_wait(parked.rig.timeline, i, parked.rig.deadline_ns);
+		bench_add(series, bench_now_ns() - parked.signalled);
+	}
+	if (r == 0)
+		(void)pthread_join(thread, NULL);
+	bench_rig_close(&parked.rig);
 	return r;
 }
 
@@ -345,6 +395,12 @@ static const struct bench_row rows[] = {
 	  { { "PoCL pthread", bench_pocl_pthread, BENCH_NULL, EIGHTH },
 	    { "lavapipe", bench_lavapipe, BENCH_NULL, EIGHTH },
 	    { "floor: ping-pong", bench_floor_pingpong, 0, 4 } } },
+	{ "wake of a blocked waiter",
+	  launch_parked,
+	  THREADED,
+	  BENCH_US,
+	  0,
+	  { { "floor: futex, both ways", bench_floor_wake, 0, 0 } } },
 	{ "submit_rate inline",
 	  submit_rate,
 	  INLINE,

@@ -180,7 +180,7 @@ static double spread(const struct side *side)
 		least = fmin(least, side->median[i]);
 		most = fmax(most, side->median[i]);
 	}
-	return (most - least) * 100.0 / middle(side->median, side->rounds);
+	return most > least ? (most - least) * 100.0 / middle(side->median, side->rounds) : 0.0;
 }
 
 /* ---- the table ---- */

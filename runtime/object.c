@@ -6,8 +6,22 @@
 #include "runtime/graph.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <sys/single_threaded.h>
+#endif
 
 #define GRAVES_MAX 256u
+
+/* The process has one thread, so nothing needs to be atomic, and that is most of what a reference
+ * costs. Once there is a second one it is false for good, or at least until that has ended. */
+static bool alone(void)
+{
+#ifdef __GLIBC__
+	return __libc_single_threaded;
+#else
+	return false;
+#endif
+}
 
 void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
 		     struct trn_context *context)
@@ -21,7 +35,12 @@ void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
 void trn_object_ref(struct trn_object *object)
 {
 	/* Whoever holds one may take another: nothing to order. */
-	(void)atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed);
+	if (alone())
+		atomic_store_explicit(&object->refs,
+				      atomic_load_explicit(&object->refs, memory_order_relaxed) + 1,
+				      memory_order_relaxed);
+	else
+		(void)atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed);
 }
 
 bool trn_object_ref_live(struct trn_object *object)
@@ -36,6 +55,13 @@ bool trn_object_ref_live(struct trn_object *object)
 
 bool trn_object_unref(struct trn_object *object)
 {
+	uint32_t refs;
+
+	if (alone()) {
+		refs = atomic_load_explicit(&object->refs, memory_order_relaxed);
+		atomic_store_explicit(&object->refs, refs - 1, memory_order_relaxed);
+		return refs == 1;
+	}
 	/* The last one must see what every other holder did before it let go. */
 	return atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) == 1;
 }
