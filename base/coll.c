@@ -470,15 +470,35 @@ static void a2a_copy_out(struct build *b, uint64_t pitch)
 	put_fence(b->out, c->me);
 }
 
+/* From one receiver to the next, so that all are met: far from the one before, or all ranks would
+ * send the same way at the same time. */
+static uint32_t a2a_stride(uint32_t n)
+{
+	uint32_t stride = n * 5 / 8 + 1;
+
+	for (;; stride++) {
+		uint32_t a = stride, b = n;
+
+		while (b > 0) {
+			const uint32_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			return stride;
+	}
+}
+
 static void build_all_to_all(struct build *b)
 {
 	const struct trn_coll *c = b->c;
-	const uint32_t n = c->ranks;
+	const uint32_t n = c->ranks, stride = a2a_stride(n);
 	const uint64_t pitch = trn_align_up(c->room / n, SLOT_ALIGN);
 
 	rs_signals(b, 0);
 	for (uint32_t i = 1; i <= n; i++) {
-		uint32_t p = (b->me + i) % n, rank = b->way->rank_at[p];
+		uint32_t p = (b->me + i * stride) % n, rank = b->way->rank_at[p];
 		struct source src = user_source(b);
 		struct target t = { .at = { scratch_of(b, rank) + b->me * pitch, PACKED, p },
 				    .rank = rank };

@@ -44,12 +44,20 @@ struct trn_phase {
 /* ---- cluster_pod.c: one pod, with all its links ---- */
 
 #define TRN_CLUSTER_LANES TRN_COLL_CHANNELS
+#define TRN_CLUSTER_GATES 64u
+
+/** struct trn_pod_chunk - what channels do with a chunk */
+struct trn_pod_chunk {
+	uint32_t first, count;    /* tasks */
+	struct trn_phase in, out; /* an all-to-all has no second one: out.begin NONE */
+	uint32_t gate[TRN_CLUSTER_GATES], gates; /* tasks that a processor comes to in order */
+};
 
 /** struct trn_pod_lane - channels that do the same; independent of other lanes */
 struct trn_pod_lane {
-	uint32_t first, count;    /* tasks */
-	struct trn_phase in, out; /* an all-to-all has no second one: out.begin NONE */
-	uint32_t chunks;          /* times, one after the other */
+	/* By strand: the first chunk, those in between, the last one; the second may be a copy. */
+	struct trn_pod_chunk chunk[TRN_COLL_STRANDS][3];
+	uint32_t chunks, strands, ahead; /* chunks of a strand, one after the other */
 };
 
 /** struct trn_pod_phases - what a pod does: a reduce-scatter and an all-gather, or an exchange */

@@ -30,6 +30,8 @@ struct pod {
 	uint32_t stack[STACKS], scratch; /* first links of the chips: memory, and all scratch */
 	uint32_t engines[CORES];
 	double op_s, trigger_s, done_s, hop_s, add, core_rate;
+	bool stranded;
+	struct trn_pod_chunk *chunk; /* that is being built */
 };
 
 /* Channels of one part in one direction. */
@@ -106,6 +108,17 @@ static uint32_t task_after(struct pod *p, uint32_t before, double delay)
 
 	trn_flows_after(p->flows, task, before);
 	return task;
+}
+
+/* What a processor does when it has waited: it comes to that in the order of its stream. */
+static uint32_t segment_after(struct pod *p, uint32_t before, double delay)
+{
+	struct trn_pod_chunk *chunk = p->chunk;
+
+	if (!p->stranded || chunk->gates == TRN_CLUSTER_GATES)
+		return task_after(p, before, delay);
+	chunk->gate[chunk->gates++] = before = task_after(p, before, 0);
+	return task_after(p, before, delay);
 }
 
 /* A transfer's time from its operation to its arrival, without its bytes. */
@@ -205,7 +218,7 @@ static uint32_t rs_mesh(struct pod *p, const struct lane *lane, uint32_t dim, ui
 	uint32_t n = lane->way.dim[dim].size;
 	struct message m = { held->bytes / n, held->sources, held->where, SCRATCH, 0, 1 };
 	/* Waiting costs nothing that is not over when the others are heard. */
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+	uint32_t task = segment_after(p, before, p->op_s + p->trigger_s);
 
 	line(p, lane, dim, task, &m);
 	m.number = n - 1;
@@ -226,13 +239,13 @@ static uint32_t rs_ring(struct pod *p, const struct lane *lane, uint32_t dim, ui
 	struct message m = { held->bytes, held->sources, held->where, SCRATCH, 0, 1 };
 
 	if (held->sources > 1.0) {
-		task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+		task = segment_after(p, task, 2.0 * p->op_s + p->trigger_s);
 		local(p, lane, task, &m);
 		held->where = SCRATCH;
 	}
 	m = (struct message){ held->bytes / n, 1.0, held->where, SCRATCH, 0, 1 };
 	for (uint32_t s = 0; s + 1 < n; s++) {
-		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		task = segment_after(p, task, 3.0 * p->op_s + p->trigger_s);
 		neighbours(p, lane, dim, ring_step(lane, dim), task, &m);
 		m.sources = 2.0;
 	}
@@ -251,14 +264,14 @@ static uint32_t rs_relay(struct pod *p, const struct lane *lane, uint32_t dim, u
 {
 	const uint32_t next = relay_next(lane, dim);
 	struct message m = { held->bytes / 4, held->sources, held->where, SCRATCH, 0, 1 };
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+	uint32_t task = segment_after(p, before, p->op_s + p->trigger_s);
 
 	neighbours(p, lane, dim, next, task, &m);
 	m.number = 1;
 	neighbours(p, lane, dim, 4 - next, task, &m);
 	for (m.number = 2; m.number < (held->sources > 1.0 ? 4 : 3); m.number++)
 		local(p, lane, task, &m);
-	task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+	task = segment_after(p, task, 2.0 * p->op_s + p->trigger_s);
 	m = (struct message){ m.bytes, 2.0, SCRATCH, SCRATCH, 0, 1 };
 	neighbours(p, lane, dim, next, task, &m);
 	*held = (struct held){ m.bytes, 3.0, SCRATCH };
@@ -274,7 +287,7 @@ static uint32_t rs_dim(struct pod *p, const struct lane *lane, uint32_t dim, uin
 					 rs_mesh(p, lane, dim, before, held);
 }
 
-static void rs_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret,
+static void rs_all(struct pod *p, const struct lane *lane, struct trn_pod_chunk *ret,
 		   struct held *held)
 {
 	uint32_t task = ret->in.begin;
@@ -291,7 +304,7 @@ static uint32_t ag_relay(struct pod *p, const struct lane *lane, uint32_t dim, u
 {
 	const enum where to = dim == 0 ? HOME : SCRATCH;
 	const uint32_t next = relay_next(lane, dim);
-	uint32_t task = task_after(p, before, p->op_s + p->trigger_s);
+	uint32_t task = segment_after(p, before, p->op_s + p->trigger_s);
 	struct message m = { held->bytes, held->sources, SCRATCH, SCRATCH, 0, 1 };
 	struct message out = { held->bytes, 1.0, SCRATCH, HOME, 2, 1 };
 
@@ -301,7 +314,7 @@ static uint32_t ag_relay(struct pod *p, const struct lane *lane, uint32_t dim, u
 	neighbours(p, lane, dim, 4 - next, task, &m);
 	if (dim == 0)
 		local(p, lane, task, &out);
-	task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+	task = segment_after(p, task, 2.0 * p->op_s + p->trigger_s);
 	m.number = 0;
 	neighbours(p, lane, dim, next, task, &m);
 	out.number = 1;
@@ -322,11 +335,11 @@ static uint32_t ag_plain(struct pod *p, const struct lane *lane, uint32_t dim, u
 	struct message out = { held->bytes, 1.0, SCRATCH, HOME, 0, 1 };
 
 	for (uint32_t s = 0; ring && s + 1 < n; s++) {
-		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		task = segment_after(p, task, 3.0 * p->op_s + p->trigger_s);
 		neighbours(p, lane, dim, ring_step(lane, dim), task, &m);
 	}
 	if (!ring) {
-		task = task_after(p, task, p->op_s + p->trigger_s);
+		task = segment_after(p, task, p->op_s + p->trigger_s);
 		line(p, lane, dim, task, &m);
 		if (direct)
 			local(p, lane, task, &out);
@@ -334,7 +347,7 @@ static uint32_t ag_plain(struct pod *p, const struct lane *lane, uint32_t dim, u
 	return task;
 }
 
-static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret,
+static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_chunk *ret,
 		   struct held held)
 {
 	uint32_t dims = lane->way.dims, task = ret->out.begin;
@@ -343,7 +356,7 @@ static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *
 	struct message join = { held.bytes, held.sources, SCRATCH, SCRATCH, 0, 1 };
 
 	if (!fuse) {
-		task = task_after(p, task, 2.0 * p->op_s + p->trigger_s);
+		task = segment_after(p, task, 2.0 * p->op_s + p->trigger_s);
 		local(p, lane, task, &join);
 		held.sources = 1.0;
 	}
@@ -358,14 +371,14 @@ static void ag_all(struct pod *p, const struct lane *lane, struct trn_pod_lane *
 	if (lane->way.dim[0].ring) {
 		struct message out = { held.bytes, 1.0, SCRATCH, HOME, 0, 1 };
 
-		task = task_after(p, task, 3.0 * p->op_s + p->trigger_s);
+		task = segment_after(p, task, 3.0 * p->op_s + p->trigger_s);
 		local(p, lane, task, &out);
 	}
 	trn_flows_after(p->flows, ret->out.end, task);
 }
 
 /* Signals to everybody that this one is there, then to each what is theirs. */
-static void exchange(struct pod *p, const struct lane *lane, struct trn_pod_lane *ret)
+static void exchange(struct pod *p, const struct lane *lane, struct trn_pod_chunk *ret)
 {
 	uint32_t n = p->members, task;
 	struct message m = { lane->bytes / n, 1.0, HOME, HOME, 0, 1 };
@@ -377,7 +390,7 @@ static void exchange(struct pod *p, const struct lane *lane, struct trn_pod_lane
 			     i * p->op_s + p->hop_s * trn_pod_hops(&p->c->graph, member(p, 0, 0),
 								   member(p, 0, i)));
 	task = task_after(p, ret->in.begin, fmax(heard, (n - 1) * p->op_s) + p->op_s);
-	task = task_after(p, task, p->op_s + p->trigger_s);
+	task = segment_after(p, task, p->op_s + p->trigger_s);
 	line(p, lane, 0, task, &m);
 	m.number = n - 1;
 	local(p, lane, task, &m);
@@ -386,10 +399,12 @@ static void exchange(struct pod *p, const struct lane *lane, struct trn_pod_lane
 
 /* ---- lanes ---- */
 
-static void lane_build(struct pod *p, struct lane *lane, struct trn_pod_lane *ret)
+static void chunk_build(struct pod *p, const struct lane *lane, struct trn_pod_chunk *ret)
 {
 	struct held held;
 
+	p->chunk = ret;
+	ret->gates = 0;
 	ret->first = trn_flows_tasks(p->flows);
 	ret->in.begin = trn_flows_task(p->flows, 0, 1);
 	ret->in.end = trn_flows_task(p->flows, 0, 1);
@@ -403,6 +418,34 @@ static void lane_build(struct pod *p, struct lane *lane, struct trn_pod_lane *re
 		ag_all(p, lane, ret, held);
 	}
 	ret->count = trn_flows_tasks(p->flows) - ret->first;
+}
+
+/* Chunks as base/coll_share.c cuts them: the first and the last are one when there are more. */
+static void lane_build(struct pod *p, struct lane *lane, struct trn_pod_lane *ret)
+{
+	const double room = p->stranded ? ROOM / TRN_COLL_STRANDS / 8.0 * 7.0 : ROOM;
+	const double turn = (double)lane->way.turn / lane->way.turns;
+	double all, part[3];
+
+	ret->strands = p->stranded ? TRN_COLL_STRANDS : 1;
+	ret->ahead = trn_coll_ahead(&lane->way);
+	all = lane->bytes / ret->strands;
+	ret->chunks = p->alone ? (uint32_t)fmax(ceil(all / room), 1.0) : 1;
+	part[0] = part[1] = part[2] = all / ret->chunks;
+	if (ret->chunks > 1) {
+		part[0] *= turn;
+		part[2] *= 1.0 - turn;
+		ret->chunks++;
+	}
+	for (uint32_t s = 0; s < ret->strands; s++) {
+		for (uint32_t i = 0; i < 3; i++) {
+			lane->bytes = part[i];
+			if (i == 0 || ret->chunks > 1)
+				chunk_build(p, lane, &ret->chunk[s][i]);
+		}
+		for (uint32_t d = 0; d < lane->way.dims; d++)
+			lane->way.dim[d].back ^= lane->way.dim[d].relay;
+	}
 }
 
 /* Channels that are like the one before join its lane. Processors 2c and 2c + 1 share a core's
@@ -444,10 +487,6 @@ static void lanes_make(struct pod *p, double bytes, struct trn_pod_phases *ret)
 			rate[lane_of[ch]] += p->core_rate / on_core[ch / 2];
 	for (uint32_t i = 0; i < ret->lanes; i++) {
 		lane[i].bytes /= lane[i].channels;
-		ret->lane[i].chunks = 1;
-		if (p->alone)
-			ret->lane[i].chunks = (uint32_t)fmax(ceil(lane[i].bytes / ROOM), 1.0);
-		lane[i].bytes /= ret->lane[i].chunks;
 		if (p->alone)
 			continue;
 		lane[i].scratch = p->scratch;
@@ -460,7 +499,7 @@ static void lanes_make(struct pod *p, double bytes, struct trn_pod_phases *ret)
 /* A chip alone has nothing to do. */
 static void lane_empty(struct pod *p, struct trn_pod_phases *ret)
 {
-	struct trn_pod_lane *lane = &ret->lane[0];
+	struct trn_pod_chunk *lane = &ret->lane[0].chunk[0][0];
 
 	lane->in.begin = trn_flows_task(p->flows, 0, 1);
 	lane->in.end = task_after(p, lane->in.begin, 0);
@@ -470,7 +509,7 @@ static void lane_empty(struct pod *p, struct trn_pod_phases *ret)
 		lane->out.end = task_after(p, lane->out.begin, 0);
 	}
 	lane->count = trn_flows_tasks(p->flows);
-	lane->chunks = 1;
+	ret->lane[0].chunks = ret->lane[0].strands = 1;
 	ret->lanes = 1;
 }
 
@@ -520,6 +559,8 @@ static int plans_make(struct pod *p, enum trn_cluster_inner inner, double bytes)
 		if (!group_plan(p, g, shape, &site, &p->plan[g]) || !alike(p->plan, &p->plan[g]))
 			return -ENOTSUP;
 	p->used = trn_coll_plan_channels(p->plan, &site, (uint64_t)bytes);
+	p->stranded = p->alone && p->kind == TRN_CLUSTER_ALL_REDUCE &&
+		      trn_coll_plan_stranded(p->plan, &site, TRN_COMM_ALL_REDUCE, (uint64_t)bytes);
 	return 0;
 }
 

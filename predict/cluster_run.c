@@ -141,7 +141,7 @@ static void lanes_after(struct run *run, const struct kind_of_pod *k, bool out, 
 			uint32_t chunk_before, uint32_t end)
 {
 	for (uint32_t i = 0; i < k->phases.lanes; i++) {
-		const struct trn_pod_lane *lane = &k->phases.lane[i];
+		const struct trn_pod_chunk *lane = &k->phases.lane[i].chunk[0][0];
 		const struct trn_phase *phase = out ? &lane->out : &lane->in;
 
 		after(run, k->first + phase->begin, before);
@@ -180,26 +180,68 @@ static void chunk_add(struct run *run, struct chunk *last)
 	*last = now;
 }
 
+/* A strand's chunks one after the other; its gates are noted. */
+static uint32_t strand_add(struct run *run, struct kind_of_pod *k, const struct trn_pod_lane *lane,
+			   uint32_t strand, uint32_t *gate)
+{
+	uint32_t last = NONE, gates = 0;
+
+	for (uint32_t n = 0; n < lane->chunks; n++) {
+		const uint32_t which = n == 0 ? 0 : n + 1 < lane->chunks ? 1 : 2;
+		const struct trn_pod_chunk *chunk = &lane->chunk[strand][which];
+		uint32_t at = trn_flows_append(run->flows, k->phases.flows, chunk->first,
+					       chunk->count, k->times, k->links) -
+			      chunk->first;
+
+		for (uint32_t g = 0; g < chunk->gates; g++)
+			gate[gates++] = at + chunk->gate[g];
+		after(run, at + chunk->in.begin, last);
+		last = at + chunk->in.end;
+		if (chunk->out.begin == NONE)
+			continue;
+		after(run, at + chunk->out.begin, last);
+		last = at + chunk->out.end;
+	}
+	return gates;
+}
+
+/* A processor comes to what its strands do in one order (trn_coll_merge()). */
+static void strands_join(struct run *run, const uint32_t *first, const uint32_t *second,
+			 uint32_t gates, uint32_t ahead)
+{
+	uint32_t last = NONE;
+
+	for (uint32_t i = 0; i < gates + ahead; i++) {
+		if (i < gates) {
+			after(run, first[i], last);
+			last = first[i];
+		}
+		if (i >= ahead) {
+			after(run, second[i - ahead], last);
+			last = second[i - ahead];
+		}
+	}
+}
+
 /* Pods that need no network: every lane goes through its own chunks as it can. */
-static void lanes_add(struct run *run, struct kind_of_pod *k)
+static int lanes_add(struct run *run, struct kind_of_pod *k)
 {
 	for (uint32_t i = 0; i < k->phases.lanes; i++) {
 		const struct trn_pod_lane *lane = &k->phases.lane[i];
-		uint32_t last = NONE;
+		const uint32_t room = lane->chunks * TRN_CLUSTER_GATES;
+		uint32_t *gate = trn_alloc_array(&trn_alloc_libc, 2 * (size_t)room, sizeof(*gate));
+		uint32_t gates;
 
-		for (uint32_t n = 0; n < lane->chunks; n++) {
-			uint32_t at = trn_flows_append(run->flows, k->phases.flows, lane->first,
-						       lane->count, k->times, k->links) -
-				      lane->first;
-
-			after(run, at + lane->in.begin, last);
-			last = at + lane->in.end;
-			if (lane->out.begin == NONE)
-				continue;
-			after(run, at + lane->out.begin, last);
-			last = at + lane->out.end;
+		if (!gate)
+			return trn_predict_fail(run->why, -ENOMEM, "no memory");
+		gates = strand_add(run, k, lane, 0, gate);
+		if (lane->strands > 1) {
+			(void)strand_add(run, k, lane, 1, gate + room);
+			strands_join(run, gate, gate + room, gates, lane->ahead);
 		}
+		trn_free(&trn_alloc_libc, gate);
 	}
+	return 0;
 }
 
 /* ---- what came of it ---- */
@@ -316,7 +358,7 @@ static int run_once(const struct trn_cluster *c, const struct trn_cluster_call *
 	for (uint32_t i = 0; r == 0 && crosses(c, call) && i < call->chunks; i++)
 		chunk_add(&run, &last);
 	for (uint32_t i = 0; r == 0 && !crosses(c, call) && i < run.kinds; i++)
-		lanes_add(&run, &run.pods[i]);
+		r = lanes_add(&run, &run.pods[i]);
 	if (r == 0)
 		r = trn_flows_run(run.flows, &seconds, why);
 	if (r == 0)

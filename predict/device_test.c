@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All-reduces as flows beside the same on the model of the devices, timing-only, by the algorithm
+/* Collectives as flows beside the same on the model of the devices, timing-only, by the algorithm
  * that the flows pick (none in few steps). Ratios are printed; docs/scale.md 7 has them. */
 #include <check.h>
 #include <stdio.h>
@@ -10,15 +10,46 @@
 #include "predict/cluster_parts.h"
 
 #define CHIPS 144u
-#define MARGIN 0.25 /* what fails; what was measured is closer */
 #define LIMIT_NS (UINT64_C(100) * 1000000000)
+#define K (UINT64_C(1) << 10)
+#define M (UINT64_C(1) << 20)
 
+/* Wider margins have their reasons in docs/scale.md 7. From 16 MiB on all-reduces go in strands. */
 static const struct row {
 	const char *pod;
+	enum trn_cluster_kind kind;
 	uint64_t bytes;
+	uint32_t percent;
 } rows[] = {
-	{ "trn2-48xl", 65536 },   { "trn2-48xl", 1 << 20 },      { "trn3-gen1", 65536 },
-	{ "trn3-gen1", 1 << 20 }, { "trn3-ultraserver", 65536 }, { "trn3-ultraserver", 1 << 20 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, M, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 64 * M, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 8, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, M, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 16 * M, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 64 * M, 12 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 12 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, M, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 16 * M, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 64 * M, 7 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, M, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 256 * M, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_TO_ALL, 64 * K, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_TO_ALL, M, 8 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_TO_ALL, 16 * M, 11 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_TO_ALL, 1024 * M, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_TO_ALL, M, 7 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_TO_ALL, 16 * M, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_TO_ALL, 256 * M, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_TO_ALL, 64 * K, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_TO_ALL, M, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_TO_ALL, 16 * M, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_TO_ALL, 256 * M, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_TO_ALL, 16 * M, 5 },
 };
 
 struct rig {
@@ -71,16 +102,19 @@ static double device_s(struct rig *rig, const struct row *row, enum trn_cluster_
 		[TRN_CLUSTER_INNER_GRID] = TRN_COMM_GRID,
 		[TRN_CLUSTER_INNER_TORUS] = TRN_COMM_TORUS,
 	};
+	const bool exchange = row->kind == TRN_CLUSTER_ALL_TO_ALL;
+	const uint64_t count = row->bytes / 4 / (exchange ? rig->chips : 1);
 	struct trn_comm_times times = { .size = sizeof(times) };
 	struct trn_comm_call calls[CHIPS];
 
 	for (uint32_t i = 0; i < rig->chips; i++)
 		calls[i] = (struct trn_comm_call){ .size = sizeof(calls[i]),
-						   .kind = TRN_COMM_ALL_REDUCE,
+						   .kind = exchange ? TRN_COMM_ALL_TO_ALL :
+								      TRN_COMM_ALL_REDUCE,
 						   .dtype = TRN_DTYPE_F32,
 						   .algorithm = algorithms[inner],
 						   .rank = i,
-						   .count = row->bytes / 4,
+						   .count = count,
 						   .src = { .buffer = rig->src[i] },
 						   .dst = { .buffer = rig->dst[i] } };
 	ck_assert_int_eq(trn_comm_run(rig->comm, calls, rig->chips, trn_deadline_in(LIMIT_NS)), 0);
@@ -91,7 +125,8 @@ static double device_s(struct rig *rig, const struct row *row, enum trn_cluster_
 START_TEST(flows_are_near_the_devices)
 {
 	const struct row *row = &rows[_i];
-	struct trn_cluster_call call = { .bytes = row->bytes };
+	struct trn_cluster_call call = { .kind = row->kind, .bytes = row->bytes };
+	const double margin = row->percent / 100.0;
 	struct rig rig = { NULL };
 	struct trn_cluster_result result;
 	struct trn_predict_why why = { "" };
@@ -103,11 +138,12 @@ START_TEST(flows_are_near_the_devices)
 		      why.text);
 	ck_assert_msg(trn_cluster_run(&cluster, &call, &result, &why) == 0, "%s", why.text);
 	device = device_s(&rig, row, result.inner);
-	printf("# %s, %llu bytes, %s: flows %.3f us, devices %.3f us, ratio %.3f\n", row->pod,
-	       (unsigned long long)row->bytes, trn_cluster_inner_name(result.inner),
-	       result.seconds * 1e6, device * 1e6, result.seconds / device);
-	ck_assert_double_lt(result.seconds, device * (1 + MARGIN));
-	ck_assert_double_gt(result.seconds * (1 + MARGIN), device);
+	printf("# %s, %s of %llu bytes, %s: flows %.3f us, devices %.3f us, ratio %.3f\n", row->pod,
+	       trn_cluster_kind_name(row->kind), (unsigned long long)row->bytes,
+	       trn_cluster_inner_name(result.inner), result.seconds * 1e6, device * 1e6,
+	       result.seconds / device);
+	ck_assert_double_lt(result.seconds, device * (1 + margin));
+	ck_assert_double_gt(result.seconds, device * (1 - margin));
 	rig_close(&rig);
 }
 END_TEST
