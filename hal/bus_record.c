@@ -10,7 +10,6 @@
 #include "base/regs.h"
 #include "hal/record.h"
 
-#define NAME_MAX_BYTES 64
 #define DIRECTIONS 2 /* M2S, S2M */
 
 /* One direction of a UDMA queue, as its registers were written. */
@@ -119,13 +118,6 @@ static void note_ring(struct record_bus *rec, uint64_t offset, uint32_t value)
 
 /* ---- the bus ---- */
 
-static void reg_name(unsigned int bar, uint64_t offset, char *buf, size_t size)
-{
-	buf[0] = '\0';
-	if (bar == TRN_BAR_REGS && offset <= UINT32_MAX)
-		(void)trn_regs_name((uint32_t)offset, buf, size); /* cut when it is too long */
-}
-
 /* The lock is held over the access: the order of lines is the order of accesses. */
 static int record_cfg_read32(struct trn_bus *bus, uint32_t offset, uint32_t *ret_value)
 {
@@ -157,15 +149,12 @@ static int record_read32(struct trn_bus *bus, unsigned int bar, uint64_t offset,
 			 uint32_t *ret_value)
 {
 	struct record_bus *rec = record_of(bus);
-	char name[NAME_MAX_BYTES];
 	int r;
 
-	reg_name(bar, offset, name, sizeof(name));
 	trn_record_begin(rec->record);
 	r = rec->inner->ops->read32(rec->inner, bar, offset, ret_value);
 	if (r == 0)
-		trn_record_repeat(rec->record, "read %u 0x%08" PRIx64 " 0x%08" PRIx32 " %s", bar,
-				  offset, *ret_value, name);
+		trn_record_read(rec->record, bar, offset, *ret_value);
 	trn_record_end(rec->record);
 	return r;
 }
@@ -173,15 +162,12 @@ static int record_read32(struct trn_bus *bus, unsigned int bar, uint64_t offset,
 static int record_write32(struct trn_bus *bus, unsigned int bar, uint64_t offset, uint32_t value)
 {
 	struct record_bus *rec = record_of(bus);
-	char name[NAME_MAX_BYTES];
 	int r;
 
-	reg_name(bar, offset, name, sizeof(name));
 	trn_record_begin(rec->record);
 	if (bar == TRN_BAR_REGS)
 		note_ring(rec, offset, value);
-	trn_record_line(rec->record, "write %u 0x%08" PRIx64 " 0x%08" PRIx32 " %s", bar, offset,
-			value, name);
+	trn_record_write(rec->record, bar, offset, value);
 	r = rec->inner->ops->write32(rec->inner, bar, offset, value);
 	trn_record_end(rec->record);
 	return r;

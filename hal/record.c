@@ -11,8 +11,20 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
+#include "base/regs.h"
 
 #define LINE_MAX_BYTES 256
+#define NUMBER_BYTES 24 /* of a 64-bit number in text, and a space */
+#define NAME_MAX_BYTES 64
+#define ACCESSES 64u      /* lines of registers that are remembered */
+#define FILE_BYTES 65536u /* buffered */
+
+/* The line of a register, all but the value. */
+struct access {
+	uint64_t key; /* 0: none */
+	size_t bytes, value_at;
+	char text[LINE_MAX_BYTES];
+};
 
 struct trn_record {
 	const struct trn_alloc *alloc;
@@ -21,6 +33,10 @@ struct trn_record {
 	uint64_t number;
 	char held[LINE_MAX_BYTES]; /* a line that may repeat, not printed yet */
 	uint64_t repeats;          /* of it; 0: none held */
+	/* Held instead of a text: a read of a register, and what it gave. */
+	struct access *held_read;
+	uint32_t held_value;
+	struct access access[ACCESSES]; /* by key */
 	bool failed;
 };
 
@@ -51,7 +67,8 @@ int trn_record_open(const struct trn_uri_hook *hook, uint32_t index, const struc
 	}
 	record->alloc = alloc;
 	record->file = file;
-	pthread_mutex_init(&record->lock, NULL); /* cannot fail with default attributes */
+	(void)setvbuf(file, NULL, _IOFBF, FILE_BYTES); /* else it has the buffer it comes with */
+	pthread_mutex_init(&record->lock, NULL);       /* cannot fail with default attributes */
 	*ret_record = record;
 	return 0;
 }
@@ -70,11 +87,97 @@ static void put(struct trn_record *record, const char *text, uint64_t times)
 		record->failed = true;
 }
 
+/* The number of a line, from its end backwards. */
+static char *number_text(uint64_t number, char *end)
+{
+	*--end = ' ';
+	do {
+		*--end = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return end;
+}
+
+static void value_text(struct access *access, uint32_t value)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = &access->text[access->value_at];
+
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*at++ = digits[value >> shift & 15];
+}
+
+/* One line of a register. */
+static void put_access(struct trn_record *record, struct access *access, uint32_t value)
+{
+	char line[NUMBER_BYTES + LINE_MAX_BYTES];
+	char *const text = line + NUMBER_BYTES, *begin = number_text(record->number++, text);
+	const size_t bytes = (size_t)(text - begin) + access->bytes + 1;
+
+	value_text(access, value);
+	memcpy(text, access->text, access->bytes);
+	text[access->bytes] = '\n';
+	/* The record's lock is held: nobody else writes to the file. */
+	if (fwrite_unlocked(begin, 1, bytes, record->file) != bytes)
+		record->failed = true;
+}
+
 static void flush_held(struct trn_record *record)
 {
-	if (record->repeats > 0)
+	struct access *access = record->held_read;
+
+	if (record->repeats > 0 && access && record->repeats == 1) {
+		put_access(record, access, record->held_value);
+	} else if (record->repeats > 0 && access) {
+		value_text(access, record->held_value);
+		put(record, access->text, record->repeats);
+	} else if (record->repeats > 0) {
 		put(record, record->held, record->repeats);
+	}
+	record->held_read = NULL;
 	record->repeats = 0;
+}
+
+/* The line of a register, made when it is not the one that was made last in its place. */
+static struct access *access_of(struct trn_record *record, bool write, unsigned int bar,
+				uint64_t offset)
+{
+	const uint64_t key = offset << 4 | bar << 1 | (write ? 1 : 0) | UINT64_C(1) << 63;
+	struct access *access = &record->access[(offset / 4 ^ offset >> 12 ^ write) % ACCESSES];
+	int at;
+
+	if (access->key == key)
+		return access;
+	if (access == record->held_read)
+		flush_held(record);
+	at = snprintf(access->text, sizeof(access->text), "%s %u 0x%08" PRIx64 " 0x",
+		      write ? "write" : "read", bar, offset);
+	access->value_at = (size_t)at; /* a line is longer than this by far */
+	memcpy(access->text + at, "00000000 ", sizeof("00000000 "));
+	if (bar == TRN_BAR_REGS && offset <= UINT32_MAX)
+		(void)trn_regs_name((uint32_t)offset, access->text + at + 9, NAME_MAX_BYTES);
+	access->key = key;
+	access->bytes = strlen(access->text); /* a long name is cut */
+	return access;
+}
+
+void trn_record_read(struct trn_record *record, unsigned int bar, uint64_t offset, uint32_t value)
+{
+	struct access *access = access_of(record, false, bar, offset);
+
+	if (record->held_read != access || record->held_value != value)
+		flush_held(record);
+	record->held_read = access;
+	record->held_value = value;
+	record->repeats++;
+}
+
+void trn_record_write(struct trn_record *record, unsigned int bar, uint64_t offset, uint32_t value)
+{
+	struct access *access = access_of(record, true, bar, offset);
+
+	flush_held(record);
+	put_access(record, access, value);
 }
 
 void trn_record_begin(struct trn_record *record)
@@ -107,7 +210,7 @@ void trn_record_repeat(struct trn_record *record, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (record->repeats > 0 && strcmp(record->held, text) != 0)
+	if (record->held_read || strcmp(record->held, text) != 0)
 		flush_held(record);
 	memcpy(record->held, text, sizeof(text));
 	record->repeats++;

@@ -19,6 +19,9 @@ void trn_record_begin(struct trn_record *record);
 void trn_record_line(struct trn_record *record, const char *fmt, ...) TRN_PRINTF(2, 3);
 /* A line that is likely to come again: printed once, with a count when another one follows. */
 void trn_record_repeat(struct trn_record *record, const char *fmt, ...) TRN_PRINTF(2, 3);
+/* A register of a BAR: the same lines, made faster. A read is likely to come again. */
+void trn_record_read(struct trn_record *record, unsigned int bar, uint64_t offset, uint32_t value);
+void trn_record_write(struct trn_record *record, unsigned int bar, uint64_t offset, uint32_t value);
 void trn_record_end(struct trn_record *record);
 /* A line that is no operation; starts with '#', has no number. */
 void trn_record_comment(struct trn_record *record, const char *fmt, ...) TRN_PRINTF(2, 3);

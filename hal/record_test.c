@@ -229,6 +229,45 @@ START_TEST(backend_without_a_bus)
 }
 END_TEST
 
+/* Lines of registers are remembered, by place: what is written is what each of them would be
+ * written alone, also when places are shared and lines are held back. */
+START_TEST(lines_of_registers)
+{
+	struct trn_uri_hook hook = { .name = "record", .count = 1, .params = { { "file", path } } };
+	struct trn_record *record = NULL;
+	const char *at;
+
+	ck_assert_int_eq(trn_record_open(&hook, UINT32_MAX, &mem.alloc, &record), 0);
+	trn_record_begin(record);
+	trn_record_read(record, TRN_BAR_REGS, TRN_MISC_RAM, 0xdeadbeef);
+	trn_record_read(record, TRN_BAR_REGS, TRN_MISC_RAM, 0x0123abcd);
+	trn_record_read(record, TRN_BAR_REGS, TRN_MISC_RAM, 0x0123abcd);
+	trn_record_write(record, TRN_BAR_REGS, TRN_MISC_RAM, 7);
+	trn_record_repeat(record, "again");
+	trn_record_read(record, 4, UINT64_C(0x123456789ac), 1);
+	for (uint64_t i = 0; i < 1000; i++)
+		trn_record_read(record, 4, i * 4, 2);
+	trn_record_repeat(record, "again");
+	trn_record_repeat(record, "again");
+	trn_record_read(record, 4, UINT64_C(0x123456789ac), 1);
+	trn_record_end(record);
+	trn_record_close(record, &sink);
+	read_back();
+	at = text;
+	expect_line(&at, "0 read 0 0x");
+	expect_line(&at, " 0xdeadbeef ");
+	expect_line(&at, "\n1 read 0 0x");
+	expect_line(&at, " 0x0123abcd ");
+	expect_line(&at, " x2\n3 write 0 0x");
+	expect_line(&at, " 0x00000007 ");
+	expect_line(&at, "\n4 again\n5 read 4 0x123456789ac 0x00000001 \n");
+	expect_line(&at, "6 read 4 0x00000000 0x00000002 \n7 read 4 0x00000004 0x00000002 \n");
+	expect_line(&at, "\n1005 read 4 0x00000f9c 0x00000002 \n1006 again x2\n");
+	expect_line(&at, "1008 read 4 0x123456789ac 0x00000001 \n");
+	ck_assert_int_eq(warnings, 0);
+}
+END_TEST
+
 /* A disk that is full is a warning at the end, not a broken device. */
 START_TEST(a_full_disk_is_a_warning)
 {
@@ -261,6 +300,7 @@ static Suite *record_suite(void)
 	tcase_add_test(tc, lines_are_numbered);
 	tcase_add_test(tc, runs_compare);
 	tcase_add_test(tc, backend_without_a_bus);
+	tcase_add_test(tc, lines_of_registers);
 	tcase_add_test(tc, a_full_disk_is_a_warning);
 	suite_add_tcase(suite, tc);
 	return suite;
