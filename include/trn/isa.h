@@ -17,13 +17,14 @@
 #define TRN_ISA_ARGS_MAX 64 /* entries of a launch's argument table */
 #define TRN_ISA_DMA_ENGINES 16
 
-/** enum trn_wait_mode, enum trn_inc_mode - semaphore fields of the head */
+/** enum trn_wait_mode - what an instruction waits for: a field of the head */
 enum trn_wait_mode {
 	TRN_WAIT_NONE = 0,
 	TRN_WAIT_GE = 1,      /* semaphore >= wait_value */
 	TRN_WAIT_GE_REG = 2,  /* semaphore >= register[wait_value] */
 	TRN_WAIT_CONSUME = 3, /* semaphore >= wait_value, then semaphore -= wait_value */
 };
+/** enum trn_inc_mode - what an instruction does to a semaphore: a field of the head */
 enum trn_inc_mode {
 	TRN_INC_NONE = 0,
 	TRN_INC_ADD = 1, /* when the instruction retires; a DMA's 16 engines each add inc_value */
@@ -127,7 +128,7 @@ struct trn_isa_mem {
 	} u;
 };
 
-/* Slots of struct trn_isa_compute.ap. */
+/** enum trn_isa_slot - slots of struct trn_isa_compute.ap */
 enum trn_isa_slot {
 	TRN_AP_DST = 0,
 	TRN_AP_SRC0 = 1,

@@ -170,7 +170,7 @@ TRN_API int trn_timeline_fail(struct trn_timeline *timeline, int code);
 TRN_API int trn_timeline_error(struct trn_timeline *timeline, struct trn_error *ret_error);
 
 /**
- * trn_notify_fn - what trn_timeline_notify() calls
+ * typedef trn_notify_fn - what trn_timeline_notify() calls
  * @user: as given
  * @code: 0 the value is reached, or why it will not be; -ECANCELED when the timeline went before
  *
