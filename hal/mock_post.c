@@ -21,8 +21,10 @@ struct post {
 };
 
 struct mock_posts {
-	_Alignas(LINE) _Atomic uint32_t tail; /* the next writer's number */
-	_Alignas(LINE) uint32_t head;         /* the pod's lock: the next one to take out */
+	_Atomic uint32_t tail; /* the next writer's number */
+	char apart[LINE];      /* writers and the reader each have a line of their own */
+	uint32_t head;         /* the pod's lock: the next one to take out */
+	char apart_too[LINE];
 	struct post place[POSTS];
 };
 
