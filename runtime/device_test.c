@@ -171,7 +171,8 @@ START_TEST(info_is_the_devices)
 	ck_assert_uint_eq(info.hbm_free_bytes, 60 << 20);
 	ck_assert_uint_eq(info.serial, 77);
 	ck_assert_uint_eq(info.caps, TRN_CAP_COMPUTE | TRN_CAP_MAP_HBM | TRN_CAP_TIMESTAMP |
-					     TRN_CAP_SIMULATED | TRN_CAP_INLINE | TRN_CAP_LISTS);
+					     TRN_CAP_SIMULATED | TRN_CAP_INLINE | TRN_CAP_LISTS |
+					     TRN_CAP_STRIDED);
 	buffer = trn_rig_buffer(&rig, TRN_BUFFER_HBM, 1 << 20);
 	ck_assert_int_eq(trn_device_info(rig.device, &info), 0);
 	ck_assert_uint_eq(info.hbm_free_bytes, 59 << 20);

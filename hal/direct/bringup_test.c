@@ -61,7 +61,8 @@ START_TEST(comes_up_without_extension)
 	ck_assert_uint_eq(info.routing_id, 3);
 	ck_assert_uint_eq(info.serial, UINT64_C(0x1122334455667788));
 	ck_assert_uint_eq(info.hbm_bytes, 36 * TRN_GIB);
-	ck_assert_uint_eq(info.caps, TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED);
+	ck_assert_uint_eq(info.caps,
+			  TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED | TRN_HAL_CAP_STRIDED);
 	ck_assert_uint_eq(info.queues, DIRECT_COPY_QUEUES);
 	ck_assert_uint_eq(bus.cfg[1] & 6, 6); /* memory space and bus master */
 }
