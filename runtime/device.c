@@ -102,7 +102,7 @@ int trn_device_step(struct trn_device *device, unsigned int *round, uint64_t dea
 		return -ETIMEDOUT;
 	r = device->hal->ops.progress(device->hal, round, deadline_ns);
 	if (r == -TRN_EDEVLOST)
-		atomic_store(&device->lost, true);
+		trn_device_lose(device);
 	return r;
 }
 
@@ -117,7 +117,7 @@ int trn_device_verdict(struct trn_device *device, int code)
 						TRN_MISC_RAM + TRN_MR_ROUTING_ID, &ignored);
 		trn_lock_give(&device->lock);
 		if (r == -TRN_EDEVLOST)
-			atomic_store(&device->lost, true);
+			trn_device_lose(device);
 	}
 	return atomic_load(&device->lost) ? -TRN_EDEVLOST : code;
 }
@@ -294,6 +294,17 @@ static struct trn_device *device_alloc(struct trn_context *context, const char *
 	return device;
 }
 
+static void event_plain(struct trn_device *device, enum trn_event_kind kind, int32_t core, int code,
+			uint64_t value)
+{
+	struct trn_event event = trn_event_of(kind);
+
+	event.core = core;
+	event.code = code;
+	event.value = value;
+	trn_device_event(device, &event);
+}
+
 static int open_fail(struct trn_context *context, const char *uri, int code, const char *why)
 {
 	struct trn_error error;
@@ -337,6 +348,7 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 	if (r == 0) {
 		/* Before anybody can find it; without device time it goes untraced. */
 		(void)trn_device_trace_begin(device);
+		event_plain(device, TRN_EVENT_OPEN, -1, 0, 0);
 		device_insert(context, device);
 		trn_sync_add(device);
 	}
@@ -519,6 +531,8 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 	trn_device_enter(device);
 	r = device->hal->ops.reset(device->hal, kind, core_mask, deadline_ns);
 	trn_device_leave(device);
+	trn_count_shared(&device->count.resets);
+	event_plain(device, TRN_EVENT_RESET, -1, r, core_mask);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "reset did not end well");
 	if (kind == TRN_HAL_RESET_DEVICE)
@@ -567,5 +581,8 @@ TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int 
 				claim.owner, (unsigned long long)claim.since_ns);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "claim of core %u", core);
+	if (take != 0)
+		event_plain(device, take > 0 ? TRN_EVENT_CLAIM : TRN_EVENT_RELEASE, (int32_t)core,
+			    0, 0);
 	return 0;
 }

@@ -78,6 +78,23 @@ static const struct code *code_find(int code)
 	return NULL;
 }
 
+_Static_assert(TRN_ARRAY_LEN(codes) < TRN_ERROR_CODES_MAX, "the last counts the others");
+
+int trn_error_code_at(uint32_t index, const char **ret_text)
+{
+	if (index >= TRN_ARRAY_LEN(codes))
+		return 0;
+	*ret_text = codes[index].text;
+	return -codes[index].code;
+}
+
+int trn_error_code_index(int code)
+{
+	const struct code *found = code_find(code);
+
+	return found ? (int)(found - codes) : -1;
+}
+
 TRN_API const char *trn_strerror(int code)
 {
 	const struct code *found = code_find(code);
@@ -115,9 +132,12 @@ void trn_error_init(struct trn_error *error, int code, const char *operation)
 
 int trn_error_post(struct trn_context *context, const struct trn_error *error)
 {
+	const int index = trn_error_code_index(error->code);
+
 	trn_lock_take(&context->lock);
 	context->error = *error;
 	context->failed = true;
+	context->errors[index < 0 ? TRN_ERROR_CODES_MAX - 1 : (uint32_t)index]++;
 	trn_lock_give(&context->lock);
 	trn_logf(&context->log, TRN_LOG_DEBUG, "%s%s%s: %s: %s", error->operation,
 		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code),
@@ -155,7 +175,7 @@ int trn_fail_hal(struct trn_device *device, int code, const char *operation, con
 	size_t used;
 
 	if (code == -TRN_EDEVLOST)
-		atomic_store(&device->lost, true);
+		trn_device_lose(device);
 	trn_hal_last_fault(device->hal, &fault);
 	trn_error_init(&error, code, operation);
 	va_start(args, fmt);

@@ -256,9 +256,24 @@ static int stack_fail(struct trn_device *device, const char *operation,
 	return trn_error_post(device->object.context, &error);
 }
 
+static void refusal_event(struct trn_device *device, int code, const struct trn_hal_mem_desc *desc)
+{
+	struct trn_event event =
+		trn_event_of(code == -EDQUOT ? TRN_EVENT_QUOTA : TRN_EVENT_OUT_OF_MEMORY);
+
+	event.code = code;
+	event.value = desc->size;
+	if (desc->label)
+		trn_text_copy(event.text, sizeof(event.text), desc->label);
+	trn_count_shared(&device->count.refused);
+	trn_device_event(device, &event);
+}
+
 int trn_device_mem_fail(struct trn_device *device, int code, const char *operation,
 			const struct trn_hal_mem_desc *desc)
 {
+	if (code == -EDQUOT || code == -ENOMEM)
+		refusal_event(device, code, desc);
 	if (code == -EDQUOT)
 		return quota_fail(device, operation, desc);
 	if (code != -ENOMEM)

@@ -20,8 +20,8 @@
  *	                   May be held until the deadline of the call that holds it.
  *	sync.lock          runtime/sync.h: timelines, their failures, who is told. Short.
  *	device.list_lock   device.queues, what queue_reset changes, timeline pages, programs. Short.
- *	context.lock       error record, list of devices, graves, who holds which memory. Leaf but
- *	                   for the log's. Short.
+ *	context.lock       error record, list of devices, graves, who holds which memory, numbers
+ *	                   of a text of telemetry. Leaf but for the log's. Short.
  *	pending_log.lock   lines the HAL logged. Leaf.
  *
  * No reference is dropped and no user function (log sink, list callback) is called under a lock;
@@ -49,6 +49,7 @@
 #include "hal/hal.h"
 #include "runtime/memory.h"
 #include "runtime/sync.h"
+#include "runtime/telemetry.h"
 #include "runtime/trace.h"
 
 /* Handles are checked in builds with TRN_DEBUG: runtime/object.c. */
@@ -140,7 +141,8 @@ struct trn_context {
 	struct trn_lock lock;
 	bool failed; /* error is filled */
 	struct trn_error error;
-	struct trn_device *devices; /* weak, newest first, ids descending */
+	uint64_t errors[TRN_ERROR_CODES_MAX]; /* lock; by code, the last: without words */
+	struct trn_device *devices;           /* weak, newest first, ids descending */
 	uint64_t device_ids;
 	struct trn_object *graves, **graves_end; /* oldest first */
 	uint32_t grave_count;
@@ -195,7 +197,7 @@ struct trn_device {
 	struct trn_pending_log pending;
 	struct trn_lock lock;
 	struct trn_lock list_lock;
-	struct trn_queue *queues;               /* list_lock */
+	struct trn_queue *queues;               /* list_lock and context.lock; to look: one */
 	struct trn_program *programs;           /* list_lock; weak */
 	struct trn_program_stats program_stats; /* list_lock */
 	struct trn_timeline_page *pages;        /* list_lock */
@@ -208,6 +210,9 @@ struct trn_device {
 	struct trn_device *sync_next;                        /* sync.lock */
 	bool sync_kick;       /* sync.lock: its queues have to look again */
 	_Atomic bool watched; /* the HAL tells of what it writes */
+	struct trn_device_count count;
+	struct trn_device_snap snap; /* context.lock */
+	struct trn_event_ring events;
 };
 
 /* context_trace.c: the context's trace takes this device in, if there is one; 0 too when there
@@ -336,7 +341,7 @@ struct trn_queue_slot {
 struct trn_queue {
 	struct trn_object object;
 	struct trn_device *device;
-	struct trn_queue *next; /* device.list_lock */
+	struct trn_queue *next; /* as device.queues */
 	struct trn_hal_queue *hal;
 	uint32_t depth, mask;
 	_Atomic uint64_t submitted; /* owner writes; a timeline's waiter reads */
@@ -356,6 +361,8 @@ struct trn_queue {
 	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
 	struct trn_queue_slot *slots;     /* depth */
 	bool *held;                       /* depth; false: the slot holds nothing */
+	struct trn_queue_count count;
+	struct trn_queue_snap snap; /* context.lock */
 };
 
 /* A descriptor as the device reads it; args: as many as the program declares. */

@@ -10,25 +10,52 @@
 
 /* ---- making and ending ---- */
 
-static void list_insert(struct trn_device *device, struct trn_queue *queue)
+static void queue_event(const struct trn_queue *queue, enum trn_event_kind kind, int code,
+			uint64_t value)
+{
+	struct trn_event event = trn_event_of(kind);
+
+	event.queue = (int32_t)queue->hal->index;
+	event.code = code;
+	event.value = value;
+	trn_device_event(queue->device, &event);
+}
+
+/* Both locks: who looks needs one of them. */
+static void list_lock(struct trn_device *device)
 {
 	trn_lock_take(&device->list_lock);
+	trn_lock_take(&device->object.context->lock);
+}
+
+static void list_unlock(struct trn_device *device)
+{
+	trn_lock_give(&device->object.context->lock);
+	trn_lock_give(&device->list_lock);
+}
+
+static void list_insert(struct trn_device *device, struct trn_queue *queue)
+{
+	list_lock(device);
 	queue->next = device->queues;
 	device->queues = queue;
-	trn_lock_give(&device->list_lock);
+	list_unlock(device);
+	trn_count_shared(&device->count.opened);
+	queue_event(queue, TRN_EVENT_QUEUE_OPEN, 0, queue->depth);
 }
 
 static void list_remove(struct trn_device *device, const struct trn_queue *queue)
 {
 	struct trn_queue **at;
 
-	trn_lock_take(&device->list_lock);
+	list_lock(device);
 	for (at = &device->queues; *at; at = &(*at)->next)
 		if (*at == queue) {
 			*at = queue->next;
 			break;
 		}
-	trn_lock_give(&device->list_lock);
+	list_unlock(device);
+	queue_event(queue, TRN_EVENT_QUEUE_CLOSE, 0, atomic_load(&queue->submitted));
 }
 
 static uint64_t submitted(const struct trn_queue *queue)
@@ -277,6 +304,8 @@ static void queue_stop(struct trn_queue *queue, const struct trn_error *error)
 {
 	queue->failed = true;
 	queue->error = *error;
+	trn_count(&queue->count.faults);
+	trn_device_event_error(queue->device, TRN_EVENT_FAULT, error);
 	trn_logf(&queue->object.context->log, TRN_LOG_ERROR,
 		 "%s: queue %u stopped at command %lld: %s: %s", error->device, queue->hal->index,
 		 (long long)error->command, trn_strerror(error->code), error->cause);
@@ -395,10 +424,13 @@ static int room_failed(struct trn_queue *queue, int code, uint32_t count, bool w
 {
 	bool idle = code == -EAGAIN;
 
-	if (!waited)
+	if (!waited) {
+		trn_count(&queue->count.full);
 		code = -EAGAIN;
-	else if (code == -EAGAIN || code == -ETIMEDOUT)
+	} else if (code == -EAGAIN || code == -ETIMEDOUT)
 		code = trn_device_verdict(queue->device, -ETIMEDOUT);
+	if (waited)
+		queue_event(queue, TRN_EVENT_TIMEOUT, code, submitted(queue));
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_submit",
 			"%squeue %u has room for %llu commands, the batch has %u",
 			waited && idle ? "idle: " : "", queue->hal->index,
@@ -423,6 +455,8 @@ static int room_make(struct trn_queue *queue, uint32_t count, uint64_t deadline_
 		waited = waited || r != -ETIMEDOUT;
 		queue_reap(queue);
 	}
+	if (waited)
+		trn_count(&queue->count.stalls);
 	return queue->failed ? submit_stopped(queue) : 0;
 }
 
@@ -451,6 +485,7 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	/* The HAL orders these writes before its doorbell. */
 	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
 	if (r == 0) {
+		trn_count(&queue->count.submits);
 		/* A queue without a device behind it has signalled already. */
 		if (batch->syncs > 0 &&
 		    atomic_load_explicit(&sync->foreign, memory_order_relaxed) > 0)
@@ -459,6 +494,7 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	}
 	r = trn_fail_hal(device, r, "trn_queue_submit", "queue %u does not take the batch",
 			 queue->hal->index);
+	queue_event(queue, TRN_EVENT_REFUSED, r, batch->count);
 	if (r == -TRN_EDEVLOST)
 		queue_stop_here(queue, r, "the doorbell could not be rung");
 	else
@@ -521,9 +557,12 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 				    "waiting for the device");
 	if (!polling && is_deadlock(queue, text, sizeof(text))) {
 		trn_logf(&queue->object.context->log, TRN_LOG_WARNING, "trn_queue_wait: %s", text);
+		queue_event(queue, TRN_EVENT_DEADLOCK, -EDEADLK, sequence);
 		return trn_fail(queue->object.context, queue->device, -EDEADLK, "trn_queue_wait",
 				"%s", text);
 	}
+	if (!polling)
+		queue_event(queue, TRN_EVENT_TIMEOUT, code, sequence);
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
 			queue->hal->index, (unsigned long long)queue->completed,
@@ -548,6 +587,9 @@ static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadl
 		if (wait.stuck && is_deadlock(queue, text, sizeof(text)))
 			r = -ETIMEDOUT;
 	}
+	trn_count(&queue->count.waits);
+	if (wait.slept)
+		trn_count(&queue->count.sleeps);
 	trn_notes_run(queue->object.context);
 	trn_device_flush_log(queue->device);
 	if (completed(queue) >= sequence)
@@ -647,6 +689,8 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 	queue->dropped_to = top;
 	queue->dropped_code = code;
 	queue->failed = false;
+	trn_count(&queue->count.resets);
+	queue_event(queue, TRN_EVENT_QUEUE_RESET, code, top - completed(queue));
 	release_to(queue, top);
 	trn_sync_changed(queue->object.context);
 	return 0;

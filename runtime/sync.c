@@ -293,7 +293,7 @@ static bool run_once(struct trn_context *context)
 	while ((device = kick_take(sync))) {
 		/* One that is gone waits for nothing. */
 		if (device->hal->ops.signal(device->hal) == -TRN_EDEVLOST)
-			atomic_store(&device->lost, true);
+			trn_device_lose(device);
 		changed = true;
 	}
 	if (trn_notes_write(context))

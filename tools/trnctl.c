@@ -22,6 +22,7 @@ static const struct trnctl_verb verbs[] = {
 	  trnctl_energy },
 	{ "ps", "who holds which core", trnctl_ps },
 	{ "mem", "what a device's memory is used for", trnctl_mem },
+	{ "metrics", "numbers for a monitoring system, and events", trnctl_metrics },
 	{ "reset", "reset the device or some cores", trnctl_reset },
 	{ "version", "version of the library and of this tool", trnctl_version },
 };

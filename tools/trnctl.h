@@ -52,6 +52,7 @@ int trnctl_asm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_disasm(struct trnctl *ctl, int argc, char **argv);
 int trnctl_check(struct trnctl *ctl, int argc, char **argv);
 int trnctl_mem(struct trnctl *ctl, int argc, char **argv);
+int trnctl_metrics(struct trnctl *ctl, int argc, char **argv);
 int trnctl_ps(struct trnctl *ctl, int argc, char **argv);
 int trnctl_reset(struct trnctl *ctl, int argc, char **argv);
 int trnctl_version(struct trnctl *ctl, int argc, char **argv);

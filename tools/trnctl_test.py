@@ -79,7 +79,7 @@ def test_help_of_every_verb():
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and
              line.split()[0].isalpha()]
     for verb in ('list', 'info', 'topo', 'comm', 'selftest', 'regs', 'run', 'predict', 'asm',
-                 'disasm', 'check', 'ps', 'mem', 'reset', 'version'):
+                 'disasm', 'check', 'ps', 'mem', 'metrics', 'reset', 'version'):
         check(verb in verbs, '--help does not name %s', verb)
         run = Run(verb, '--help').expect(OK)
         check(run.out.startswith('Usage: trnctl %s' % verb), '%s', run.out[:60])
@@ -238,7 +238,8 @@ def test_info():
 
 
 def test_no_device():
-    for verb in (['info'], ['selftest'], ['regs'], ['ps'], ['mem'], ['reset'], ['run', 'x.trnx']):
+    for verb in (['info'], ['selftest'], ['regs'], ['ps'], ['mem'], ['metrics'], ['reset'],
+                 ['run', 'x.trnx']):
         run, document = fails(*verb, status=NO_DEVICE)
         check('mock:trn' in run.err, 'the mock is not named')
         check(document['error']['name'] == 'ENODEV', '%s', document['error'])
@@ -465,6 +466,28 @@ def test_mem():
         check(document['holders'] == [], '%s', document['holders'])
     host = Run('-d', 'mock:trn3', 'mem', '--json').json('trn.mem/1')['places'][-1]
     check(host['by_category']['rings']['live_bytes'] > 0, 'the driver has rings: %s', host)
+
+
+def test_metrics():
+    text = Run('-d', 'mock:trn3', 'metrics').expect(OK).out
+    check(text == Run('-d', 'mock:trn3', 'metrics', '--openmetrics').expect(OK).out, 'the same')
+    check('trn_device_cores{device="mock:trn3/0"} 8\n' in text, '%s', text[:400])
+    document = Run('-d', 'mock:trn3', 'metrics', '--json').expect(OK).json('trn.metrics/1')
+    by_name = {m['name']: m for m in document['metrics']}
+    check(by_name['trn_device_up']['samples'] ==
+          [{'labels': {'device': 'mock:trn3/0'}, 'value': 1}], '%s', by_name['trn_device_up'])
+    check(len(by_name['trn_tensor_busy_cycles']['samples']) == 8, 'a number of each core')
+    check([e['kind'] for e in document['events']] == ['open'], '%s', document['events'])
+    check(document['events_missed'] == 0, 'missed')
+    check(' open' in Run('-d', 'mock:trn3', 'metrics', '--events').expect(OK).out, 'events')
+    listed = Run('metrics', '--list', '--json').expect(OK).json('trn.metric-list/1')['families']
+    check([f['name'] for f in listed] == list(by_name), 'the list is what there is')
+    twice = Run('-d', 'mock:trn3', 'metrics', '--watch', '1', '--timeout', '1').expect(OK).out
+    check(twice.count('# EOF\n') == 2, '%d looks', twice.count('# EOF\n'))
+    for bad in ('0', '-1', 'x', '86401'):
+        fails('-d', 'mock:trn3', 'metrics', '--watch=' + bad, status=USAGE)
+    fails('-d', 'mock:trn3', 'metrics', 'more', status=USAGE)
+    Run('-d', 'mock:trn3', 'metrics', '--watch', '1', '--json').expect(USAGE)
 
 
 def test_reset():

@@ -16,6 +16,7 @@
 #include <trn/pool.h>
 #include <trn/program.h>
 #include <trn/queue.h>
+#include <trn/telemetry.h>
 #include <trn/tile.h>
 #include <trn/timeline.h>
 #include <trn/topology.h>
