@@ -208,8 +208,9 @@ struct trn_device {
 	uint64_t sync_used[TRN_TOPSPS][TRN_SEMAPHORES / 64]; /* list_lock: a communicator's */
 	struct trn_trace_source trace;                       /* lock */
 	struct trn_device *sync_next;                        /* sync.lock */
-	bool sync_kick;       /* sync.lock: its queues have to look again */
-	_Atomic bool watched; /* the HAL tells of what it writes */
+	bool sync_kick;        /* sync.lock: its queues have to look again */
+	_Atomic bool watched;  /* the HAL tells of what it writes */
+	_Atomic bool measures; /* latency of queues */
 	struct trn_device_count count;
 	struct trn_device_snap snap; /* context.lock */
 	struct trn_event_ring events;
@@ -362,7 +363,9 @@ struct trn_queue {
 	struct trn_queue_slot *slots;     /* depth */
 	bool *held;                       /* depth; false: the slot holds nothing */
 	struct trn_queue_count count;
-	struct trn_queue_snap snap; /* context.lock */
+	struct trn_histogram latency;
+	struct trn_latency_marks marks; /* owner */
+	struct trn_queue_snap snap;     /* context.lock */
 };
 
 /* A descriptor as the device reads it; args: as many as the program declares. */

@@ -357,6 +357,8 @@ static void queue_reap(struct trn_queue *queue)
 		queue_stop_here(queue, -TRN_EFIRMWARE, "the device reports more than it was given");
 		return;
 	}
+	if (queue->marks.taken != queue->marks.given)
+		trn_latency_reap(queue, completed(queue) + done);
 	release_to(queue, completed(queue) + done);
 }
 
@@ -486,6 +488,8 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
 	if (r == 0) {
 		trn_count(&queue->count.submits);
+		if (atomic_load_explicit(&device->measures, memory_order_relaxed))
+			trn_latency_mark(queue, sequence);
 		/* A queue without a device behind it has signalled already. */
 		if (batch->syncs > 0 &&
 		    atomic_load_explicit(&sync->foreign, memory_order_relaxed) > 0)
@@ -689,6 +693,7 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 	queue->dropped_to = top;
 	queue->dropped_code = code;
 	queue->failed = false;
+	queue->marks.given = queue->marks.taken;
 	trn_count(&queue->count.resets);
 	queue_event(queue, TRN_EVENT_QUEUE_RESET, code, top - completed(queue));
 	release_to(queue, top);

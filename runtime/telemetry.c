@@ -47,7 +47,7 @@ struct metric {
 	enum trn_metric_type type;
 	enum scope scope;
 	bool health;        /* of registers that a door may not have */
-	uint8_t width;      /* bytes of the number */
+	uint16_t width;     /* bytes of the number; of a histogram: all */
 	uint16_t offset;    /* of the first */
 	uint16_t stride[2]; /* to the next of each dimension */
 	uint32_t divide;    /* the number is in this part of the unit; 0: 1 */
@@ -151,6 +151,15 @@ static const struct metric metrics[] = {
 	QUEUE(COUNTER, "sleeps", sleeps, "Waits that slept: longer than the spinning."),
 	QUEUE(COUNTER, "faults", faults, "Times the queue stopped at a command."),
 	QUEUE(COUNTER, "resets", resets, "Resets and cancellations of the queue."),
+	{ "trn_queue_latency_seconds",
+	  "seconds",
+	  TRN_METRIC_HISTOGRAM,
+	  SCOPE_QUEUE,
+	  false,
+	  AT(struct trn_queue_snap, latency),
+	  { 0, 0 },
+	  0,
+	  "From a batch's doorbell until its owner saw it finished; only where it was measured." },
 };
 
 TRN_API int trn_telemetry_metric(uint32_t index, struct trn_metric *ret_metric)
@@ -176,6 +185,7 @@ TRN_API int trn_telemetry_metric(uint32_t index, struct trn_metric *ret_metric)
 /* ---- writing ---- */
 
 #define LABELS_MAX 5u
+#define NS_PER_S UINT64_C(1000000000)
 
 struct label {
 	const char *name, *value;
@@ -220,7 +230,7 @@ static void put_quoted(struct out *out, const char *text)
 
 static const char *type_name(enum trn_metric_type type)
 {
-	static const char *const names[] = { "counter", "gauge", "info" };
+	static const char *const names[] = { "counter", "gauge", "info", "histogram" };
 
 	return names[type];
 }
@@ -270,6 +280,67 @@ static void sample(struct out *out, const struct metric *m, const struct label *
 	else
 		put(out, "%" PRIu64, value);
 	put(out, out->json ? "}" : "\n");
+}
+
+/* Buckets of the text: one to a doubling, from 1 us to 17 s, and all. */
+#define BUCKET_FIRST 15u
+#define BUCKET_LAST 111u
+#define BUCKET_STEP 4u
+
+static void put_bucket(struct out *out, const struct metric *m, const struct label *labels,
+		       const char *bound, uint64_t count)
+{
+	if (out->json) {
+		put(out, "%s[%s,%" PRIu64 "]", out->more ? "," : "", bound, count);
+		out->more = true;
+		return;
+	}
+	put(out, "%s_bucket{", m->name);
+	put_labels(out, labels, 2);
+	put(out, ",le=\"%s\"} %" PRIu64 "\n", bound, count);
+}
+
+static void put_buckets(struct out *out, const struct metric *m, const struct label *labels,
+			const struct trn_histogram_sums *sums)
+{
+	uint64_t seen = 0;
+	char bound[24];
+
+	for (uint32_t i = 0; i <= BUCKET_LAST; i++) {
+		const uint64_t ns = trn_histogram_bound(i);
+
+		seen += sums->count[i];
+		if (i < BUCKET_FIRST || i % BUCKET_STEP != BUCKET_STEP - 1)
+			continue;
+		(void)snprintf(bound, sizeof(bound), "%" PRIu64 ".%09" PRIu64, ns / NS_PER_S,
+			       ns % NS_PER_S);
+		put_bucket(out, m, labels, bound, seen);
+	}
+}
+
+static void histogram(struct out *out, const struct metric *m, const struct label *labels,
+		      const struct trn_histogram_sums *sums)
+{
+	const bool first = !out->more;
+
+	if (out->json) {
+		put(out, "%s{\"labels\":{", first ? "" : ",");
+		put_labels(out, labels, 2);
+		put(out, "},\"value\":{\"buckets\":[");
+		out->more = false;
+		put_buckets(out, m, labels, sums);
+		put(out, "],\"count\":%" PRIu64 ",\"sum\":%" PRIu64 ".%09" PRIu64 "}}", sums->total,
+		    sums->sum_ns / NS_PER_S, sums->sum_ns % NS_PER_S);
+		out->more = true;
+		return;
+	}
+	put_buckets(out, m, labels, sums);
+	put_bucket(out, m, labels, "+Inf", sums->total);
+	put(out, "%s_count{", m->name);
+	put_labels(out, labels, 2);
+	put(out, "} %" PRIu64 "\n%s_sum{", sums->total, m->name);
+	put_labels(out, labels, 2);
+	put(out, "} %" PRIu64 ".%09" PRIu64 "\n", sums->sum_ns / NS_PER_S, sums->sum_ns % NS_PER_S);
 }
 
 /* ---- walking ---- */
@@ -357,7 +428,10 @@ static void device_queues(struct out *out, const struct metric *m, const struct 
 	for (const struct trn_queue *queue = device->queues; queue; queue = queue->next) {
 		(void)snprintf(number, sizeof(number), "%" PRIu32, queue->hal->index);
 		labels[1].value = number;
-		sample(out, m, labels, 2, number_at(&queue->snap, m, 0, 0));
+		if (m->type != TRN_METRIC_HISTOGRAM)
+			sample(out, m, labels, 2, number_at(&queue->snap, m, 0, 0));
+		else if (queue->snap.latency.total > 0)
+			histogram(out, m, labels, &queue->snap.latency);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <trn/error.h>
 #include <trn/telemetry.h>
+#include "base/histogram.h"
 #include "hal/hal.h"
 #include "runtime/memory.h"
 
@@ -40,6 +41,7 @@ bool trn_event_read(const struct trn_event_ring *ring, uint64_t *number, uint64_
 		    struct trn_event *ret_event);
 
 struct trn_device;
+struct trn_queue;
 /* An event with nothing known but the kind. */
 struct trn_event trn_event_of(enum trn_event_kind kind);
 void trn_device_event(struct trn_device *device, const struct trn_event *event);
@@ -60,12 +62,27 @@ struct trn_queue_count {
 	_Atomic uint64_t sleeps; /* waits that slept */
 	_Atomic uint64_t faults;
 	_Atomic uint64_t resets;
+	_Atomic uint64_t unmeasured; /* batches that no mark was left for */
+};
+
+/* Batches under way whose latency will be counted. The owner's. */
+#define TRN_LATENCY_MARKS 64u
+
+struct trn_latency_mark {
+	uint64_t sequence; /* of the last command */
+	uint64_t ns;       /* when its doorbell was rung */
+};
+
+struct trn_latency_marks {
+	uint64_t taken, given;
+	struct trn_latency_mark at[TRN_LATENCY_MARKS];
 };
 
 /* The same as numbers, for a text that is about to be written. context.lock */
 struct trn_queue_snap {
 	uint64_t depth, submitted, completed;
 	uint64_t submits, full, stalls, waits, sleeps, faults, resets;
+	struct trn_histogram_sums latency;
 };
 
 struct trn_device_count {
@@ -104,6 +121,10 @@ static inline uint64_t trn_counted(const _Atomic uint64_t *count)
  * which one a code is, or -1. */
 int trn_error_code_at(uint32_t index, const char **ret_text);
 int trn_error_code_index(int code);
+
+/* latency.c. Owner: a batch was submitted; the device has come so far. */
+void trn_latency_mark(struct trn_queue *queue, uint64_t sequence);
+void trn_latency_reap(struct trn_queue *queue, uint64_t completed);
 
 /* telemetry_snap.c: numbers of every device and queue of the context, now. */
 void trn_telemetry_take(struct trn_context *context);

@@ -21,6 +21,7 @@ static void take_queue(struct trn_queue *queue)
 		.faults = trn_counted(&queue->count.faults),
 		.resets = trn_counted(&queue->count.resets),
 	};
+	trn_histogram_read(&queue->latency, &queue->snap.latency);
 }
 
 static void take_places(struct trn_device *device, struct trn_device_snap *snap)

@@ -294,6 +294,80 @@ START_TEST(counts_what_a_queue_does)
 }
 END_TEST
 
+static struct trn_latency latency_of(struct trn_queue *queue)
+{
+	struct trn_latency latency = { .size = sizeof(latency) };
+
+	ck_assert_int_eq(trn_queue_latency(queue, &latency), 0);
+	return latency;
+}
+
+START_TEST(measures_latency_when_told)
+{
+	struct trn_queue *queue = trn_rig_queue(&rig, 256);
+	struct trn_latency latency;
+	struct trn_batch *batch;
+	uint64_t sequence;
+
+	ck_assert_int_eq(trn_batch_create(queue, 1, &batch), 0);
+	ck_assert_int_eq(trn_batch_nop(batch), 0);
+	ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, &sequence), 0);
+	ck_assert_int_eq(trn_queue_wait(queue, sequence, SOON), 0);
+	ck_assert_uint_eq(latency_of(queue).count, 0);
+	ck_assert_int_eq(trn_telemetry_latency(rig.device, 1), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, &sequence), 0);
+	ck_assert_int_eq(trn_queue_wait(queue, sequence, SOON), 0);
+	latency = latency_of(queue);
+	ck_assert_uint_eq(latency.count, 10);
+	ck_assert_uint_eq(latency.unmeasured, 0);
+	ck_assert_uint_gt(latency.sum_ns, 0);
+	ck_assert(latency.p50_ns <= latency.p90_ns && latency.p90_ns <= latency.p99_ns &&
+		  latency.p99_ns <= latency.p999_ns && latency.p50_ns > 0);
+	expect("# TYPE trn_queue_latency_seconds histogram\n");
+	expect("trn_queue_latency_seconds_count{device=\"test:0\",queue=\"0\"} 10\n");
+	expect("trn_queue_latency_seconds_bucket{device=\"test:0\",queue=\"0\",le=\"+Inf\"} 10\n");
+	ck_assert_ptr_nonnull(strstr(text, "le=\"0.000001024\"} "));
+	ck_assert_ptr_nonnull(strstr(text, "le=\"17.179869184\"} "));
+	trn_batch_destroy(batch);
+	trn_queue_unref(queue);
+}
+END_TEST
+
+START_TEST(latency_of_more_than_it_can_hold)
+{
+	struct trn_queue *queue = trn_rig_queue(&rig, 256);
+	struct trn_latency latency = { .size = 1 };
+	struct trn_batch *batch;
+	uint64_t sequence;
+
+	ck_assert_int_eq(trn_queue_latency(queue, &latency), -EINVAL);
+	ck_assert_int_eq(trn_queue_latency(NULL, &latency), -EINVAL);
+	ck_assert_int_eq(trn_telemetry_latency(NULL, 1), -EINVAL);
+	ck_assert_int_eq(trn_telemetry_latency(rig.device, 2), -EINVAL);
+	ck_assert_int_eq(trn_telemetry_latency(rig.device, 1), 0);
+	ck_assert_int_eq(trn_batch_create(queue, 1, &batch), 0);
+	ck_assert_int_eq(trn_batch_nop(batch), 0);
+	for (uint32_t i = 0; i < TRN_LATENCY_MARKS + 5; i++)
+		ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, &sequence), 0);
+	ck_assert_int_eq(trn_telemetry_latency(rig.device, 0), 0);
+	ck_assert_int_eq(trn_queue_wait(queue, sequence, SOON), 0);
+	latency = latency_of(queue);
+	ck_assert_uint_eq(latency.count + latency.unmeasured, TRN_LATENCY_MARKS + 5);
+	ck_assert_uint_eq(latency.count, TRN_LATENCY_MARKS);
+	/* What a reset drops was not finished. */
+	ck_assert_int_eq(trn_telemetry_latency(rig.device, 1), 0);
+	ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, &sequence), 0);
+	ck_assert_int_eq(trn_queue_reset(queue, SOON), 0);
+	ck_assert_uint_eq(latency_of(queue).count, TRN_LATENCY_MARKS);
+	ck_assert_int_eq(trn_queue_submit(queue, batch, SOON, &sequence), 0);
+	ck_assert_int_eq(trn_queue_wait(queue, sequence, SOON), 0);
+	ck_assert_uint_eq(latency_of(queue).count, TRN_LATENCY_MARKS + 1);
+	trn_batch_destroy(batch);
+	trn_queue_unref(queue);
+}
+END_TEST
+
 START_TEST(memory_and_health)
 {
 	struct trn_buffer *buffer = trn_rig_buffer(&rig, TRN_BUFFER_HBM, 12345);
@@ -382,6 +456,8 @@ static Suite *telemetry_suite(void)
 	tc = tcase_create("text");
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_test(tc, counts_what_a_queue_does);
+	tcase_add_test(tc, measures_latency_when_told);
+	tcase_add_test(tc, latency_of_more_than_it_can_hold);
 	tcase_add_test(tc, memory_and_health);
 	tcase_add_test(tc, says_how_much_room_it_needs);
 	tcase_add_test(tc, the_table_is_well_formed);

@@ -29,7 +29,7 @@ enum {
 
 static int list_print(struct trnctl *ctl)
 {
-	static const char *const types[] = { "counter", "gauge", "info" };
+	static const char *const types[] = { "counter", "gauge", "info", "histogram" };
 	struct trn_metric m = { .size = sizeof(m) };
 	struct json_object *families = json_object_new_array();
 

@@ -4,6 +4,7 @@
 #define TRN_TELEMETRY_H
 
 #include <trn/device.h>
+#include <trn/queue.h>
 
 TRN_BEGIN_DECLS
 
@@ -101,6 +102,7 @@ enum trn_metric_type {
 	TRN_METRIC_COUNTER = 0, /* only grows, until its object ends or is reset */
 	TRN_METRIC_GAUGE = 1,
 	TRN_METRIC_INFO = 2, /* always 1; the labels say it */
+	TRN_METRIC_HISTOGRAM = 3,
 };
 
 /** struct trn_metric - one family of numbers; set size before the call */
@@ -153,7 +155,8 @@ TRN_API int trn_telemetry_openmetrics(struct trn_context *context, char *buf, si
  * @ret_needed: set to the bytes that the whole text takes, with the NUL
  *
  * {"metrics":[{"name","type","unit","samples":[{"labels":{...},"value":N}]}]}; numbers are
- * what trn_telemetry_openmetrics() says of them.
+ * what trn_telemetry_openmetrics() says of them. The value of a histogram is an object: count,
+ * sum, and buckets as pairs of the upper bound and how many are not above it.
  *
  * Context: as trn_telemetry_openmetrics().
  * Return:  0, or -EINVAL.
@@ -161,6 +164,47 @@ TRN_API int trn_telemetry_openmetrics(struct trn_context *context, char *buf, si
  */
 TRN_API int trn_telemetry_json(struct trn_context *context, char *buf, size_t size,
 			       size_t *ret_needed);
+
+/* ---- latency ---- */
+
+/**
+ * trn_telemetry_latency() - measure the latency of batches, or stop it
+ * @device: a device
+ * @on: 1 or 0; 0 when a device is opened
+ *
+ * From the doorbell of a batch until its queue's owner sees that it has finished: in a wait, a
+ * submit or a look. It is the host's time, CLOCK_MONOTONIC. Measuring reads the clock twice for
+ * each batch; at most 64 batches of a queue are measured at a time, the others are counted as not
+ * measured. Those under way when it is switched count to their end.
+ *
+ * Context: any thread.
+ * Return:  0, or -EINVAL.
+ * Since:   0.1
+ */
+TRN_API int trn_telemetry_latency(struct trn_device *device, int on);
+
+/** struct trn_latency - latency of a queue's batches so far; set size before the call */
+struct trn_latency {
+	size_t size;
+	uint64_t count;                           /* batches that were measured */
+	uint64_t sum_ns;                          /* all their latencies */
+	uint64_t unmeasured;                      /* batches that were not, while it was on */
+	uint64_t p50_ns, p90_ns, p99_ns, p999_ns; /* 50, 90, 99, 99.9 % are not longer */
+};
+
+/**
+ * trn_queue_latency() - how long batches of a queue took
+ * @queue: a queue
+ * @ret_latency: filled; its size member is set by the caller
+ *
+ * Quantiles are bounds of buckets, four to a doubling: up to a quarter too large above 128 ns,
+ * never too small.
+ *
+ * Context: any thread.
+ * Return:  0, or -EINVAL.
+ * Since:   0.1
+ */
+TRN_API int trn_queue_latency(struct trn_queue *queue, struct trn_latency *ret_latency);
 
 TRN_END_DECLS
 
