@@ -358,7 +358,9 @@ void trn_launch_reset(struct trn_launch *launch, uint32_t core_map, uint32_t top
 		const bool hit = (queue->core != TRN_CORE_NONE && (core_map >> queue->core & 1)) ||
 				 trn_collect_hit(queue, topsp_map);
 
-		if (queue->state != TRN_QUEUE_DISABLED && (device || hit))
+		/* One that has stopped already keeps the record of its own error. */
+		if (queue->state != TRN_QUEUE_DISABLED && queue->state != TRN_QUEUE_ERROR &&
+		    (device || hit))
 			trn_queue_fail_code(queue, TRN_EXT_ERR_RESET, 0);
 		if (device)
 			trn_queue_disable(queue);

@@ -524,11 +524,11 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"core mask 0x%x names a core that is not there (%u cores)",
 				core_mask, device->info.cores);
+	trn_device_enter(device);
 	/* Before anything happens: whoever looks at a queue from here on must not trust its
 	 * status block. */
 	if (kind == TRN_HAL_RESET_DEVICE)
 		(void)atomic_fetch_add(&device->epoch, 1);
-	trn_device_enter(device);
 	r = device->hal->ops.reset(device->hal, kind, core_mask, deadline_ns);
 	trn_device_leave(device);
 	trn_count_shared(&device->count.resets);

@@ -93,14 +93,13 @@ static void release_to(struct trn_queue *queue, uint64_t sequence)
 }
 
 /* Waiters of other threads look away from the ring, or at it again. */
-static void quiet_set(struct trn_queue *queue, bool quiet, uint64_t base)
+static void quiet_set(struct trn_queue *queue, bool quiet, uint64_t base, uint32_t epoch)
 {
 	trn_lock_take(&queue->device->list_lock);
 	queue->quiet = quiet;
 	queue->base = base;
 	queue->swept = (struct trn_promise_at){ 0 };
-	/* A stale epoch, should it stay like this: the queue cannot be used. */
-	atomic_store(&queue->epoch, atomic_load(&queue->device->epoch) - (quiet ? 1 : 0));
+	atomic_store(&queue->epoch, epoch);
 	trn_lock_give(&queue->device->list_lock);
 }
 
@@ -118,7 +117,8 @@ static void promises_end(struct trn_queue *queue, int code, const char *cause)
 	if (queue->failed)
 		error = queue->error; /* that was first */
 	trn_sync_drop(queue, completed(queue), &error);
-	quiet_set(queue, true, queue->base);
+	/* A stale epoch, should it stay like this: the queue cannot be used. */
+	quiet_set(queue, true, queue->base, atomic_load(&queue->device->epoch) - 1);
 	(void)trn_sync_run(queue->object.context);
 	trn_pulse_raise(&sync->pulse);
 }
@@ -187,10 +187,10 @@ static int queue_open(struct trn_queue *queue, uint32_t core)
 
 	trn_device_enter(device);
 	r = device->hal->ops.queue_open(device->hal, &desc, &queue->hal);
+	atomic_store(&queue->epoch, atomic_load(&device->epoch));
 	trn_device_leave(device);
 	if (r < 0)
 		return r;
-	atomic_store(&queue->epoch, atomic_load(&device->epoch));
 	list_insert(device, queue);
 	return 0;
 }
@@ -370,7 +370,8 @@ void trn_launch_slot_write(struct trn_launch_slot *slot, const struct trn_progra
 	uint32_t user = program->info.arg_count;
 
 	slot->launch = program->launch;
-	memcpy(slot->args, args, user * sizeof(slot->args[0]));
+	if (user > 0)
+		memcpy(slot->args, args, user * sizeof(slot->args[0]));
 	if (program->hidden_count == 0)
 		return;
 	memset(slot->args + user, 0, (TRN_ARGS_USER_MAX - user) * sizeof(slot->args[0]));
@@ -673,6 +674,7 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 		      uint64_t deadline_ns)
 {
 	struct trn_device *device = queue->device;
+	uint32_t epoch;
 	uint64_t top;
 	int r;
 
@@ -684,11 +686,14 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 	promises_end(queue, code,
 		     code == -ECANCELED ? "the queue's work was cancelled" :
 					  "the queue was reset under the work");
+	/* Not while another thread resets the device; and the epoch is that of before or after. */
+	trn_device_enter(device);
 	r = device->hal->ops.queue_reset(device->hal, queue->hal, deadline_ns);
-	trn_device_flush_log(device);
+	epoch = atomic_load(&device->epoch);
+	trn_device_leave(device);
 	if (r < 0)
 		return trn_fail_hal(device, r, operation, "resetting queue %u", queue->hal->index);
-	quiet_set(queue, false, top);
+	quiet_set(queue, false, top, epoch);
 	queue->dropped_after = completed(queue);
 	queue->dropped_to = top;
 	queue->dropped_code = code;

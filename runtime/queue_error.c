@@ -174,7 +174,7 @@ uint64_t trn_queue_at(const struct trn_queue *queue)
 
 /* Why the queue stopped; false when it goes on. list_lock held. */
 static bool stopped_by(const struct trn_queue *queue, uint64_t top, uint64_t *ret_first,
-		       struct trn_error *ret_error)
+		       struct trn_error *ret_error, uint64_t *ret_depends)
 {
 	const struct trn_ext_status *st = queue->hal->status;
 
@@ -190,6 +190,8 @@ static bool stopped_by(const struct trn_queue *queue, uint64_t top, uint64_t *re
 		return false;
 	*ret_first = failing_sequence(queue, top, st->tag);
 	trn_queue_describe(queue, top, ret_error);
+	if (st->error == TRN_EXT_ERR_DEPENDENCY)
+		*ret_depends = ret_error->address;
 	return true;
 }
 
@@ -221,9 +223,9 @@ uint32_t trn_queue_promises(struct trn_queue *queue, struct trn_promise *promise
 	uint64_t top = atomic_load_explicit(&queue->submitted, memory_order_acquire);
 	uint64_t first = 0;
 
-	if (top == queue->swept.sequence || !stopped_by(queue, top, &first, ret_error))
+	*ret_depends = 0;
+	if (top == queue->swept.sequence || !stopped_by(queue, top, &first, ret_error, ret_depends))
 		return 0;
-	*ret_depends = queue->hal->status->error == TRN_EXT_ERR_DEPENDENCY ? ret_error->address : 0;
 	/* A stopped queue takes nothing more: the ring keeps still from here to the last
 	 * command until it is reset, which says so under the list lock. */
 	queue->swept.sequence = trn_max_u64(queue->swept.sequence, first - 1);
