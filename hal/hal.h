@@ -165,7 +165,7 @@ struct trn_hal_ops {
 	int (*queue_close)(struct trn_hal_dev *dev, struct trn_hal_queue *queue);
 	/* Owner. Everything up to absolute tail is written: one doorbell. */
 	int (*queue_kick)(struct trn_hal_dev *dev, struct trn_hal_queue *queue, uint32_t tail);
-	/* Owner. After an error: empties the queue, head = tail = 0. */
+	/* Owner, and one thread at a time per device. Empties the queue, head = tail = 0. */
 	int (*queue_reset)(struct trn_hal_dev *dev, struct trn_hal_queue *queue,
 			   uint64_t deadline_ns);
 	/* Any thread. Host memory that a WAIT looks at has changed. */

@@ -135,13 +135,14 @@ stage_asan() {
 	slower 8
 	export ASAN_OPTIONS=$asan_options UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	export TRN_ORACLE_CASES=64
-	suites "$ci/asan" unit cts fault fuzz samples tools fidelity oracle comm
+	suites "$ci/asan" unit cts fault stress fuzz samples tools fidelity oracle comm
 }
 
 stage_tsan() {
 	CC=gcc configure "$ci/tsan" -Db_sanitize=thread -Db_lundef=false -Doptimization=1
 	slower 20
 	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+	export TRN_STRESS_SECONDS=60
 	suites "$ci/tsan" tsan
 }
 

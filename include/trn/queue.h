@@ -302,7 +302,8 @@ TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error
  * Who waits for what the queue had yet to signal gets the error that stopped it, else
  * -TRN_ERESET.
  *
- * Context: owner thread of @queue.
+ * Context: owner thread of @queue. Blocks until @deadline_ns, and while another thread resets the
+ *          device or writes its memory.
  * Return:  0, -ETIMEDOUT, -TRN_EDEVLOST.
  * Since:   0.1
  */
@@ -317,7 +318,7 @@ TRN_API TRN_MUST_CHECK int trn_queue_reset(struct trn_queue *queue, uint64_t dea
  * value that they had promised, on the host or on a device, gets -ECANCELED; so does
  * trn_queue_wait() for one of them. Other queues go on.
  *
- * Context: owner thread of @queue.
+ * Context: owner thread of @queue. Blocks as trn_queue_reset().
  * Return:  0, -ETIMEDOUT, -TRN_EDEVLOST.
  * Since:   0.1
  */
