@@ -12,7 +12,7 @@ TRN_API int trn_batch_create(struct trn_queue *queue, uint32_t commands_max,
 	struct trn_batch *batch;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = queue->object.context;
 	if (!ret_batch || commands_max == 0 || commands_max > queue->depth)
 		return trn_fail(context, queue->device, -EINVAL, __func__,
@@ -110,7 +110,7 @@ static struct trn_batch_entry *append(struct trn_batch *batch, struct trn_ext_cm
 const char *trn_range_problem(const struct trn_device *device, const struct trn_buffer *buffer,
 			      uint64_t offset, uint64_t bytes)
 {
-	if (!trn_object_ok(buffer ? &buffer->object : NULL, TRN_OBJECT_BUFFER, "trn_batch"))
+	if (!TRN_OTHER_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
 		return "a buffer is NULL or was given back";
 	if (buffer->device != device)
 		return "a buffer of another device; in a pod there is trn_buffer_peer()";
@@ -164,7 +164,7 @@ TRN_API int trn_batch_nop(struct trn_batch *batch)
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = room_check(batch, __func__);
 	if (r == 0)
 		(void)append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_NOP });
@@ -179,7 +179,7 @@ TRN_API int trn_batch_copy(struct trn_batch *batch, struct trn_buffer *dst, uint
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = range_check(batch, dst, dst_offset, bytes, __func__);
 	if (r == 0)
 		r = range_check(batch, src, src_offset, bytes, __func__);
@@ -234,7 +234,7 @@ TRN_API int trn_batch_copy_nd(struct trn_batch *batch, struct trn_buffer *dst,
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	why = shape_problem(s);
 	if (why)
 		return refuse(batch, -EINVAL, __func__, why);
@@ -269,7 +269,7 @@ TRN_API int trn_batch_fill(struct trn_batch *batch, struct trn_buffer *dst, uint
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = own_range_check(batch, dst, offset, bytes, __func__);
 	if (r == 0)
 		r = room_check(batch, __func__);
@@ -300,7 +300,7 @@ static int sync_record(struct trn_batch *batch, struct trn_timeline *timeline, u
 	struct trn_ext_cmd cmd = { .op = op, .a = { 0, value } };
 	int r;
 
-	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
+	if (!TRN_OTHER_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
 		return refuse(batch, -EINVAL, operation, "the timeline is NULL or was given back");
 	if (timeline->object.context != batch->object.context)
 		return refuse(batch, -EINVAL, operation, "a timeline of another context");
@@ -320,14 +320,14 @@ static int sync_record(struct trn_batch *batch, struct trn_timeline *timeline, u
 TRN_API int trn_batch_wait(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
 {
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	return sync_record(batch, timeline, TRN_CMD_WAIT, value, __func__);
 }
 
 TRN_API int trn_batch_signal(struct trn_batch *batch, struct trn_timeline *timeline, uint64_t value)
 {
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	return sync_record(batch, timeline, TRN_CMD_SIGNAL, value, __func__);
 }
 
@@ -337,7 +337,7 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!trn_device_has(batch->queue->device, TRN_HAL_CAP_TIMESTAMP))
 		return refuse(batch, -ENOTSUP, __func__,
 			      "the device has no time (TRN_CAP_TIMESTAMP)");
@@ -417,7 +417,7 @@ const char *trn_arg_take(const struct trn_device *device, const struct trn_progr
 	}
 	if (!buffer)
 		return "a buffer is wanted";
-	if (!trn_object_ok(&buffer->object, TRN_OBJECT_BUFFER, "trn_batch_launch"))
+	if (!TRN_OTHER_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
 		return "the buffer was given back";
 	if (buffer->device != device)
 		return "a buffer of another device; in a pod there is trn_buffer_peer()";
@@ -440,7 +440,7 @@ static int launch_check(struct trn_batch *batch, const struct trn_program *progr
 	if (!trn_device_has(device, TRN_HAL_CAP_COMPUTE))
 		return refuse(batch, -ENOTSUP, "trn_batch_launch",
 			      "the device runs no programs (TRN_CAP_COMPUTE)");
-	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
+	if (!TRN_OTHER_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
 		return refuse(batch, -EINVAL, "trn_batch_launch",
 			      "the program is NULL or was given back");
 	if (program->device != device)
@@ -462,7 +462,7 @@ TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *progra
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = launch_check(batch, program, core, args, arg_count);
 	if (r < 0)
 		return r;

@@ -110,7 +110,7 @@ TRN_API int trn_buffer_create(struct trn_device *device, const struct trn_buffer
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = opts_check(device, opts);
 	if (r < 0)
 		return r;
@@ -140,7 +140,7 @@ TRN_API int trn_buffer_slice(struct trn_buffer *buffer, uint64_t offset, uint64_
 	struct trn_buffer *slice;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = buffer->object.context;
 	if (!ret_buffer || bytes == 0 || !trn_range_ok(offset, bytes, buffer->bytes))
 		return trn_fail(context, buffer->device, -EINVAL, __func__,
@@ -191,7 +191,7 @@ TRN_API int trn_buffer_peer(struct trn_buffer *buffer, struct trn_device *device
 	int r;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER) || !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_buffer)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"ret_buffer is NULL");
@@ -260,7 +260,7 @@ TRN_API int trn_buffer_map(struct trn_buffer *buffer, void **ret_ptr)
 	int r;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	root = buffer->root ? buffer->root : buffer;
 	device = root->device; /* of a peer: the owner */
 	if (!ret_ptr)
@@ -410,7 +410,7 @@ TRN_API int trn_buffer_write(struct trn_buffer *buffer, uint64_t offset, const v
 	int r;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = transfer_prepare(buffer, offset, bytes, src, __func__, &t);
 	if (r < 0)
 		return r;
@@ -426,7 +426,7 @@ TRN_API int trn_buffer_read(struct trn_buffer *buffer, uint64_t offset, void *re
 	int r;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = transfer_prepare(buffer, offset, bytes, ret_dst, __func__, &t);
 	if (r < 0)
 		return r;

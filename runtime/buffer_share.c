@@ -21,7 +21,7 @@ TRN_API int trn_buffer_export(struct trn_buffer *buffer, int *ret_fd)
 	int fd;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_fd)
 		return export_refuse(buffer, -EINVAL, "ret_fd is NULL");
 	if (root_of(buffer)->mem.kind == TRN_HAL_MEM_HBM)
@@ -55,7 +55,7 @@ TRN_API int trn_buffer_import(struct trn_device *device, int fd, const struct tr
 	const char *what = NULL;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!opts || opts->size != sizeof(*opts))
 		what = "opts is NULL or its size member is wrong";
 	else if (!ret_buffer)
@@ -87,7 +87,7 @@ TRN_API int trn_buffer_info(struct trn_buffer *buffer, struct trn_buffer_info *r
 	const struct trn_hal_mem *mem;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return trn_fail(buffer->object.context, buffer->device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_buffer_info)");

@@ -112,7 +112,7 @@ TRN_API int trn_comm_create(struct trn_context *context, const struct trn_comm_o
 	int r;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = opts_check(context, opts);
 	if (r < 0)
 		return r;
@@ -152,7 +152,7 @@ TRN_API struct trn_comm *trn_comm_unref(struct trn_comm *comm)
 TRN_API int trn_comm_info(struct trn_comm *comm, struct trn_comm_info *ret_info)
 {
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return trn_fail(comm->context, NULL, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_comm_info)");
@@ -228,7 +228,7 @@ TRN_API int trn_comm_start(struct trn_comm *comm, const struct trn_comm_call *ca
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_ticket)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_ticket is NULL");
 	r = trn_comm_enter(comm, __func__);
@@ -288,7 +288,7 @@ TRN_API int trn_comm_wait(struct trn_comm *comm, uint64_t ticket, uint64_t deadl
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_comm_enter(comm, __func__);
 	return r < 0 ? r : trn_comm_leave(comm, group_wait(comm, ticket, deadline_ns));
 }
@@ -313,7 +313,7 @@ TRN_API int trn_comm_run(struct trn_comm *comm, const struct trn_comm_call *call
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (deadline_ns == 0)
 		deadline_ns = trn_clock_deadline(comm->timeout_ns);
 	r = trn_comm_enter(comm, __func__);
@@ -361,7 +361,7 @@ TRN_API int trn_comm_progress(struct trn_comm *comm)
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_comm_enter(comm, __func__);
 	return r < 0 ? r : trn_comm_leave(comm, progress(comm));
 }
@@ -394,7 +394,7 @@ TRN_API int trn_comm_times(struct trn_comm *comm, struct trn_comm_times *ret_tim
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_times || ret_times->size != sizeof(*ret_times))
 		return trn_fail(comm->context, NULL, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_comm_times)");
@@ -456,7 +456,7 @@ TRN_API int trn_batch_comm(struct trn_batch *batch, struct trn_comm *comm,
 	int r;
 
 	if (!TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH) || !TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!call)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__, "call is NULL");
 	r = trn_comm_enter(comm, __func__);
@@ -527,7 +527,7 @@ TRN_API int trn_comm_cost(struct trn_comm *comm, const struct trn_comm_call *cal
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_comm_enter(comm, __func__);
 	return r < 0 ? r : trn_comm_leave(comm, cost_of(comm, call, ret_cost));
 }
@@ -557,7 +557,7 @@ TRN_API int trn_comm_lost(struct trn_comm *comm, uint32_t index, uint32_t *ret_r
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_comm_enter(comm, __func__);
 	if (r < 0)
 		return r;
@@ -588,7 +588,7 @@ TRN_API int trn_comm_shrink(struct trn_comm *comm, uint64_t deadline_ns, struct 
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_comm)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__, "ret_comm is NULL");
 	fresh = comm_new(comm->context);
@@ -615,7 +615,7 @@ TRN_API int trn_comm_host_alloc(struct trn_comm *comm, uint64_t bytes, void **re
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_host || bytes == 0)
 		return trn_fail(comm->context, NULL, -EINVAL, __func__,
 				"ret_host is NULL, or bytes is 0");
@@ -628,7 +628,7 @@ TRN_API int trn_comm_host_free(struct trn_comm *comm, void *host)
 	int r;
 
 	if (!TRN_HANDLE_OK(comm, TRN_OBJECT_COMM))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_comm_enter(comm, __func__);
 	return r < 0 ? r : trn_comm_leave(comm, trn_comm_host_memory_free(comm, host));
 }

@@ -29,6 +29,7 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	static const struct trn_context_opts defaults = { .size = sizeof(defaults) };
 	const struct trn_alloc *alloc;
 	struct trn_context *context;
+	int r;
 
 	if (!opts)
 		opts = &defaults;
@@ -47,6 +48,11 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	trn_lock_init(&context->lock);
 	trn_sync_init(&context->sync, opts->flags);
 	context->graves_end = &context->graves;
+	r = trn_process_word(&context->mine);
+	if (r < 0) {
+		trn_free(alloc, context);
+		return r;
+	}
 	if (trn_hal_pods_create(&context->alloc, &context->pods) < 0) {
 		(void)trn_context_unref(context);
 		return -ENOMEM;
@@ -111,7 +117,7 @@ TRN_API int trn_context_log_level(struct trn_context *context, enum trn_log_leve
 	uint64_t id = UINT64_MAX;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!level_ok(level))
 		return trn_fail(context, NULL, -EINVAL, __func__, "level %d is not one",
 				(int)level);
@@ -129,7 +135,7 @@ TRN_API int trn_context_progress(struct trn_context *context)
 	int r;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_sync_progress(context, NULL, NULL);
 	/* What nobody waits for has to be told, too. */
 	if (trn_sync_run(context))

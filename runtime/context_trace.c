@@ -95,7 +95,7 @@ TRN_API int trn_context_trace_start(struct trn_context *context, const char *pat
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!path)
 		return trn_fail(context, NULL, -EINVAL, __func__, "path is NULL");
 	old = trace_of(context);
@@ -127,7 +127,7 @@ TRN_API int trn_context_trace_stop(struct trn_context *context)
 	int r;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	trace = take_off(context);
 	if (!trace)
 		return trn_fail(context, NULL, -ENOENT, __func__, "no trace is being written");

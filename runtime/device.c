@@ -156,7 +156,7 @@ TRN_API int trn_device_list(struct trn_context *context, trn_device_fn fn, void 
 	int r;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!fn)
 		return trn_fail(context, NULL, -EINVAL, __func__, "fn is NULL");
 	r = trn_hal_discover(&context->alloc, list_one, &list);
@@ -388,7 +388,7 @@ TRN_API int trn_device_open(struct trn_context *context, const char *uri, uint64
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_device)
 		return trn_fail(context, NULL, -EINVAL, __func__, "ret_device is NULL");
 	if (!uri)
@@ -448,7 +448,7 @@ TRN_API int trn_device_info(struct trn_device *device, struct trn_device_info *r
 	const struct trn_hal_info *hal;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_device_info)");
@@ -489,7 +489,7 @@ TRN_API int trn_device_telemetry(struct trn_device *device,
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_telemetry || ret_telemetry->size != sizeof(*ret_telemetry))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_device_telemetry)");
@@ -519,7 +519,7 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (core_mask && device->info.cores < 32 && core_mask >> device->info.cores != 0)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"core mask 0x%x names a core that is not there (%u cores)",
@@ -549,7 +549,7 @@ TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int 
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (ret_claim && ret_claim->size != sizeof(*ret_claim))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_core_claim)");

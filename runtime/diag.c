@@ -12,7 +12,7 @@ TRN_API int trn_diag_reg_read(struct trn_device *device, unsigned int bar, uint6
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_value || offset % 4 != 0)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"BAR%u offset 0x%llx is not a multiple of 4, or ret_value is NULL",
@@ -31,7 +31,7 @@ TRN_API int trn_diag_reg_write(struct trn_device *device, unsigned int bar, uint
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (offset % 4 != 0)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"BAR%u offset 0x%llx is not a multiple of 4", bar,
@@ -79,7 +79,7 @@ TRN_API int trn_diag_control(struct trn_device *device, const char *verb, const 
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!verb || (!ret_text && bytes > 0))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"verb is NULL, or ret_text is NULL with room");
@@ -97,7 +97,7 @@ TRN_API int trn_diag_sem_read(struct trn_device *device, uint32_t owner, uint32_
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_value || index >= TRN_ISA_SEMAPHORES)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"semaphore %u of owner %u: 0 to 255 exist", index, owner);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct code {
 	int code;
@@ -188,15 +189,29 @@ int trn_fail_hal(struct trn_device *device, int code, const char *operation, con
 	return trn_error_post(device->object.context, &error);
 }
 
+static int inherited_describe(struct trn_error *ret_error)
+{
+	trn_error_init(ret_error, -EPERM, "fork");
+	(void)snprintf(ret_error->cause, sizeof(ret_error->cause),
+		       "the context belongs to the process that this one (pid %ld) was forked from",
+		       (long)getpid());
+	trn_text_copy(ret_error->hint, sizeof(ret_error->hint),
+		      "make a context in the child, or fork before the first one");
+	return 0;
+}
+
 TRN_API int trn_error_get(struct trn_context *context, struct trn_error *ret_error)
 {
 	int r = 0;
 
-	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+	/* In a forked child too, where there is one thing to say. */
+	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT) && trn_handle_refused() != -EPERM)
+		return trn_handle_refused();
 	/* Not recorded: it would replace the record that was asked for. */
 	if (!ret_error || ret_error->size != sizeof(*ret_error))
 		return -EINVAL;
+	if (trn_context_inherited(context))
+		return inherited_describe(ret_error);
 	trn_lock_take(&context->lock);
 	if (context->failed)
 		*ret_error = context->error;

@@ -41,7 +41,7 @@ TRN_API int trn_graph_create(struct trn_device *device, struct trn_graph **ret_g
 	struct trn_graph *graph;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = device->object.context;
 	if (!ret_graph)
 		return trn_fail(context, device, -EINVAL, __func__, "ret_graph is NULL");
@@ -186,7 +186,7 @@ TRN_API int trn_graph_add_batch(struct trn_graph *graph, struct trn_batch *batch
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH) || !TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = batch_check(graph, batch);
 	if (r == 0)
 		r = lane_prepare(graph, batch->queue, __func__);
@@ -248,7 +248,7 @@ TRN_API int trn_graph_if(struct trn_graph *graph, struct trn_queue *queue,
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!cond)
 		return refuse(graph, -EINVAL, __func__, "cond is NULL");
 	r = cond_check(graph, cond, __func__);
@@ -267,7 +267,7 @@ TRN_API int trn_graph_loop(struct trn_graph *graph, struct trn_queue *queue,
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (max == 0)
 		return refuse(graph, -EINVAL, __func__, "a loop of no turns");
 	if (while_cond) {
@@ -300,7 +300,7 @@ TRN_API int trn_graph_else(struct trn_graph *graph, struct trn_queue *queue)
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = open_find(graph, queue, __func__, &lane);
 	if (r < 0)
 		return r;
@@ -320,7 +320,7 @@ TRN_API int trn_graph_end(struct trn_graph *graph, struct trn_queue *queue)
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = open_find(graph, queue, __func__, &lane);
 	if (r < 0)
 		return r;
@@ -351,7 +351,7 @@ TRN_API int trn_graph_depend(struct trn_graph *graph, uint32_t node, uint32_t on
 	const char *why;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	why = edge_problem(graph, node, on);
 	if (why)
 		return trn_fail(graph->object.context, graph->device, -EINVAL, __func__,

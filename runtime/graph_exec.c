@@ -88,7 +88,7 @@ TRN_API int trn_graph_instantiate(struct trn_graph *graph, struct trn_graph_exec
 	int r;
 
 	if (!TRN_HANDLE_OK(graph, TRN_OBJECT_GRAPH))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = graph->object.context;
 	if (!ret_exec)
 		what = "ret_exec is NULL";
@@ -125,7 +125,7 @@ TRN_API struct trn_graph_exec *trn_graph_exec_destroy(struct trn_graph_exec *exe
 TRN_API int trn_graph_info(const struct trn_graph_exec *exec, struct trn_graph_info *ret_info)
 {
 	if (!TRN_HANDLE_OK(exec, TRN_OBJECT_EXEC))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return refuse(exec, -EINVAL, __func__,
 			      "size member is not sizeof(struct trn_graph_info)");
@@ -163,7 +163,7 @@ TRN_API int trn_graph_launch(struct trn_graph_exec *exec, uint64_t deadline_ns,
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(exec, TRN_OBJECT_EXEC))
-		return -EINVAL;
+		return trn_handle_refused();
 	why = dead(exec);
 	if (why)
 		return refuse(exec, -ESTALE, __func__, why);
@@ -218,7 +218,7 @@ TRN_API int trn_graph_wait(struct trn_graph_exec *exec, uint64_t deadline_ns)
 	int r, step = 0;
 
 	if (!TRN_HANDLE_OK(exec, TRN_OBJECT_EXEC))
-		return -EINVAL;
+		return trn_handle_refused();
 	why = dead(exec);
 	if (why)
 		return refuse(exec, -ESTALE, __func__, why);
@@ -406,7 +406,7 @@ TRN_API int trn_graph_rebind(struct trn_graph_exec *exec, uint32_t node, uint32_
 	int r = -EINVAL;
 
 	if (!TRN_HANDLE_OK(exec, TRN_OBJECT_EXEC))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!value)
 		return refuse(exec, -EINVAL, __func__, "value is NULL");
 	why = dead(exec);

@@ -92,7 +92,7 @@ TRN_API int trn_memory_quota_set(struct trn_context *context, struct trn_device 
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT) ||
 	    (device && !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE)))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (device && device->object.context != context)
 		return trn_fail(context, device, -EINVAL, __func__, "a device of another context");
 	if ((unsigned int)category > TRN_MEMORY_ALL)
@@ -358,7 +358,7 @@ TRN_API int trn_device_memory_usage(struct trn_device *device, uint32_t place,
 	uint32_t at = place == TRN_MEMORY_HOST ? TRN_HBM_STACKS_MAX : place;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = device->object.context;
 	if (!ret_usage || ret_usage->size != sizeof(*ret_usage))
 		return trn_fail(context, device, -EINVAL, __func__,
@@ -432,7 +432,7 @@ TRN_API int trn_device_memory_each(struct trn_device *device, trn_memory_fn fn, 
 	size_t count, room, seen = 0;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = device->object.context;
 	if (!fn)
 		return trn_fail(context, device, -EINVAL, __func__, "fn is NULL");

@@ -151,7 +151,7 @@ static size_t report(struct trn_device *device, char *buf, size_t size)
 TRN_API int trn_device_memory_report(struct trn_device *device, char *buf, size_t size)
 {
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (size > INT32_MAX || (!buf && size > 0))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"buf is NULL, or size past 2 GiB");

@@ -152,7 +152,7 @@ TRN_API int trn_timeline_notify(struct trn_timeline *timeline, uint64_t value, t
 	int r;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = timeline->object.context;
 	if (!fn)
 		return trn_fail(context, timeline->device, -EINVAL, __func__, "fn is NULL");
@@ -172,7 +172,7 @@ TRN_API int trn_timeline_notify_cancel(struct trn_context *context, uint64_t id)
 	struct trn_note **at, *note;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	trn_lock_take(&context->sync.lock);
 	for (at = &context->sync.notes; (note = *at); at = &note->next)
 		if (note->fn && note->id == id)
@@ -231,7 +231,7 @@ TRN_API int trn_timeline_fd(struct trn_timeline *timeline, uint64_t value, int *
 	int fd = -1, r;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_fd)
 		return trn_fail(timeline->object.context, timeline->device, -EINVAL, __func__,
 				"ret_fd is NULL");

@@ -12,6 +12,12 @@
 
 #define GRAVES_MAX 256u
 
+static const enum trn_object_kind live_kinds[] = {
+	TRN_OBJECT_CONTEXT, TRN_OBJECT_DEVICE, TRN_OBJECT_BUFFER, TRN_OBJECT_TIMELINE,
+	TRN_OBJECT_PROGRAM, TRN_OBJECT_QUEUE,  TRN_OBJECT_BATCH,  TRN_OBJECT_COMM,
+	TRN_OBJECT_POOL,    TRN_OBJECT_GRAPH,  TRN_OBJECT_EXEC,
+};
+
 /* The process has one thread, so nothing needs to be atomic, and that is most of what a reference
  * costs. Once there is a second one it is false for good, or at least until that has ended. */
 static bool alone(void)
@@ -113,15 +119,40 @@ void trn_object_drop(struct trn_object *object)
 	}
 }
 
-int trn_object_bad(const struct trn_object *object, const char *operation)
+static _Thread_local int refused_code;
+
+int trn_handle_refused(void)
 {
+	return refused_code;
+}
+
+/* Where kinds are not checked, only an inherited object is refused. */
+static bool is_inherited(const struct trn_object *object)
+{
+	uint32_t kind = atomic_load_explicit(&object->kind, memory_order_relaxed);
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(live_kinds); i++)
+		if (kind == (uint32_t)live_kinds[i])
+			return trn_context_inherited(object->context);
+	return false;
+}
+
+void trn_object_bad(const struct trn_object *object, const char *operation)
+{
+	refused_code = -EINVAL;
 	if (!object)
-		return -EINVAL;
+		return;
+	/* No lock, no log: another thread of the parent may have been at them. */
+	if (is_inherited(object)) {
+		refused_code = -EPERM;
+		return;
+	}
 	/* Only a grave is known to have a context behind it; anything else may be any memory. */
-	if (atomic_load_explicit(&object->kind, memory_order_relaxed) != TRN_OBJECT_DEAD)
-		return -EINVAL;
+	if (atomic_load_explicit(&object->kind, memory_order_relaxed) != TRN_OBJECT_DEAD ||
+	    trn_context_inherited(object->context))
+		return;
 	trn_logf(&object->context->log, TRN_LOG_ERROR, "%s: the object was already given back",
 		 operation);
-	return trn_fail(object->context, NULL, -EINVAL, operation,
-			"the object was already given back (use after unref)");
+	(void)trn_fail(object->context, NULL, -EINVAL, operation,
+		       "the object was already given back (use after unref)");
 }

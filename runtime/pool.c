@@ -32,7 +32,7 @@ TRN_API int trn_pool_create(struct trn_buffer *buffer, const struct trn_pool_opt
 	uint32_t room;
 
 	if (!TRN_HANDLE_OK(buffer, TRN_OBJECT_BUFFER))
-		return -EINVAL;
+		return trn_handle_refused();
 	opts = opts ? opts : &defaults;
 	if (opts->size != sizeof(*opts) || !ret_pool)
 		return refuse(buffer, -EINVAL, __func__,
@@ -80,7 +80,7 @@ TRN_API int trn_pool_take(struct trn_pool *pool, uint64_t bytes, uint64_t align,
 	int r;
 
 	if (!TRN_HANDLE_OK(pool, TRN_OBJECT_POOL))
-		return -EINVAL;
+		return trn_handle_refused();
 	align = align ? align : pool->fit.granule;
 	if (bytes == 0 || !trn_is_pow2(align) || !ret_offset)
 		return refuse(pool->buffer, -EINVAL, __func__,
@@ -104,7 +104,7 @@ TRN_API int trn_pool_give(struct trn_pool *pool, uint64_t offset)
 	uint64_t size = 0;
 
 	if (!TRN_HANDLE_OK(pool, TRN_OBJECT_POOL))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (offset < pool->fit.size)
 		size = trn_fit_size(&pool->fit, pool->fit.offset + offset);
 	if (size == 0)
@@ -118,7 +118,7 @@ TRN_API int trn_pool_give(struct trn_pool *pool, uint64_t offset)
 TRN_API int trn_pool_usage(struct trn_pool *pool, struct trn_pool_usage *ret_usage)
 {
 	if (!TRN_HANDLE_OK(pool, TRN_OBJECT_POOL))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_usage || ret_usage->size != sizeof(*ret_usage))
 		return refuse(pool->buffer, -EINVAL, __func__,
 			      "size member is not sizeof(struct trn_pool_usage)");

@@ -114,27 +114,18 @@ bool trn_object_unref(struct trn_object *object);
 void trn_object_bury(struct trn_object *object);
 /* Gives one reference back, whatever the kind (buffer, timeline, program). */
 void trn_object_drop(struct trn_object *object);
-/* Says that a handle is bad: record and log when its context can be known. -EINVAL. */
-int trn_object_bad(const struct trn_object *object, const char *operation);
-
-/* The check at the top of every public call. NULL is refused in every build. */
-static inline bool trn_object_ok(const struct trn_object *object, enum trn_object_kind kind,
-				 const char *operation)
-{
-	if (object && (!TRN_OBJECT_CHECKED ||
-		       atomic_load_explicit(&object->kind, memory_order_relaxed) == (uint32_t)kind))
-		return true;
-	(void)trn_object_bad(object, operation);
-	return false;
-}
-
-#define TRN_HANDLE_OK(handle, kind) \
-	trn_object_ok((handle) ? &(handle)->object : NULL, (kind), __func__)
+/* Says that a handle is bad: record and log when its context can be known. */
+void trn_object_bad(const struct trn_object *object, const char *operation);
+/* After a check that did not hold: -EPERM in a forked child, else -EINVAL. */
+int trn_handle_refused(void);
+/* Is the context another process's, which this one was forked from? */
+bool trn_context_inherited(const struct trn_context *context);
 
 /* ---- context ---- */
 
 struct trn_context {
 	struct trn_object object;
+	const uint32_t *mine; /* not 0 in the process that made it, 0 in children: process.c */
 	struct trn_alloc alloc;
 	struct trn_log log;
 	struct trn_lock open_lock;
@@ -154,9 +145,32 @@ struct trn_context {
 	struct trn_sync sync;
 };
 
+/* The check at the top of every public call, mine: of its first handle; the others are of the same
+ * context, or refused for that. NULL is refused in every build. */
+static inline bool trn_object_ok(const struct trn_object *object, enum trn_object_kind kind,
+				 bool mine, const char *operation)
+{
+	if (object &&
+	    (!TRN_OBJECT_CHECKED ||
+	     atomic_load_explicit(&object->kind, memory_order_relaxed) == (uint32_t)kind) &&
+	    (!mine || *object->context->mine != 0))
+		return true;
+	trn_object_bad(object, operation);
+	return false;
+}
+
+#define TRN_HANDLE_OK(handle, kind) \
+	trn_object_ok((handle) ? &(handle)->object : NULL, (kind), true, __func__)
+#define TRN_OTHER_HANDLE_OK(handle, kind) \
+	trn_object_ok((handle) ? &(handle)->object : NULL, (kind), false, __func__)
+
 /* The newest device with an id below the given one, with a reference; NULL at the end. Walking
  * by id needs no lock between two steps, whatever is opened or closed meanwhile. */
 struct trn_device *trn_context_device_below(struct trn_context *context, uint64_t id);
+
+/* process.c: a word that is 0 in every process but this one; it lives as long as the process.
+ * -ENOMEM, or -ENOTSUP where the kernel has no such memory (before Linux 4.14). */
+int trn_process_word(const uint32_t **ret_word);
 
 /* ---- errors ---- */
 

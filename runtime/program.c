@@ -472,7 +472,7 @@ TRN_API int trn_program_load(struct trn_device *device, const void *image, size_
 	};
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	return load(device, &loading, ret_program);
 }
 
@@ -485,7 +485,7 @@ TRN_API int trn_program_load_opts(struct trn_device *device, const void *image, 
 	};
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!opts || opts->size != sizeof(*opts))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_program_load_opts)");

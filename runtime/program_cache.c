@@ -69,7 +69,7 @@ void trn_program_forget(struct trn_program *program)
 TRN_API int trn_program_stats(struct trn_device *device, struct trn_program_stats *ret_stats)
 {
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_stats || ret_stats->size != sizeof(*ret_stats))
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_program_stats)");
@@ -118,7 +118,7 @@ TRN_API int trn_program_unload(struct trn_program *program)
 	uint32_t users, graphs, sharers, others;
 
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	users = atomic_load(&program->users);
 	graphs = atomic_load(&program->graphs);
 	sharers = atomic_load(&program->sharers);

@@ -22,7 +22,7 @@ static int bad_size(const struct trn_program *program, const char *operation, co
 TRN_API int trn_program_info(const struct trn_program *program, struct trn_program_info *ret_info)
 {
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return bad_size(program, __func__, "trn_program_info");
 	*ret_info = program->info;
@@ -34,7 +34,7 @@ TRN_API int trn_program_arg(const struct trn_program *program, uint32_t index,
 			    struct trn_program_arg_info *ret_info)
 {
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return bad_size(program, __func__, "trn_program_arg_info");
 	if (index >= program->info.arg_count)
@@ -47,7 +47,7 @@ TRN_API int trn_program_arg_find(const struct trn_program *program, const char *
 				 uint32_t *ret_index)
 {
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!name || !ret_index)
 		return trn_fail(program->object.context, program->device, -EINVAL, __func__,
 				"name or ret_index is NULL");
@@ -65,7 +65,7 @@ TRN_API int trn_program_section(const struct trn_program *program, uint32_t inde
 				struct trn_program_section_info *ret_info)
 {
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return bad_size(program, __func__, "trn_program_section_info");
 	if (index >= program->info.section_count)
@@ -110,7 +110,7 @@ TRN_API int trn_program_symbol(const struct trn_program *program, uint32_t index
 	const char *name;
 
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return bad_size(program, __func__, "trn_program_symbol_info");
 	if (index >= program->info.symbol_count)
@@ -127,7 +127,7 @@ TRN_API int trn_program_symbol_find(const struct trn_program *program, const cha
 	const char *at;
 
 	if (!TRN_HANDLE_OK(program, TRN_OBJECT_PROGRAM))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return bad_size(program, __func__, "trn_program_symbol_info");
 	if (!name)

@@ -222,7 +222,7 @@ TRN_API int trn_queue_create(struct trn_device *device, const struct trn_queue_o
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = device->object.context;
 	if (!ret_queue)
 		return trn_fail(context, device, -EINVAL, __func__, "ret_queue is NULL");
@@ -524,8 +524,9 @@ TRN_API int trn_queue_submit(struct trn_queue *queue, struct trn_batch *batch, u
 {
 	int r;
 
-	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE) || !TRN_HANDLE_OK(batch, TRN_OBJECT_BATCH))
-		return -EINVAL;
+	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE) ||
+	    !TRN_OTHER_HANDLE_OK(batch, TRN_OBJECT_BATCH))
+		return trn_handle_refused();
 	if (batch->queue != queue)
 		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
 				"the batch was made for another queue");
@@ -621,7 +622,7 @@ TRN_API int trn_queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t 
 	int r;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = owner_check(queue, false, __func__);
 	if (r < 0)
 		return r;
@@ -641,7 +642,7 @@ TRN_API int trn_queue_drain(struct trn_queue *queue, uint64_t deadline_ns)
 	int r;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = owner_check(queue, false, __func__);
 	if (r < 0)
 		return r;
@@ -655,7 +656,7 @@ TRN_API int trn_queue_error(struct trn_queue *queue, struct trn_error *ret_error
 	int r;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = owner_check(queue, false, __func__);
 	if (r < 0)
 		return r;
@@ -709,13 +710,13 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 TRN_API int trn_queue_reset(struct trn_queue *queue, uint64_t deadline_ns)
 {
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	return queue_drop(queue, -TRN_ERESET, __func__, deadline_ns);
 }
 
 TRN_API int trn_queue_cancel(struct trn_queue *queue, uint64_t deadline_ns)
 {
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	return queue_drop(queue, -ECANCELED, __func__, deadline_ns);
 }

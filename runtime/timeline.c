@@ -134,7 +134,7 @@ TRN_API int trn_timeline_create(struct trn_device *device, uint64_t value,
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = device->object.context;
 	if (!ret_timeline)
 		return trn_fail(context, device, -EINVAL, __func__, "ret_timeline is NULL");
@@ -294,7 +294,7 @@ TRN_API int trn_timeline_share(struct trn_timeline *timeline, struct trn_device 
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE) ||
 	    !TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = timeline->object.context;
 	if (device->object.context != context)
 		return trn_fail(context, device, -EINVAL, __func__, "a device of another context");
@@ -341,7 +341,7 @@ TRN_API int trn_timeline_signal(struct trn_timeline *timeline, uint64_t value)
 	int r;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	device = timeline->device;
 	if (atomic_load_explicit(&device->lost, memory_order_relaxed))
 		return trn_fail(device->object.context, device, -TRN_EDEVLOST, __func__,
@@ -363,7 +363,7 @@ TRN_API int trn_timeline_fail(struct trn_timeline *timeline, int code)
 	struct trn_error error;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = timeline->object.context;
 	if (code >= 0)
 		return trn_fail(context, timeline->device, -EINVAL, __func__,
@@ -387,7 +387,7 @@ TRN_API int trn_timeline_error(struct trn_timeline *timeline, struct trn_error *
 	bool broken;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = timeline->object.context;
 	if (!ret_error || ret_error->size != sizeof(*ret_error))
 		return trn_fail(context, timeline->device, -EINVAL, __func__,

@@ -153,7 +153,7 @@ TRN_API int trn_timeline_wait(struct trn_timeline *timeline, uint64_t value, uin
 	uint32_t ignored;
 
 	if (!TRN_HANDLE_OK(timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	return points_wait(&points, deadline_ns, &ignored);
 }
 
@@ -163,7 +163,7 @@ static int points_check(const struct points *points, uint32_t flags)
 
 	if (!points->point || points->count == 0 ||
 	    !TRN_HANDLE_OK(points->point[0].timeline, TRN_OBJECT_TIMELINE))
-		return -EINVAL;
+		return trn_handle_refused();
 	context = points->point[0].timeline->object.context;
 	if (flags != TRN_WAIT_ALL && flags != TRN_WAIT_ANY)
 		return trn_fail(context, NULL, -EINVAL, points->operation,

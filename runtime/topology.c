@@ -67,7 +67,7 @@ TRN_API int trn_pod_open(struct trn_context *context, const char *uri, uint64_t 
 	int r = 0;
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (max == 0 ? !ret_count : !ret_devices)
 		return trn_fail(context, NULL, -EINVAL, __func__,
 				"ret_devices is NULL, or ret_count when max is 0");
@@ -124,7 +124,7 @@ TRN_API int trn_device_pod(struct trn_device *device, struct trn_pod_info *ret_i
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_info || ret_info->size != sizeof(*ret_info))
 		return size_wrong(device, __func__, "trn_pod_info");
 	r = graph_of(device, __func__, &graph);
@@ -159,7 +159,7 @@ TRN_API int trn_device_place(struct trn_device *device, struct trn_device_place 
 	const struct trn_pod *pod;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_place || ret_place->size != sizeof(*ret_place))
 		return size_wrong(device, __func__, "trn_device_place");
 	info = &device->info;
@@ -219,7 +219,7 @@ TRN_API int trn_device_link(struct trn_device *device, uint32_t link,
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_link || ret_link->size != sizeof(*ret_link))
 		return size_wrong(device, __func__, "trn_pod_link_info");
 	r = graph_of(device, __func__, &graph);
@@ -244,7 +244,7 @@ TRN_API int trn_device_node_name(struct trn_device *device, uint32_t node, char 
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_name || size == 0)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"ret_name is NULL or size is 0");
@@ -268,7 +268,7 @@ TRN_API int trn_device_route(struct trn_device *device, uint32_t from, uint32_t 
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = graph_of(device, __func__, &graph);
 	if (r < 0)
 		return r;

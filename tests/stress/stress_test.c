@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "api_images.h"
+#include "base/clock.h"
 #include "base/test_main.h"
 
 #define SECONDS_DEFAULT 12u
 #define ROUND (STRESS_SECOND / 2)
+#define DISTURB (STRESS_SECOND / 200)
 #define REFUSE_ONE_IN 97u
 
 #define WRONG (STRESS_FAULTS | STRESS_CANCEL | STRESS_RESETS)
@@ -167,8 +168,8 @@ static void disturb(struct stress *s, struct trn_prng *prng)
 
 static void run_threads(struct stress *s, uint64_t ns)
 {
-	const struct timespec nap = { .tv_nsec = 5000000 };
 	uint64_t until = trn_deadline_in(ns);
+	unsigned int round = 0;
 	struct trn_prng prng;
 
 	trn_prng_seed(&prng, s->seed);
@@ -177,9 +178,12 @@ static void run_threads(struct stress *s, uint64_t ns)
 		ck_assert_int_eq(pthread_create(&s->workers[i].thread, NULL, stress_work,
 						&s->workers[i]),
 				 0);
-	while (!atomic_load(&s->stop) && trn_deadline_in(0) < until) {
-		(void)nanosleep(&nap, NULL);
+	for (uint64_t next = 0; !atomic_load(&s->stop) && trn_deadline_in(0) < until;) {
+		trn_clock_backoff(&round);
+		if (trn_deadline_in(0) < next)
+			continue;
 		disturb(s, &prng);
+		next = trn_deadline_in(DISTURB);
 	}
 	atomic_store(&s->stop, true);
 	for (uint32_t i = 0; i < STRESS_WORKERS; i++)
