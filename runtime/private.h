@@ -48,6 +48,7 @@
 #include "base/regs.h"
 #include "hal/hal.h"
 #include "runtime/memory.h"
+#include "runtime/process.h"
 #include "runtime/sync.h"
 #include "runtime/telemetry.h"
 #include "runtime/trace.h"
@@ -118,8 +119,6 @@ void trn_object_drop(struct trn_object *object);
 void trn_object_bad(const struct trn_object *object, const char *operation);
 /* After a check that did not hold: -EPERM in a forked child, else -EINVAL. */
 int trn_handle_refused(void);
-/* Is the context another process's, which this one was forked from? */
-bool trn_context_inherited(const struct trn_context *context);
 
 /* ---- context ---- */
 
@@ -167,10 +166,6 @@ static inline bool trn_object_ok(const struct trn_object *object, enum trn_objec
 /* The newest device with an id below the given one, with a reference; NULL at the end. Walking
  * by id needs no lock between two steps, whatever is opened or closed meanwhile. */
 struct trn_device *trn_context_device_below(struct trn_context *context, uint64_t id);
-
-/* process.c: a word that is 0 in every process but this one; it lives as long as the process.
- * -ENOMEM, or -ENOTSUP where the kernel has no such memory (before Linux 4.14). */
-int trn_process_word(const uint32_t **ret_word);
 
 /* ---- errors ---- */
 
