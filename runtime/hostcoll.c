@@ -408,11 +408,7 @@ static void enqueue(struct trn_wire *wire, struct trn_hostcoll *coll)
 
 uint32_t trn_hostcoll_room(const struct trn_wire *wire)
 {
-	uint32_t room = 0;
-
-	for (uint32_t i = 0; i < TRN_HOSTCOLL_MAX; i++)
-		room += !wire->colls[i].used;
-	return room;
+	return TRN_HOSTCOLL_MAX - wire->colls_used;
 }
 
 int trn_hostcoll_check(struct trn_wire *wire, const struct trn_hostcoll_call *call)
@@ -449,6 +445,7 @@ int trn_hostcoll_start(struct trn_wire *wire, const struct trn_hostcoll_call *ca
 	coll->how = how_of(coll);
 	coll->signature = signature_of(coll);
 	coll->used = true;
+	wire->colls_used++;
 	enqueue(wire, coll);
 	*ret_coll = coll;
 	return 0;
@@ -601,6 +598,7 @@ void trn_hostcoll_end(struct trn_hostcoll *coll)
 	take_out(&wire->messages, coll);
 	wire->way->end(coll);
 	coll->used = false;
+	wire->colls_used--;
 }
 
 int trn_hostcoll_run(struct trn_wire *wire, const struct trn_hostcoll_call *call)

@@ -19,7 +19,7 @@
 
 enum stage {
 	STAGE_BEGIN,   /* nothing was said yet */
-	STAGE_MET,     /* said what it is; waits for all */
+	STAGE_MET,     /* said what it is, and filled the half if it will be; waits for all */
 	STAGE_FILLED,  /* the half is full; waits for all */
 	STAGE_REDUCED, /* the own part is ready; waits for all */
 	STAGE_LAST,    /* direct: waits until all have read and written */
@@ -225,24 +225,28 @@ static bool has_direct(const struct trn_hostcoll *coll)
 	}
 }
 
-/* False: somebody's memory is elsewhere, which all see alike. */
-static bool direct_find(const struct trn_hostcoll *coll, struct direct *ret_direct)
+/* Is the memory of a process in the mapping, by what it said? */
+static bool direct_find(const struct trn_hostcoll *coll, uint32_t process,
+			struct direct *ret_direct)
 {
 	struct trn_map *map = map_of(coll);
-	const uint64_t src_bytes = src_elements(coll) * coll->size;
-	const uint64_t dst_bytes = dst_elements(coll) * coll->size;
+	const struct trn_map_rank *rank = trn_map_rank(map, process);
 
-	for (uint32_t p = 0; p < map->processes; p++) {
-		const struct trn_map_rank *rank = trn_map_rank(map, p);
+	ret_direct->src[process] = trn_map_at(map, rank->src[parity(coll)],
+					      src_elements(coll) * coll->size, coll->size);
+	ret_direct->dst[process] = trn_map_at(map, rank->dst[parity(coll)],
+					      dst_elements(coll) * coll->size, coll->size);
+	return ret_direct->src[process] && ret_direct->dst[process];
+}
 
-		ret_direct->src[p] =
-			trn_map_at(map, rank->src[parity(coll)], src_bytes, coll->size);
-		ret_direct->dst[p] =
-			trn_map_at(map, rank->dst[parity(coll)], dst_bytes, coll->size);
-		if (!ret_direct->src[p] || !ret_direct->dst[p])
-			return false;
-	}
-	return true;
+/* How many processes' memory is: all count the same. */
+static uint32_t direct_count(const struct trn_hostcoll *coll, struct direct *ret_direct)
+{
+	uint32_t found = 0;
+
+	for (uint32_t p = 0; has_direct(coll) && p < coll->wire->processes; p++)
+		found += direct_find(coll, p, ret_direct);
+	return found;
 }
 
 /* The own part of all sources to all destinations, a block at a time: the block of a result is
@@ -321,16 +325,19 @@ static void say(struct trn_hostcoll *coll)
 	struct trn_map *map = map_of(coll);
 	struct trn_map_rank *mine = trn_map_rank(map, map->process);
 	const bool v = trn_hostcoll_is_v(coll);
+	uint64_t src = TRN_MAP_NOWHERE, dst = TRN_MAP_NOWHERE;
 
+	/* Of what is small a copy costs less than the second barrier, when others must have their
+	 * turn on this core before it is passed. */
+	if (has_direct(coll) && (!is_small(coll) || !coll->wire->crowded)) {
+		src = trn_map_offset(map, coll->call.src, src_elements(coll) * coll->size);
+		dst = trn_map_offset(map, coll->call.dst, dst_elements(coll) * coll->size);
+	}
 	mine->call[parity(coll)] =
 		(struct trn_map_call){ coll->signature,
 				       v ? trn_hostcoll_most(coll) : coll->call.count };
-	if (v || is_small(coll))
-		return;
-	mine->src[parity(coll)] =
-		trn_map_offset(map, coll->call.src, src_elements(coll) * coll->size);
-	mine->dst[parity(coll)] =
-		trn_map_offset(map, coll->call.dst, dst_elements(coll) * coll->size);
+	mine->src[parity(coll)] = src;
+	mine->dst[parity(coll)] = dst;
 }
 
 /* Everybody has said what it calls: compares, and counts the rounds. */
@@ -351,38 +358,22 @@ static int hear(struct trn_hostcoll *coll)
 	return 0;
 }
 
+static void go(struct trn_hostcoll *coll, enum stage stage)
+{
+	coll->at.map.stage = stage;
+	trn_map_arrive(map_of(coll));
+}
+
+/* Whose memory is elsewhere fills the half at once. */
 static void begin(struct trn_hostcoll *coll)
 {
-	struct trn_map *map = map_of(coll);
+	struct direct direct;
 
 	coll->at.map.chunk = sub_bytes(coll) / coll->size;
 	say(coll);
-	if (is_small(coll) || !has_direct(coll)) {
+	if (!has_direct(coll) || !direct_find(coll, coll->wire->process, &direct))
 		fill(coll);
-		coll->at.map.stage = STAGE_FILLED;
-	} else {
-		coll->at.map.stage = STAGE_MET;
-	}
-	trn_map_arrive(map);
-}
-
-static int met(struct trn_hostcoll *coll)
-{
-	struct direct direct;
-	int r = hear(coll);
-
-	if (r < 0)
-		return r;
-	if (direct_find(coll, &direct)) {
-		direct_run(coll, &direct);
-		coll->at.map.stage = STAGE_LAST;
-	} else {
-		fill(coll);
-		coll->at.map.stage = STAGE_FILLED;
-		coll->at.map.direct = true; /* it has heard already */
-	}
-	trn_map_arrive(map_of(coll));
-	return 0;
+	go(coll, STAGE_MET);
 }
 
 /* What is in the halves goes where it belongs. */
@@ -420,27 +411,43 @@ static int next_round(struct trn_hostcoll *coll)
 	if (++coll->at.map.round >= coll->at.map.rounds)
 		return 0;
 	fill(coll);
-	coll->at.map.stage = STAGE_FILLED;
-	trn_map_arrive(map_of(coll));
+	go(coll, STAGE_FILLED);
 	return -EAGAIN;
 }
 
 static int filled(struct trn_hostcoll *coll)
 {
-	int r = 0;
+	int r;
 
-	if (coll->at.map.round == 0 && !coll->at.map.direct)
-		r = hear(coll);
-	if (r < 0)
-		return r;
 	if (reduces(coll) && !is_small(coll)) {
 		reduce_part(coll);
-		coll->at.map.stage = STAGE_REDUCED;
-		trn_map_arrive(map_of(coll));
+		go(coll, STAGE_REDUCED);
 		return -EAGAIN;
 	}
 	r = drain(coll);
 	return r < 0 ? r : next_round(coll);
+}
+
+/* All have filled a half, or all have their memory in the mapping; else all fill now. */
+static int met(struct trn_hostcoll *coll)
+{
+	struct direct direct;
+	uint32_t found;
+	int r = hear(coll);
+
+	if (r < 0)
+		return r;
+	found = direct_count(coll, &direct);
+	if (found == 0)
+		return filled(coll);
+	if (found == coll->wire->processes) {
+		direct_run(coll, &direct);
+		go(coll, STAGE_LAST);
+	} else {
+		fill(coll);
+		go(coll, STAGE_FILLED);
+	}
+	return -EAGAIN;
 }
 
 static int map_collective(struct trn_hostcoll *coll)
@@ -453,7 +460,6 @@ static int map_collective(struct trn_hostcoll *coll)
 		switch ((enum stage)coll->at.map.stage) {
 		case STAGE_MET:
 			r = met(coll);
-			r = r < 0 ? r : -EAGAIN;
 			break;
 		case STAGE_FILLED:
 			r = filled(coll);

@@ -19,19 +19,17 @@
 #define BLOCKS_AT (RECORDS_BYTES + RESULT_BYTES)
 #define BLOCKS_BYTES (TRN_OFI_SCRATCH - BLOCKS_AT)
 #define BLOCK_MAX (UINT32_C(128) << 10)
-#define DATA_MAX 8192u   /* of a record */
-#define WHOLE_MAX 65536u /* all-reduce: up to here everybody reduces everything */
+#define DATA_MAX 8192u                 /* of a record */
+#define SPREAD_MAX 20480u              /* of a part: more is read faster than sent */
+#define NEAR_BYTES (UINT64_C(8) << 20) /* of all vectors in a round of all-reduce on a host */
+#define WHOLE_MAX 65536u               /* all-reduce: up to here everybody reduces everything */
 #define ERRORS_OR(r, next) ((r) < 0 ? (r) : (next))
-
-struct record {
-	uint64_t signature, count;
-	struct trn_wire_remote src, dst;
-	/* Then data, or of ALL_TO_ALL with counts a struct trn_hostcoll_piece for each process. */
-};
 
 enum stage {
 	STAGE_BEGIN,
-	STAGE_RECORDS, /* exchange */
+	STAGE_RECORDS, /* exchange; behind the head data, parts of it (is_spread), or of ALL_TO_ALL
+			* with counts a struct trn_hostcoll_piece for each process */
+	STAGE_RESULTS, /* exchange */
 	STAGE_REDUCE,  /* blocks of the own part */
 	STAGE_MIDDLE,  /* barrier */
 	STAGE_READ,    /* pieces, or parts that others made */
@@ -43,10 +41,10 @@ static unsigned char *scratch(const struct trn_hostcoll *coll, uint64_t offset)
 	return (unsigned char *)trn_ofi_scratch(coll->wire)->base + offset;
 }
 
-static struct record record_of(const struct trn_hostcoll *coll, uint32_t process)
+static struct trn_hostcoll_head record_of(const struct trn_hostcoll *coll, uint32_t process)
 {
 	const uint32_t n = coll->wire->processes;
-	struct record record;
+	struct trn_hostcoll_head record;
 
 	memcpy(&record, trn_hostcoll_record(coll, (process + n - coll->wire->process) % n),
 	       sizeof(record));
@@ -58,7 +56,7 @@ static const unsigned char *data_of(const struct trn_hostcoll *coll, uint32_t pr
 	const uint32_t n = coll->wire->processes;
 
 	return trn_hostcoll_record(coll, (process + n - coll->wire->process) % n) +
-	       sizeof(struct record);
+	       sizeof(struct trn_hostcoll_head);
 }
 
 static unsigned char *src_at(const struct trn_hostcoll *coll, uint64_t element)
@@ -83,7 +81,8 @@ static uint64_t data_max(const struct trn_hostcoll *coll)
 {
 	const uint64_t half = (coll->wire->processes + 1) / 2;
 
-	return trn_min_u64(DATA_MAX, TRN_WIRE_MESSAGE_MAX / half - sizeof(struct record));
+	return trn_min_u64(DATA_MAX,
+			   TRN_WIRE_MESSAGE_MAX / half - sizeof(struct trn_hostcoll_head));
 }
 
 static uint64_t src_bytes(const struct trn_hostcoll *coll)
@@ -116,13 +115,24 @@ static uint64_t dst_bytes(const struct trn_hostcoll *coll)
 	return end * coll->size;
 }
 
+/* Parts travel as messages: both sides copy, but nobody waits to be read. Same answer on all. */
+static bool is_spread(const struct trn_hostcoll *coll)
+{
+	const uint64_t part = trn_hostcoll_part(coll, coll->call.count, 0).count * coll->size +
+			      sizeof(struct trn_hostcoll_head);
+
+	return coll->call.kind == TRN_COMM_ALL_REDUCE && trn_hostcoll_exchange_direct(coll) &&
+	       coll->call.count * coll->size > DATA_MAX && part <= SPREAD_MAX &&
+	       part <= TRN_HOSTCOLL_PIECES * trn_ofi_piece(coll->wire);
+}
+
 /* Same answer on all: it hangs on what the signature has. */
 static bool is_small(const struct trn_hostcoll *coll)
 {
-	return !trn_hostcoll_is_v(coll) && src_bytes(coll) <= data_max(coll);
+	return !is_spread(coll) && !trn_hostcoll_is_v(coll) && src_bytes(coll) <= data_max(coll);
 }
 
-static int expose(struct trn_hostcoll *coll, struct record *record)
+static int expose(struct trn_hostcoll *coll, struct trn_hostcoll_head *record)
 {
 	struct trn_wire *wire = coll->wire;
 	struct trn_hostcoll_net *net = &coll->at.net;
@@ -147,7 +157,8 @@ static int begin(struct trn_hostcoll *coll)
 {
 	const uint32_t n = coll->wire->processes;
 	const bool pieces = trn_hostcoll_is_v(coll) && coll->call.kind == TRN_COMM_ALL_TO_ALL;
-	struct record record = { .signature = coll->signature, .count = coll->call.count };
+	struct trn_hostcoll_head record = { .signature = coll->signature,
+					    .count = coll->call.count };
 	size_t data = 0;
 	int r = 0;
 
@@ -159,11 +170,15 @@ static int begin(struct trn_hostcoll *coll)
 		return trn_wire_broken(coll->wire, -ENOTSUP,
 				       "all_to_all with counts among %u processes over libfabric",
 				       n);
-	if (!is_small(coll))
+	else if (is_spread(coll))
+		data = trn_hostcoll_part(coll, coll->call.count, 0).count * coll->size;
+	else
 		r = expose(coll, &record);
 	if (r < 0)
 		return r;
-	trn_hostcoll_exchange_begin(coll, sizeof(record) + trn_align_up(data, 8));
+	trn_hostcoll_exchange_begin(coll,
+				    is_spread(coll) ? TRN_HOSTCOLL_PARTS : TRN_HOSTCOLL_RECORDS,
+				    sizeof(record) + trn_align_up(data, 8));
 	memcpy(trn_hostcoll_record(coll, 0), &record, sizeof(record));
 	if (pieces) {
 		for (uint32_t p = 0; p < n; p++) {
@@ -172,7 +187,7 @@ static int begin(struct trn_hostcoll *coll)
 			memcpy(trn_hostcoll_record(coll, 0) + sizeof(record) + p * sizeof(piece),
 			       &piece, sizeof(piece));
 		}
-	} else if (data > 0 && coll->gives) {
+	} else if (is_small(coll) && data > 0 && coll->gives) {
 		memcpy(trn_hostcoll_record(coll, 0) + sizeof(record), coll->call.src, data);
 	}
 	coll->at.net.stage = STAGE_RECORDS;
@@ -226,6 +241,24 @@ static void small_finish(struct trn_hostcoll *coll)
 	}
 }
 
+/* The own part, then it goes to all. */
+static void spread_reduce(struct trn_hostcoll *coll)
+{
+	struct trn_wire *wire = coll->wire;
+	const struct trn_hostcoll_piece part =
+		trn_hostcoll_part(coll, coll->call.count, wire->process);
+
+	for (uint32_t p = 0; p < wire->processes; p++)
+		wire->rows[p] = data_of(coll, p);
+	wire->rows[wire->process] = src_at(coll, part.offset);
+	trn_reduce_row(dst_at(coll, part.offset), wire->rows, wire->processes, &coll->how,
+		       part.count);
+	trn_hostcoll_exchange_begin(coll, TRN_HOSTCOLL_RESULTS,
+				    trn_hostcoll_part(coll, coll->call.count, 0).count *
+					    coll->size);
+	coll->at.net.stage = STAGE_RESULTS;
+}
+
 /* ---- reads ---- */
 
 /* Not worth a second phase. */
@@ -235,21 +268,34 @@ static bool is_whole(const struct trn_hostcoll *coll)
 	       coll->call.count * coll->size * (coll->wire->processes - 1) <= WHOLE_MAX;
 }
 
-/* What this process reduces: a part of the vector, of REDUCE a part of the round. */
+/* Elements of a round: of REDUCE what the scratch holds, of ALL_REDUCE on one host what stays in
+ * the caches until the others have read it. */
+static uint64_t round_elements(const struct trn_hostcoll *coll)
+{
+	if (coll->call.kind == TRN_COMM_REDUCE)
+		return (uint64_t)(RESULT_BYTES / coll->size) * coll->wire->processes;
+	if (coll->call.kind == TRN_COMM_ALL_REDUCE && trn_hostcoll_exchange_direct(coll) &&
+	    coll->wire->processes > 2)
+		return NEAR_BYTES / coll->wire->processes / coll->size;
+	return coll->call.count;
+}
+
+static bool is_last_round(const struct trn_hostcoll *coll)
+{
+	return round_elements(coll) * (coll->at.net.round + 1) >= coll->call.count;
+}
+
+/* What a process reduces: a part of the round. */
 static struct trn_hostcoll_piece own_part(const struct trn_hostcoll *coll, uint32_t process)
 {
-	const uint64_t count = coll->call.count;
+	const uint64_t count = coll->call.count, round = round_elements(coll);
+	const uint64_t first = round * coll->at.net.round;
 	struct trn_hostcoll_piece part;
-	uint64_t round, first;
 
 	if (coll->call.kind == TRN_COMM_REDUCE_SCATTER)
 		return trn_hostcoll_to(coll, process);
 	if (is_whole(coll))
 		return (struct trn_hostcoll_piece){ 0, count };
-	if (coll->call.kind != TRN_COMM_REDUCE)
-		return trn_hostcoll_part(coll, count, process);
-	round = (uint64_t)(RESULT_BYTES / coll->size) * coll->wire->processes;
-	first = round * coll->at.net.round;
 	part = trn_hostcoll_part(coll, trn_min_u64(round, count - first), process);
 	part.offset += first;
 	return part;
@@ -417,7 +463,7 @@ static void source_broadcast(struct trn_hostcoll *coll, uint32_t process, struct
 	const bool first = coll->at.net.round == 0;
 	const uint32_t whose = first ? coll->wire->process : process;
 	const struct trn_hostcoll_piece part = trn_hostcoll_part(coll, coll->call.count, whose);
-	const struct record record = record_of(coll, process);
+	const struct trn_hostcoll_head record = record_of(coll, process);
 
 	source->remote = process == coll->call.root ? record.src : record.dst;
 	source->offset = source->dst = part.offset * coll->size;
@@ -429,14 +475,14 @@ static void source_broadcast(struct trn_hostcoll *coll, uint32_t process, struct
 static int source_find(struct trn_hostcoll *coll, uint32_t process, struct source *source)
 {
 	const struct trn_hostcoll_piece from = trn_hostcoll_from(coll, process);
-	const struct record record = record_of(coll, process);
+	const struct trn_hostcoll_head record = record_of(coll, process);
 	struct trn_hostcoll_piece part;
 
 	*source =
 		(struct source){ record.src, 0, from.offset * coll->size, from.count * coll->size };
 	switch (coll->call.kind) {
 	case TRN_COMM_ALL_REDUCE:
-		part = trn_hostcoll_part(coll, coll->call.count, process);
+		part = own_part(coll, process);
 		*source = (struct source){ record.dst, part.offset * coll->size,
 					   part.offset * coll->size, part.count * coll->size };
 		return 0;
@@ -540,14 +586,14 @@ static void stage_begin(struct trn_hostcoll *coll, enum stage stage)
 static void barrier_begin(struct trn_hostcoll *coll, enum stage stage)
 {
 	coll->at.net.records = coll->at.net.record;
-	trn_hostcoll_exchange_begin(coll, 0);
+	trn_hostcoll_exchange_begin(coll, TRN_HOSTCOLL_RECORDS, 0);
 	stage_begin(coll, stage);
 }
 
 static int records_done(struct trn_hostcoll *coll)
 {
 	for (uint32_t p = 0; p < coll->wire->processes; p++) {
-		const struct record record = record_of(coll, p);
+		const struct trn_hostcoll_head record = record_of(coll, p);
 		int r = trn_hostcoll_differs(coll, p, record.signature, record.count);
 
 		if (r < 0)
@@ -556,6 +602,10 @@ static int records_done(struct trn_hostcoll *coll)
 	if (coll->call.kind == TRN_COMM_BARRIER || is_small(coll)) {
 		small_finish(coll);
 		return 0;
+	}
+	if (is_spread(coll)) {
+		spread_reduce(coll);
+		return -EAGAIN;
 	}
 	switch (coll->call.kind) {
 	case TRN_COMM_ALL_REDUCE:
@@ -574,6 +624,12 @@ static int read_done(struct trn_hostcoll *coll)
 {
 	const bool again = coll->call.kind == TRN_COMM_BROADCAST && coll->at.net.round == 0;
 
+	/* What is read and written next lies elsewhere: no barrier. */
+	if (coll->call.kind == TRN_COMM_ALL_REDUCE && !is_last_round(coll)) {
+		coll->at.net.round++;
+		stage_begin(coll, STAGE_REDUCE);
+		return -EAGAIN;
+	}
 	barrier_begin(coll, again ? STAGE_MIDDLE : STAGE_LAST);
 	return -EAGAIN;
 }
@@ -581,13 +637,10 @@ static int read_done(struct trn_hostcoll *coll)
 /* More rounds of REDUCE, or the end. */
 static int last_done(struct trn_hostcoll *coll)
 {
-	const uint64_t round = (uint64_t)(RESULT_BYTES / coll->size) * coll->wire->processes;
-
 	/* Source and destination may be the same: not before all have read. */
 	if (is_whole(coll))
 		memcpy(coll->call.dst, scratch(coll, RECORDS_BYTES), coll->call.count * coll->size);
-	if (coll->call.kind != TRN_COMM_REDUCE ||
-	    round * (coll->at.net.round + 1) >= coll->call.count)
+	if (coll->call.kind != TRN_COMM_REDUCE || is_last_round(coll))
 		return 0;
 	coll->at.net.round++;
 	coll->at.net.record = coll->at.net.records;
@@ -636,6 +689,8 @@ static int stage_run(struct trn_hostcoll *coll, bool *ret_moved)
 		return r;
 	if (coll->at.net.stage == STAGE_RECORDS)
 		return records_done(coll);
+	if (coll->at.net.stage == STAGE_RESULTS)
+		return 0;
 	return coll->at.net.stage == STAGE_MIDDLE ? middle_done(coll) : last_done(coll);
 }
 

@@ -87,6 +87,31 @@ START_TEST(dtypes_and_operators)
 }
 END_TEST
 
+/* Sums on both sides of where another way is taken, with parts of different lengths; the longest
+ * in several rounds. */
+static int sums(struct test_process *self)
+{
+	static const uint64_t counts[] = { 1024, 2048, 2049, 4099, 8191, 16000, 1500001 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < TRN_ARRAY_LEN(counts); i++)
+		r = test_call(self, TRN_COMM_ALL_REDUCE, TRN_DTYPE_F32, TRN_COMM_SUM, counts[i],
+			      trn_test_seed() + i, false);
+	return r;
+}
+
+START_TEST(sums_of_every_length)
+{
+	static const uint32_t processes[] = { 2, 3, 5 };
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(processes); i++) {
+		struct test_job job = { .processes = processes[i], .provider = providers[_i] };
+
+		ck_assert_uint_eq(test_job_run(&job, sums), 0);
+	}
+}
+END_TEST
+
 /* ---- messages ---- */
 
 #define MESSAGES 6u
@@ -399,6 +424,7 @@ static Suite *suite(void)
 	tcase_set_timeout(good, 240);
 	tcase_add_loop_test(good, kinds_give_what_they_should, 0, count);
 	tcase_add_loop_test(good, dtypes_and_operators, 0, count);
+	tcase_add_loop_test(good, sums_of_every_length, 0, count);
 	tcase_add_loop_test(good, messages_arrive, 0, count);
 	suite_add_tcase(s, good);
 	tcase_set_timeout(bad, 120);

@@ -17,7 +17,7 @@
 #define PAGE 4096u
 #define HEAR_NS UINT64_C(50000000) /* for why somebody cannot be reached */
 #define SPIN_ROUNDS 4000u          /* about 50 us */
-#define SPIN_CROWDED 20u
+#define SPIN_CROWDED 3u
 #define YIELD_ROUNDS 4000u
 
 /* What a process says of itself first. */

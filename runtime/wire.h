@@ -50,9 +50,22 @@ int trn_wire_host_free(struct trn_wire *wire, void *host);
 
 /* ---- messages and windows: libfabric only ---- */
 
-/* Copies data: it is the caller's again at once. -EAGAIN: no request is free. */
-int trn_wire_send(struct trn_wire *wire, uint32_t process, uint64_t tag, const void *data,
-		  size_t bytes, struct trn_wire_request **ret_request);
+/* Bytes of a message: one piece behind the other. */
+struct trn_wire_text {
+	const void *head, *data;
+	size_t head_bytes, data_bytes;
+};
+/* Copies them: they are the caller's again at once. -EAGAIN: no request is free. */
+int trn_wire_send_text(struct trn_wire *wire, uint32_t process, uint64_t tag,
+		       const struct trn_wire_text *text, struct trn_wire_request **ret_request);
+static inline int trn_wire_send(struct trn_wire *wire, uint32_t process, uint64_t tag,
+				const void *data, size_t bytes,
+				struct trn_wire_request **ret_request)
+{
+	const struct trn_wire_text text = { .data = data, .data_bytes = bytes };
+
+	return trn_wire_send_text(wire, process, tag, &text, ret_request);
+}
 /* The message of that process with that tag, of at most room bytes. */
 int trn_wire_recv(struct trn_wire *wire, uint32_t process, uint64_t tag, void *data, size_t room,
 		  struct trn_wire_request **ret_request);

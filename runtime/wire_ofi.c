@@ -19,7 +19,6 @@
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
 #include <rdma/fi_tagged.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include "base/clock.h"
@@ -82,6 +81,8 @@ struct trn_ofi {
 	struct trn_wire_window memory;
 	struct trn_wire_request requests[REQUESTS];
 	uint32_t queued;
+	uint32_t free_from[2]; /* below it no request is free: of messages, of reads */
+	bool near;             /* shm: short messages are copied once by their sender */
 };
 
 /* ---- the library ---- */
@@ -96,24 +97,6 @@ static struct {
 	int (*fabric)(struct fi_fabric_attr *attr, struct fid_fabric **ret_fabric, void *context);
 	const char *(*strerror)(int errnum);
 } lib = { .lock = { PTHREAD_MUTEX_INITIALIZER } };
-
-/* Drivers catch signals, when they are loaded or later: the process's own handlers stay. */
-static const int caught[] = { SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGINT, SIGTERM };
-struct handlers {
-	struct sigaction before[TRN_ARRAY_LEN(caught)];
-};
-
-static void handlers_save(struct handlers *handlers)
-{
-	for (size_t i = 0; i < TRN_ARRAY_LEN(caught); i++)
-		(void)sigaction(caught[i], NULL, &handlers->before[i]);
-}
-
-static void handlers_restore(const struct handlers *handlers)
-{
-	for (size_t i = 0; i < TRN_ARRAY_LEN(caught); i++)
-		(void)sigaction(caught[i], &handlers->before[i], NULL);
-}
 
 /* Loaded once and kept: its drivers do not all survive being unloaded. */
 static bool load_locked(void)
@@ -284,7 +267,11 @@ static int endpoint_open(struct trn_wire *wire)
 	int r;
 
 	wire->piece = TRN_WIRE_MESSAGE_MAX;
-	if (strcmp(wire->transport, "shm") == 0 && ofi->info->tx_attr->inject_size >= 1024)
+	ofi->near = strcmp(wire->transport, "shm") == 0 &&
+		    ofi->info->tx_attr->inject_size >= 1024 && ofi->info->tx_attr->iov_limit >= 3 &&
+		    ofi->info->rx_attr->iov_limit >= 3 &&
+		    !(ofi->info->domain_attr->mr_mode & FI_MR_LOCAL);
+	if (ofi->near)
 		wire->piece = ofi->info->tx_attr->inject_size - sizeof(struct envelope);
 	r = lib.fabric(ofi->info->fabric_attr, &ofi->fabric, NULL);
 	if (r == 0)
@@ -398,7 +385,7 @@ static int open_all(struct trn_wire *wire, const char *provider, bool one_host,
 int trn_ofi_open(struct trn_wire *wire, const char *provider, bool one_host, uint64_t deadline_ns)
 {
 	const struct trn_alloc *alloc = &wire->context->alloc;
-	struct handlers handlers;
+	struct trn_handlers handlers;
 	int r;
 
 	wire->ofi = trn_alloc_zero(alloc, sizeof(*wire->ofi));
@@ -407,9 +394,9 @@ int trn_ofi_open(struct trn_wire *wire, const char *provider, bool one_host, uin
 			trn_alloc_array(alloc, wire->processes, sizeof(*wire->ofi->peers));
 	if (!wire->ofi || !wire->ofi->peers)
 		return trn_fail(wire->context, NULL, -ENOMEM, "trn_comm_create", "no memory");
-	handlers_save(&handlers);
+	trn_handlers_save(&handlers);
 	r = open_all(wire, provider, one_host, deadline_ns);
-	handlers_restore(&handlers);
+	trn_handlers_restore(&handlers);
 	return r;
 }
 
@@ -516,12 +503,6 @@ const struct trn_wire_window *trn_ofi_scratch(const struct trn_wire *wire)
 	return &wire->ofi->memory;
 }
 
-/* Of shm: what needs no answer from the other side. */
-size_t trn_ofi_piece(const struct trn_wire *wire)
-{
-	return wire->piece;
-}
-
 /* ---- requests ---- */
 
 static struct trn_wire_request *request_new(struct trn_wire *wire, enum action action,
@@ -529,12 +510,13 @@ static struct trn_wire_request *request_new(struct trn_wire *wire, enum action a
 {
 	struct trn_ofi *ofi = wire->ofi;
 	const uint32_t first = action == READ ? MESSAGES : 0;
-	const uint32_t end = action == READ ? REQUESTS : MESSAGES;
+	const uint32_t count = action == READ ? READS : MESSAGES;
+	uint32_t *next;
 
 	if (!ofi || !ofi->ep)
 		return NULL;
-	for (uint32_t i = first; i < end; i++) {
-		struct trn_wire_request *request = &ofi->requests[i];
+	for (next = &ofi->free_from[action == READ]; *next < count; ++*next) {
+		struct trn_wire_request *request = &ofi->requests[first + *next];
 
 		if (request->state != FREE)
 			continue;
@@ -544,6 +526,27 @@ static struct trn_wire_request *request_new(struct trn_wire *wire, enum action a
 		return request;
 	}
 	return NULL;
+}
+
+/* Data goes where it belongs, around the envelope; what is too much behind the envelope. */
+static ssize_t post_scattered(struct trn_ofi *ofi, struct trn_wire_request *request)
+{
+	const size_t head = sizeof(struct envelope);
+	const struct iovec iov[] = { { request->slot, head },
+				     { request->data, request->bytes },
+				     { request->slot + head, SLOT_BYTES - head } };
+
+	return fi_trecvv(ofi->ep, iov, NULL, TRN_ARRAY_LEN(iov), FI_ADDR_UNSPEC, request->tag, 0,
+			 request);
+}
+
+static void request_free(struct trn_ofi *ofi, struct trn_wire_request *request)
+{
+	const bool read = request->action == READ;
+	const uint32_t index = (uint32_t)(request - ofi->requests) - (read ? MESSAGES : 0);
+
+	request->state = FREE;
+	ofi->free_from[read] = trn_min_u32(ofi->free_from[read], index);
 }
 
 static ssize_t post(struct trn_ofi *ofi, struct trn_wire_request *request)
@@ -556,6 +559,8 @@ static ssize_t post(struct trn_ofi *ofi, struct trn_wire_request *request)
 		return fi_tsend(ofi->ep, request->slot, sizeof(struct envelope) + request->bytes,
 				desc, ofi->peers[request->process], request->tag, request);
 	case RECV:
+		if (ofi->near && request->bytes > 0)
+			return post_scattered(ofi, request);
 		return fi_trecv(ofi->ep, request->slot, SLOT_BYTES, desc, FI_ADDR_UNSPEC,
 				request->tag, 0, request);
 	default:
@@ -581,7 +586,7 @@ static int post_or_queue(struct trn_wire *wire, struct trn_wire_request *request
 		ofi->queued++;
 		return 0;
 	}
-	request->state = FREE;
+	request_free(ofi, request);
 	return trn_wire_unreached(wire, request->process, lib.strerror((int)-r));
 }
 
@@ -590,10 +595,27 @@ static uint64_t tag_of(uint32_t from, uint64_t tag)
 	return (uint64_t)from << PROCESS_SHIFT | tag;
 }
 
-int trn_wire_send(struct trn_wire *wire, uint32_t process, uint64_t tag, const void *data,
-		  size_t bytes, struct trn_wire_request **ret_request)
+/* Out of the caller's memory at once, if there is room on the other side. */
+static int inject(struct trn_ofi *ofi, struct trn_wire_request *request,
+		  const struct envelope *envelope, const struct trn_wire_text *text)
+{
+	struct iovec iov[] = { { (void *)(uintptr_t)envelope, sizeof(*envelope) },
+			       { (void *)(uintptr_t)text->head, text->head_bytes },
+			       { (void *)(uintptr_t)text->data, text->data_bytes } };
+	const struct fi_msg_tagged message = { .msg_iov = iov,
+					       .iov_count = TRN_ARRAY_LEN(iov),
+					       .addr = ofi->peers[request->process],
+					       .tag = request->tag,
+					       .context = request };
+
+	return fi_tsendmsg(ofi->ep, &message, FI_INJECT | FI_COMPLETION) == 0 ? 0 : -EAGAIN;
+}
+
+int trn_wire_send_text(struct trn_wire *wire, uint32_t process, uint64_t tag,
+		       const struct trn_wire_text *text, struct trn_wire_request **ret_request)
 {
 	struct trn_wire_request *request = request_new(wire, SEND, process);
+	const size_t bytes = text->head_bytes + text->data_bytes;
 	struct envelope envelope;
 	int r;
 
@@ -605,8 +627,18 @@ int trn_wire_send(struct trn_wire *wire, uint32_t process, uint64_t tag, const v
 	request->tag = tag_of(wire->process, tag);
 	envelope =
 		(struct envelope){ wire->ofi->token, request->tag, wire->process, (uint32_t)bytes };
+	if (wire->ofi->near && bytes <= wire->piece &&
+	    inject(wire->ofi, request, &envelope, text) == 0) {
+		request->state = POSTED;
+		*ret_request = request;
+		return 0;
+	}
 	memcpy(request->slot, &envelope, sizeof(envelope));
-	memcpy(request->slot + sizeof(envelope), data, bytes);
+	if (text->head_bytes > 0)
+		memcpy(request->slot + sizeof(envelope), text->head, text->head_bytes);
+	if (text->data_bytes > 0)
+		memcpy(request->slot + sizeof(envelope) + text->head_bytes, text->data,
+		       text->data_bytes);
 	r = post_or_queue(wire, request);
 	if (r == 0)
 		*ret_request = request;
@@ -669,7 +701,8 @@ static int received(struct trn_wire *wire, struct trn_wire_request *request, siz
 		return trn_wire_blame(wire, request->process,
 				      "sent %u bytes where at most %zu were waited for",
 				      envelope.bytes, request->bytes);
-	memcpy(request->data, request->slot + sizeof(envelope), envelope.bytes);
+	if (!wire->ofi->near)
+		memcpy(request->data, request->slot + sizeof(envelope), envelope.bytes);
 	request->bytes = envelope.bytes;
 	return 0;
 }
@@ -753,6 +786,6 @@ int trn_wire_test(struct trn_wire *wire, struct trn_wire_request *request, size_
 	r = request->result;
 	if (ret_bytes)
 		*ret_bytes = request->bytes;
-	request->state = FREE;
+	request_free(wire->ofi, request);
 	return r < 0 ? trn_wire_failed(wire) : 0;
 }

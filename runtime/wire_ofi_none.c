@@ -3,12 +3,6 @@
 #include <errno.h>
 #include "runtime/wire_private.h"
 
-size_t trn_ofi_piece(const struct trn_wire *wire)
-{
-	(void)wire;
-	return TRN_WIRE_MESSAGE_MAX;
-}
-
 int trn_ofi_open(struct trn_wire *wire, const char *provider, bool one_host, uint64_t deadline_ns)
 {
 	(void)provider;
@@ -58,14 +52,13 @@ struct trn_wire_remote trn_wire_remote(const struct trn_wire *wire,
 	return (struct trn_wire_remote){ 0, 0 };
 }
 
-int trn_wire_send(struct trn_wire *wire, uint32_t process, uint64_t tag, const void *data,
-		  size_t bytes, struct trn_wire_request **ret_request)
+int trn_wire_send_text(struct trn_wire *wire, uint32_t process, uint64_t tag,
+		       const struct trn_wire_text *text, struct trn_wire_request **ret_request)
 {
 	(void)wire;
 	(void)process;
 	(void)tag;
-	(void)data;
-	(void)bytes;
+	(void)text;
 	(void)ret_request;
 	return -ENOTSUP;
 }

@@ -21,6 +21,7 @@ struct trn_hostcoll_piece { /* elements */
 struct trn_hostcoll_net {
 	uint32_t stage;        /* of the kind */
 	uint32_t step;         /* of an exchange */
+	uint32_t content;      /* enum trn_hostcoll_content */
 	uint64_t posted;       /* reads begun */
 	uint64_t reduced;      /* blocks that are done with */
 	uint64_t round;        /* of REDUCE; of BROADCAST: 0 own part, 1 those of others */
@@ -36,7 +37,6 @@ struct trn_hostcoll_net {
 struct trn_hostcoll_mapped {
 	uint32_t stage;
 	uint64_t round, rounds, chunk; /* chunk: elements of a sub-slot */
-	bool direct;
 };
 
 /* One message (hostcoll_p2p.c). */
@@ -126,6 +126,7 @@ struct trn_wire {
 
 	const struct trn_hostcoll_way *way;
 	struct trn_hostcoll colls[TRN_HOSTCOLL_MAX];
+	uint32_t colls_used;
 	struct trn_hostcoll_list collectives, messages;
 	uint64_t sequence;         /* collectives started */
 	uint64_t *sent, *received; /* messages started, by process */
@@ -163,8 +164,12 @@ void trn_ofi_stop(struct trn_wire *wire);
 /* Memory of the wire that is registered: TRN_OFI_SCRATCH bytes. */
 #define TRN_OFI_SCRATCH (UINT32_C(8) << 20)
 const struct trn_wire_window *trn_ofi_scratch(const struct trn_wire *wire);
-/* Bytes of a message that the provider carries best. */
-size_t trn_ofi_piece(const struct trn_wire *wire);
+/* Bytes of a message that the provider carries best; of shm what needs no answer from the other
+ * side. */
+static inline size_t trn_ofi_piece(const struct trn_wire *wire)
+{
+	return wire->piece;
+}
 
 /* ---- what the transports share: hostcoll.c ---- */
 
