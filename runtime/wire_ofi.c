@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "base/clock.h"
+#include "runtime/handlers.h"
 #include "runtime/symbol.h"
 
 #define TAG_PROVIDERS 0x6f666901u

@@ -117,7 +117,7 @@ BANNED = [
     ('system popen fork vfork signal atexit', LIBRARY, None, True,
      'nothing: the library leaves the process alone'),
     # There it undoes what drivers of libfabric did.
-    ('sigaction', LIBRARY, r'runtime/wire_ofi\.c$', True,
+    ('sigaction', LIBRARY, r'runtime/handlers\.h$', True,
      'nothing: the library leaves the process alone'),
     ('rand srand random srandom drand48 getenv_s', r'', None, False, 'base/prng.h and a seed'),
     (LIBM, r'model/', None, True, "the model's own tables (same bits on every machine)"),
