@@ -258,7 +258,7 @@ static int make_key(const struct trn_bus_open *open, const struct mock_params *p
 }
 
 /* The open pod of that key, for one more device. pods->lock held. */
-static struct mock_pod *find(struct trn_hal_pods *pods, const char *key)
+static struct mock_pod *find(struct trn_hal_pods *pods, const char *key) TRN_REQUIRES(pods->lock)
 {
 	struct mock_pod *pod = pods->first;
 

@@ -244,7 +244,7 @@ TRN_API uint64_t trn_buffer_address(const struct trn_buffer *buffer)
 }
 
 /* device.lock held. Sets mem->host, once. */
-static int mem_host(struct trn_device *device, struct trn_hal_mem *mem)
+static int mem_host(struct trn_device *device, struct trn_hal_mem *mem) TRN_REQUIRES(device->lock)
 {
 	if (mem->host)
 		return 0;

@@ -232,8 +232,8 @@ int trn_device_trace_begin(struct trn_device *device);
 void trn_device_trace_end(struct trn_device *device);
 
 /* Bracket for HAL calls that want one thread. leave also hands out what was logged. */
-void trn_device_enter(struct trn_device *device);
-void trn_device_leave(struct trn_device *device);
+void trn_device_enter(struct trn_device *device) TRN_ACQUIRES(device->lock);
+void trn_device_leave(struct trn_device *device) TRN_RELEASES(device->lock);
 void trn_device_flush_log(struct trn_device *device);
 /* The log level of the context has changed. */
 void trn_device_set_log_level(struct trn_device *device, enum trn_log_level level);

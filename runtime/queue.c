@@ -23,12 +23,14 @@ static void queue_event(const struct trn_queue *queue, enum trn_event_kind kind,
 
 /* Both locks: who looks needs one of them. */
 static void list_lock(struct trn_device *device)
+	TRN_ACQUIRES(device->list_lock, device->object.context->lock)
 {
 	trn_lock_take(&device->list_lock);
 	trn_lock_take(&device->object.context->lock);
 }
 
 static void list_unlock(struct trn_device *device)
+	TRN_RELEASES(device->list_lock, device->object.context->lock)
 {
 	trn_lock_give(&device->object.context->lock);
 	trn_lock_give(&device->list_lock);

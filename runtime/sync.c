@@ -118,7 +118,7 @@ bool trn_timeline_break(struct trn_timeline *timeline, uint64_t value,
 
 /* lock held. */
 static struct trn_timeline *timeline_at(struct trn_sync *sync, struct trn_device *device,
-					uint64_t address)
+					uint64_t address) TRN_REQUIRES(sync->lock)
 {
 	struct trn_timeline *timeline;
 	uint64_t have;
@@ -161,7 +161,7 @@ static uint32_t promises_take(struct trn_device *device, struct trn_promise *pro
 /* lock held. */
 static bool break_all(struct trn_sync *sync, struct trn_device *device,
 		      const struct trn_promise *promises, uint32_t count,
-		      const struct trn_error *error)
+		      const struct trn_error *error) TRN_REQUIRES(sync->lock)
 {
 	bool changed = false;
 
@@ -209,7 +209,7 @@ void trn_sync_drop(struct trn_queue *queue, uint64_t after, const struct trn_err
 
 /* lock held. */
 static void mend(struct trn_sync *sync, struct trn_device *device,
-		 const struct trn_promise *promise)
+		 const struct trn_promise *promise) TRN_REQUIRES(sync->lock)
 {
 	struct trn_timeline *timeline = timeline_at(sync, device, promise->address);
 	uint64_t broken = timeline ? trn_timeline_broken(timeline) : 0;

@@ -13,6 +13,7 @@ _Static_assert(SLOTS == 64, "struct trn_timeline_page.used has a bit for each sl
 
 /* device.list_lock held. */
 static struct trn_timeline_page *page_with_room(struct trn_device *device)
+	TRN_REQUIRES(device->list_lock)
 {
 	struct trn_timeline_page *page;
 
