@@ -355,7 +355,8 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 	return r;
 }
 
-/* Takes context.open_lock when it answers 0, which clang does not follow; *ret_device is the device when it is open already, or NULL. */
+/* Takes context.open_lock when it answers 0, which clang does not follow; *ret_device is the device
+ * when it is open already, or NULL. */
 static int open_turn(struct trn_context *context, const char *uri, uint64_t deadline_ns,
 		     struct trn_device **ret_device) TRN_LOCKS_UNCHECKED
 {
