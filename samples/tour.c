@@ -2,7 +2,7 @@
 /*
  * tour: two queues and two timelines. One queue fills a buffer when the host says go, the
  * other copies it out when the first is done. Then a wait that nothing can satisfy, and
- * what the library says about it. docs/runtime.md walks through this file.
+ * what the library says about it. docs/runtime-guide.md walks through this file.
  * usage: tour [URI]
  */
 #include <inttypes.h>
