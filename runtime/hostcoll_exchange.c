@@ -67,7 +67,7 @@ static struct span span_from(const struct trn_hostcoll *coll, uint32_t process, 
 		return part_of(coll, coll->call.dst, process);
 	if (coll->at.net.content == TRN_HOSTCOLL_PARTS)
 		span.data_bytes = sizeof(struct trn_hostcoll_head) +
-				  part_of(coll, NULL, coll->wire->process).data_bytes;
+				  part_of(coll, coll->call.src, coll->wire->process).data_bytes;
 	return span;
 }
 
@@ -119,7 +119,8 @@ static struct trn_wire_text item_text(const struct trn_hostcoll *coll, const str
 		text.data_bytes = bytes - text.head_bytes;
 		offset = span.head_bytes;
 	}
-	text.data = span.data + (offset - span.head_bytes);
+	if (text.data_bytes > 0)
+		text.data = span.data + (offset - span.head_bytes);
 	return text;
 }
 
