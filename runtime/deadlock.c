@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define DEPTH_MAX 24u /* queues of one chain */
+#define SEEN_MAX 512u /* queues of one search */
 
 enum verdict {
 	UNPROMISED = 0, /* nobody is to raise it */
@@ -26,6 +27,10 @@ struct search {
 	struct trn_sync *sync;
 	struct place place[DEPTH_MAX];
 	uint32_t depth;
+	/* Where the search has been: a queue stands at one WAIT, and what that needs is looked at
+	 * once, or a net of queues would take a time for each way through it. */
+	const struct trn_queue *seen[SEEN_MAX];
+	uint32_t seen_count;
 	/* The best that was found, RING before UNPROMISED. */
 	enum verdict verdict;
 	struct place ring[DEPTH_MAX];
@@ -128,6 +133,14 @@ static void keep_ring(struct search *search, uint32_t from, const struct place *
 		search->ring[search->ring_depth++] = *last;
 }
 
+static bool was_seen(const struct search *search, const struct trn_queue *queue)
+{
+	for (uint32_t i = 0; i < search->seen_count; i++)
+		if (search->seen[i] == queue)
+			return true;
+	return false;
+}
+
 /* True: somebody can raise it. sync.lock held. */
 static bool can_come(struct search *search, uint64_t timeline, uint64_t value)
 {
@@ -138,7 +151,7 @@ static bool can_come(struct search *search, uint64_t timeline, uint64_t value)
 		uint32_t i = 0;
 
 		after = place.queue;
-		if (place.wait == 0 || search->depth == DEPTH_MAX)
+		if (place.wait == 0 || search->depth == DEPTH_MAX || search->seen_count == SEEN_MAX)
 			return true;
 		while (i < search->depth && (search->place[i].queue != place.queue ||
 					     search->place[i].wait != place.wait))
@@ -147,6 +160,9 @@ static bool can_come(struct search *search, uint64_t timeline, uint64_t value)
 			keep_ring(search, i, &place);
 			continue;
 		}
+		if (was_seen(search, place.queue))
+			continue;
+		search->seen[search->seen_count++] = place.queue;
 		search->place[search->depth++] = place;
 		if (can_come(search, place.timeline, place.value))
 			return true;

@@ -166,7 +166,7 @@ START_TEST(info_is_the_devices)
 	ck_assert_uint_eq(info.pci_vendor, 0x1d0f);
 	ck_assert_uint_eq(info.pci_device, 0x7564);
 	ck_assert_uint_eq(info.cores, 8);
-	ck_assert_uint_eq(info.queues_max, 8);
+	ck_assert_uint_eq(info.queues_max, TRN_TEST_QUEUES);
 	ck_assert_uint_eq(info.hbm_bytes, 64 << 20);
 	ck_assert_uint_eq(info.hbm_free_bytes, 60 << 20);
 	ck_assert_uint_eq(info.serial, 77);

@@ -6,7 +6,8 @@
 #include "runtime/graph.h"
 
 #include <errno.h>
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+#define KNOWS_ALONE 1
 #include <sys/single_threaded.h>
 #endif
 
@@ -22,7 +23,7 @@ static const enum trn_object_kind live_kinds[] = {
  * costs. Once there is a second one it is false for good, or at least until that has ended. */
 static bool alone(void)
 {
-#ifdef __GLIBC__
+#ifdef KNOWS_ALONE
 	return __libc_single_threaded;
 #else
 	return false;

@@ -74,11 +74,11 @@ END_TEST
 
 START_TEST(creation_failures)
 {
-	struct trn_queue *queues[8], *more = NULL;
+	struct trn_queue *queues[TRN_TEST_QUEUES], *more = NULL;
 	struct trn_rig rig;
 
 	trn_rig_up(&rig, 0);
-	for (int i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < TRN_TEST_QUEUES; i++)
 		queues[i] = trn_rig_queue(&rig, 16);
 	ck_assert_int_eq(trn_queue_create(rig.device, NULL, &more), -ENOSPC);
 	trn_rig_expect(&rig, -ENOSPC, "opening a queue");
@@ -87,7 +87,7 @@ START_TEST(creation_failures)
 	trn_rig_expect(&rig, -ENOMEM, "256 commands");
 	ck_assert_ptr_null(more);
 	/* The first one made sits last in the device's list. */
-	for (int i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < TRN_TEST_QUEUES; i++)
 		trn_queue_unref(queues[i]);
 	trn_rig_down(&rig);
 }

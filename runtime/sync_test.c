@@ -267,6 +267,41 @@ START_TEST(words_of_a_chain)
 }
 END_TEST
 
+/* Layers of queues, each of which waits for what any of the layer before promises, and the first
+ * for what nobody does: there are more ways through that than anybody can look at. */
+START_TEST(net_of_queues)
+{
+	enum {
+		LAYERS = 20,
+		WIDE = 3
+	};
+	struct trn_timeline *timelines[LAYERS + 1];
+	struct trn_queue *queues[LAYERS * WIDE];
+	struct trn_rig rig;
+
+	trn_rig_up(&rig, 0);
+	for (int i = 0; i <= LAYERS; i++)
+		timelines[i] = timeline_of(rig.device);
+	for (int i = 0; i < LAYERS * WIDE; i++) {
+		struct trn_batch *batch;
+
+		queues[i] = trn_rig_queue(&rig, 64);
+		batch = batch_of(queues[i]);
+		ck_assert_int_eq(trn_batch_wait(batch, timelines[i / WIDE], 1), 0);
+		ck_assert_int_eq(trn_batch_signal(batch, timelines[i / WIDE + 1], 1), 0);
+		ck_assert_int_eq(trn_queue_submit(queues[i], batch, 0, NULL), 0);
+		trn_batch_destroy(batch);
+	}
+	ck_assert_int_eq(trn_timeline_wait(timelines[LAYERS], 1, SOON), -ETIMEDOUT);
+	trn_rig_expect(&rig, -ETIMEDOUT, "promised it, but waits for timeline");
+	for (int i = 0; i < LAYERS * WIDE; i++)
+		trn_queue_unref(queues[i]);
+	for (int i = 0; i <= LAYERS; i++)
+		trn_timeline_unref(timelines[i]);
+	trn_rig_down(&rig);
+}
+END_TEST
+
 static Suite *sync_suite(void)
 {
 	Suite *suite = suite_create("runtime-sync");
@@ -279,6 +314,7 @@ static Suite *sync_suite(void)
 	tcase_add_test(tc, promises_by_the_dozen);
 	tcase_add_test(tc, queue_that_goes);
 	tcase_add_test(tc, words_of_a_chain);
+	tcase_add_test(tc, net_of_queues);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -13,7 +13,6 @@
 
 #define HOST_BIT (UINT64_C(1) << 46)
 #define ARENA_BYTES (UINT64_C(256) << 20) /* of addresses: host memory and each stack */
-#define QUEUES_MAX 8
 #define USERS_MAX 8
 
 struct test_queue {
@@ -35,7 +34,7 @@ struct test_dev {
 	uint64_t hbm_live[4];   /* bytes */
 	struct user_range users[USERS_MAX];
 	uint32_t user_count;
-	struct test_queue queues[QUEUES_MAX];
+	struct test_queue queues[TRN_TEST_QUEUES];
 };
 
 struct trn_test_hal trn_test_hal;
@@ -51,7 +50,7 @@ void trn_test_hal_init(void)
 			.caps = TRN_HAL_CAP_COMPUTE | TRN_HAL_CAP_MAP_HBM | TRN_HAL_CAP_TIMESTAMP |
 				TRN_HAL_CAP_INLINE | TRN_HAL_CAP_SIMULATED |
 				TRN_HAL_CAP_LISTS | TRN_HAL_CAP_STRIDED,
-			.cores = 8, .hbm_stacks = 4, .queues = QUEUES_MAX,
+			.cores = 8, .hbm_stacks = 4, .queues = TRN_TEST_QUEUES,
 			.hbm_bytes = 16 << 20, .hbm_reserved = 1 << 20,
 			.sbuf_partition_bytes = 192 << 10, .routing_id = 5, .serial = 77,
 			.firmware_api = 7, .numa_node = -1,
@@ -177,9 +176,9 @@ static int test_queue_open(struct trn_hal_dev *dev, const struct trn_hal_queue_d
 
 	if (r < 0)
 		return r;
-	while (i < QUEUES_MAX && test->queues[i].used)
+	while (i < TRN_TEST_QUEUES && test->queues[i].used)
 		i++;
-	if (i == QUEUES_MAX)
+	if (i == TRN_TEST_QUEUES)
 		return -ENOSPC;
 	test->queues[i].hal.ring =
 		trn_alloc_array(dev->alloc, desc->depth, sizeof(struct trn_ext_cmd));
@@ -419,7 +418,7 @@ static int test_progress(struct trn_hal_dev *dev, unsigned int *round, uint64_t 
 	++*round;
 	if (r < 0 || trn_test_hal.dead)
 		return r;
-	for (uint32_t i = 0; i < QUEUES_MAX; i++)
+	for (uint32_t i = 0; i < TRN_TEST_QUEUES; i++)
 		if (queue_step(test, &test->queues[i])) {
 			if (trn_test_hal.watch)
 				trn_test_hal.watch(trn_test_hal.watch_user);

@@ -6,6 +6,8 @@
 
 #include "hal/hal.h"
 
+#define TRN_TEST_QUEUES 64 /* of a device */
+
 enum trn_test_op {
 	TRN_TEST_OPEN,
 	TRN_TEST_INFO,
