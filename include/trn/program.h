@@ -151,7 +151,7 @@ struct trn_program_stats {
  * compared byte by byte, not checked or placed anew. Not so when it has sections that it writes,
  * when it is longer than 64 MiB, or after a reset of the device.
  *
- * Context: one thread at a time per device.
+ * Context: one thread at a time per device. Blocks until @deadline_ns.
  * Return:  0, -TRN_EPROGRAM (the record says which byte and rule), -ENOTSUP without
  *          TRN_CAP_COMPUTE, -EINVAL, -ENOMEM, -ETIMEDOUT.
  * Since:   0.1
@@ -172,7 +172,7 @@ TRN_API TRN_MUST_CHECK int trn_program_load(struct trn_device *device, const voi
  * Weights that several programs use are in HBM once: in a buffer, or in the first program. What a
  * section is bound to is the caller's to fill, and to keep still while programs run.
  *
- * Context: one thread at a time per device.
+ * Context: one thread at a time per device. Blocks until @deadline_ns.
  * Return:  as trn_program_load(); -EINVAL also for a section that is not there, is code, has
  *          addresses in it, or does not fit its place; -ENOTSUP a peer's memory.
  * Since:   0.1

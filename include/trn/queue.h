@@ -58,7 +58,7 @@ TRN_API struct trn_queue *trn_queue_ref(struct trn_queue *queue);
  * With the last one, work that has not finished is dropped and the queue is taken from the
  * device before its memory goes.
  *
- * Context: the owner thread for the last reference.
+ * Context: any thread; the owner thread for the last reference.
  * Return:  NULL.
  * Since:   0.1
  */
