@@ -203,7 +203,7 @@ const char *trn_cluster_kind_name(enum trn_cluster_kind kind)
 const char *trn_cluster_inner_name(enum trn_cluster_inner inner)
 {
 	static const char *const names[] = { "auto",   "mesh", "ring",  "rdh",
-					     "paired", "grid", "torus", "block" };
+					     "paired", "grid", "torus", "fused" };
 
 	return names[inner];
 }

@@ -117,7 +117,7 @@ enum trn_cluster_inner {
 	TRN_CLUSTER_INNER_PAIRED,
 	TRN_CLUSTER_INNER_GRID,
 	TRN_CLUSTER_INNER_TORUS,
-	TRN_CLUSTER_INNER_BLOCK,
+	TRN_CLUSTER_INNER_FUSED, /* an all-reduce that stays in a pod */
 	TRN_CLUSTER_INNERS,
 };
 const char *trn_cluster_inner_name(enum trn_cluster_inner inner);

@@ -36,6 +36,13 @@ static inline uint32_t trn_cluster_pods(const struct trn_cluster *c)
 	return c->full + (c->part > 0);
 }
 
+/* Is more than one pod in a group? */
+static inline bool trn_cluster_crosses(const struct trn_cluster *c,
+				       const struct trn_cluster_call *call)
+{
+	return trn_cluster_pods(c) > 1 && call->block == 0;
+}
+
 /** struct trn_phase - tasks between two that bring nothing */
 struct trn_phase {
 	uint32_t begin, end;

@@ -10,7 +10,11 @@
 
 #define NONE TRN_CLUSTER_NONE
 #define CHUNKS_MAX 64u
-#define IN_ORDER_MAX 6000u  /* flows */
+#define IN_ORDER_MAX 6000u /* flows */
+/* The model's links count in microseconds: who comes in the middle of one gets, at once, what was
+ * not used before. On the average half of one is unused, and what
+ * wants it wants a part of it. */
+#define BURST_S (1e-6 / 3)
 #define LEAST_CHUNK 65536.0 /* bytes of a chip, below which chunks are not tried */
 
 /* Pods that are alike, and where their tasks are in the run. */
@@ -44,15 +48,10 @@ static void run_close(struct run *run)
 	trn_flows_destroy(run->flows);
 }
 
-static bool crosses(const struct trn_cluster *c, const struct trn_cluster_call *call)
-{
-	return trn_cluster_pods(c) > 1 && call->block == 0;
-}
-
 /* Channel by channel, as the device serves them: in an all-reduce enough is alike. */
 static bool in_order(const struct trn_cluster *c, const struct trn_cluster_call *call)
 {
-	return !crosses(c, call) && !c->apart && !call->fair &&
+	return !trn_cluster_crosses(c, call) && !c->apart && !call->fair &&
 	       call->kind == TRN_CLUSTER_ALL_REDUCE;
 }
 
@@ -104,16 +103,18 @@ static int pods_open(struct run *run, double bytes)
 
 static int run_open(struct run *run)
 {
-	double bytes =
-		(double)run->call.bytes / (crosses(run->c, &run->call) ? run->call.chunks : 1);
+	double bytes = (double)run->call.bytes /
+		       (trn_cluster_crosses(run->c, &run->call) ? run->call.chunks : 1);
 	int r = trn_flows_create(&run->flows);
 
 	if (r < 0)
 		return trn_predict_fail(run->why, r, "no memory");
 	if (in_order(run->c, &run->call))
 		trn_flows_in_order(run->flows);
+	if (run->call.inner == TRN_CLUSTER_INNER_FUSED)
+		trn_flows_burst(run->flows, BURST_S);
 	r = pods_open(run, bytes);
-	if (r < 0 || !crosses(run->c, &run->call))
+	if (r < 0 || !trn_cluster_crosses(run->c, &run->call))
 		return r;
 	r = trn_cluster_net_phase(run->c, run->call.kind, run->call.outer, run->call.stride, bytes,
 				  &run->net, run->why);
@@ -355,9 +356,9 @@ static int run_once(const struct trn_cluster *c, const struct trn_cluster_call *
 		r = run_open(&run);
 	}
 
-	for (uint32_t i = 0; r == 0 && crosses(c, call) && i < call->chunks; i++)
+	for (uint32_t i = 0; r == 0 && trn_cluster_crosses(c, call) && i < call->chunks; i++)
 		chunk_add(&run, &last);
-	for (uint32_t i = 0; r == 0 && !crosses(c, call) && i < run.kinds; i++)
+	for (uint32_t i = 0; r == 0 && !trn_cluster_crosses(c, call) && i < run.kinds; i++)
 		r = lanes_add(&run, &run.pods[i]);
 	if (r == 0)
 		r = trn_flows_run(run.flows, &seconds, why);
@@ -399,7 +400,7 @@ static int inner_choose(const struct trn_cluster *c, struct trn_cluster_call *ca
 	if (call->inner != TRN_CLUSTER_INNER_AUTO)
 		return 0;
 	call->inner = trn_cluster_pod_choose(c, chips, call);
-	if (!crosses(c, call) || call->kind == TRN_CLUSTER_ALL_TO_ALL)
+	if (!trn_cluster_crosses(c, call) || call->kind == TRN_CLUSTER_ALL_TO_ALL)
 		return 0;
 	alone.part = c->full > 0 ? 0 : c->part;
 	alone.full = c->full > 0;
@@ -408,7 +409,7 @@ static int inner_choose(const struct trn_cluster *c, struct trn_cluster_call *ca
 	one.chunks = 1;
 	one.fair = true;
 	best.inner = call->inner;
-	for (int i = TRN_CLUSTER_INNER_MESH; r == 0 && i < TRN_CLUSTER_INNERS; i++) {
+	for (int i = TRN_CLUSTER_INNER_MESH; r == 0 && i < TRN_CLUSTER_INNER_FUSED; i++) {
 		one.inner = (enum trn_cluster_inner)i;
 		r = try_call(&alone, &one, &best, &result, why);
 	}
@@ -459,8 +460,8 @@ static int chunks_try(const struct trn_cluster *c, const struct trn_cluster_call
 		return try_call(c, &one, best, result, why);
 	for (uint32_t i = 0; r == 0 && i < count; i++) {
 		one.chunks = chunks[i];
-		if (chunks[i] == 1 ||
-		    (crosses(c, call) && (double)call->bytes / chunks[i] >= LEAST_CHUNK))
+		if (chunks[i] == 1 || (trn_cluster_crosses(c, call) &&
+				       (double)call->bytes / chunks[i] >= LEAST_CHUNK))
 			r = try_call(c, &one, best, result, why);
 	}
 	return r;
@@ -479,7 +480,7 @@ static int outer_choose(const struct trn_cluster *c, const struct trn_cluster_ca
 		first = last = TRN_CLUSTER_OUTER_MESH;
 	else if (call->outer != TRN_CLUSTER_OUTER_AUTO)
 		first = last = (int)call->outer;
-	else if (!crosses(c, call))
+	else if (!trn_cluster_crosses(c, call))
 		last = first;
 	for (int i = first; r == 0 && i <= last; i++) {
 		one.outer = (enum trn_cluster_outer)i;

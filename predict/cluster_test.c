@@ -191,7 +191,7 @@ START_TEST(bytes_are_conserved)
 		const struct trn_pod *pod = trn_pod_find(pods[i]);
 		double n = trn_pod_chips(pod), bytes = 1e8;
 
-		for (int inner = 1; inner < TRN_CLUSTER_INNERS; inner++) {
+		for (int inner = 1; inner < TRN_CLUSTER_INNER_FUSED; inner++) {
 			struct trn_cluster c = cluster(pods[i], (uint32_t)n);
 			struct trn_cluster_call call = { .bytes = 100000000,
 							 .inner = (enum trn_cluster_inner)inner,
@@ -210,6 +210,39 @@ START_TEST(bytes_are_conserved)
 			ck_assert_double_eq_tol(run(&c, &call).delivered, n * bytes, 10);
 		}
 	}
+}
+END_TEST
+
+/* In few steps: everybody to everybody, what a plan of one exchange sends; in chunks when it is
+ * long, with a slow link, and not where pods deal with each other. */
+START_TEST(few_steps)
+{
+	struct trn_cluster c = cluster("trn2-48xl", 16);
+	struct trn_cluster_call call = { .bytes = 8 };
+	struct trn_cluster_result r = run(&c, &call);
+	struct trn_predict_why why;
+	double one, two;
+
+	ck_assert_int_eq(r.inner, TRN_CLUSTER_INNER_FUSED);
+	/* To all, oneself too, and the sum. */
+	ck_assert_double_eq_tol(r.delivered, 16 * 17 * 8.0, 1e-6);
+	ck_assert_double_ge(r.seconds, r.bound_s);
+	call.inner = TRN_CLUSTER_INNER_FUSED;
+	call.bytes = UINT64_C(1) << 28;
+	one = run(&c, &call).seconds;
+	call.bytes *= 2;
+	two = run(&c, &call).seconds;
+	ck_assert_double_eq_tol(two, 2 * one, 0.05 * two);
+	call.bytes = 1 << 16;
+	one = run(&c, &call).seconds;
+	ck_assert_int_eq(trn_cluster_slow(&c, 0, 1, &why), 0);
+	ck_assert_double_gt(run(&c, &call).seconds, 0.9 * one);
+	ck_assert_int_eq(trn_cluster_slow(&c, 0, 50, &why), 0);
+	ck_assert_double_gt(run(&c, &call).seconds, 2 * one);
+	c = cluster("trn2-48xl", 32);
+	ck_assert_int_eq(trn_cluster_run(&c, &call, &r, &why), -ENOTSUP);
+	call.inner = TRN_CLUSTER_INNER_AUTO;
+	ck_assert_int_ne(run(&c, &call).inner, TRN_CLUSTER_INNER_FUSED);
 }
 END_TEST
 
@@ -387,6 +420,7 @@ static Suite *suite_make(void)
 	tcase_add_test(tc, stars);
 	tcase_add_test(tc, halving_of_a_star);
 	tcase_add_test(tc, bytes_are_conserved);
+	tcase_add_test(tc, few_steps);
 	tcase_add_test(tc, more_is_never_faster);
 	tcase_add_test(tc, a_slow_link);
 	tcase_add_test(tc, a_million_chips);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collectives as flows beside the same on the model of the devices, timing-only, by the algorithm
- * that the flows pick (none in few steps). Ratios are printed; docs/scale.md 7 has them. */
+/* Collectives as flows beside the same on the model of the devices, timing-only, each by its own
+ * choice of an algorithm, which must be the same. Ratios are printed; docs/scale.md 7 has them. */
 #include <check.h>
 #include <stdio.h>
 #include <trn/trn.h>
@@ -21,20 +21,28 @@ static const struct row {
 	uint64_t bytes;
 	uint32_t percent;
 } rows[] = {
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 8, 5 },
+	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 4 * K, 5 },
 	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
 	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, M, 5 },
 	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 64 * M, 5 },
 	{ "trn2-48xl", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 5 },
 	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 8, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 4 * K, 5 },
+	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
 	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, M, 5 },
 	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 16 * M, 5 },
 	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 64 * M, 12 },
 	{ "trn2-ultraserver", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 12 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 8, 5 },
+	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 4 * K, 5 },
 	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
 	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, M, 5 },
 	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 16 * M, 5 },
 	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 64 * M, 7 },
 	{ "trn3-gen1", TRN_CLUSTER_ALL_REDUCE, 1024 * M, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 8, 5 },
+	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 4 * K, 5 },
 	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 64 * K, 5 },
 	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, M, 5 },
 	{ "trn3-ultraserver", TRN_CLUSTER_ALL_REDUCE, 256 * M, 5 },
@@ -92,7 +100,7 @@ static void rig_close(struct rig *rig)
 	trn_context_unref(rig->context);
 }
 
-static double device_s(struct rig *rig, const struct row *row, enum trn_cluster_inner inner)
+static enum trn_comm_algorithm algorithm_of(enum trn_cluster_inner inner)
 {
 	static const enum trn_comm_algorithm algorithms[TRN_CLUSTER_INNERS] = {
 		[TRN_CLUSTER_INNER_MESH] = TRN_COMM_MESH,
@@ -101,10 +109,18 @@ static double device_s(struct rig *rig, const struct row *row, enum trn_cluster_
 		[TRN_CLUSTER_INNER_PAIRED] = TRN_COMM_PAIRED,
 		[TRN_CLUSTER_INNER_GRID] = TRN_COMM_GRID,
 		[TRN_CLUSTER_INNER_TORUS] = TRN_COMM_TORUS,
+		[TRN_CLUSTER_INNER_FUSED] = TRN_COMM_FUSED,
 	};
+
+	return algorithms[inner];
+}
+
+static double device_s(struct rig *rig, const struct row *row, enum trn_comm_algorithm expected)
+{
 	const bool exchange = row->kind == TRN_CLUSTER_ALL_TO_ALL;
 	const uint64_t count = row->bytes / 4 / (exchange ? rig->chips : 1);
 	struct trn_comm_times times = { .size = sizeof(times) };
+	struct trn_comm_cost cost = { .size = sizeof(cost) };
 	struct trn_comm_call calls[CHIPS];
 
 	for (uint32_t i = 0; i < rig->chips; i++)
@@ -112,11 +128,12 @@ static double device_s(struct rig *rig, const struct row *row, enum trn_cluster_
 						   .kind = exchange ? TRN_COMM_ALL_TO_ALL :
 								      TRN_COMM_ALL_REDUCE,
 						   .dtype = TRN_DTYPE_F32,
-						   .algorithm = algorithms[inner],
 						   .rank = i,
 						   .count = count,
 						   .src = { .buffer = rig->src[i] },
 						   .dst = { .buffer = rig->dst[i] } };
+	ck_assert_int_eq(trn_comm_cost(rig->comm, calls, &cost), 0);
+	ck_assert_int_eq(cost.algorithm, expected);
 	ck_assert_int_eq(trn_comm_run(rig->comm, calls, rig->chips, trn_deadline_in(LIMIT_NS)), 0);
 	ck_assert_int_eq(trn_comm_times(rig->comm, &times), 0);
 	return (double)times.device_ns * 1e-9;
@@ -137,7 +154,7 @@ START_TEST(flows_are_near_the_devices)
 	ck_assert_msg(trn_cluster_init(&cluster, row->pod, NULL, rig.chips, NULL, &why) == 0, "%s",
 		      why.text);
 	ck_assert_msg(trn_cluster_run(&cluster, &call, &result, &why) == 0, "%s", why.text);
-	device = device_s(&rig, row, result.inner);
+	device = device_s(&rig, row, algorithm_of(result.inner));
 	printf("# %s, %s of %llu bytes, %s: flows %.3f us, devices %.3f us, ratio %.3f\n", row->pod,
 	       trn_cluster_kind_name(row->kind), (unsigned long long)row->bytes,
 	       trn_cluster_inner_name(result.inner), result.seconds * 1e6, device * 1e6,

@@ -125,6 +125,11 @@ void trn_flows_in_order(struct trn_flows *flows)
 	flows->in_order = true;
 }
 
+void trn_flows_burst(struct trn_flows *flows, double seconds)
+{
+	flows->burst_s = seconds;
+}
+
 static void append_flow(struct trn_flows *flows, const struct trn_flows *part,
 			const struct trn_flows_flow *from, uint32_t task, double times,
 			const uint32_t *links)
@@ -183,6 +188,7 @@ struct run {
 	uint32_t *first, *of_link, *link_of;
 	struct trn_flow_hop *hops;
 	double *limit, *capacity, *rate, *left; /* left: of a link, for those that are next */
+	double *ahead, *load; /* of a link: bytes it may be ahead of itself by, 0: spent; bytes/s */
 	void *room;
 	uint64_t rooms;
 };
@@ -404,7 +410,7 @@ static int divide_all(struct run *run)
 	int r = 0;
 
 	for (uint32_t l = 0; l < run->f->links; l++)
-		run->left[l] = run->f->link[l].capacity;
+		run->left[l] = run->ahead[l] > 0.0 ? HUGE_VAL : run->f->link[l].capacity;
 	if (!run->f->in_order)
 		return divide(run, 0, run->actives);
 	sort_active(run);
@@ -416,6 +422,54 @@ static int divide_all(struct run *run)
 			take(run, from, to);
 	}
 	return r;
+}
+
+/* ---- bursts ---- */
+
+static void loads(struct run *run)
+{
+	for (uint32_t l = 0; l < run->f->links; l++)
+		run->load[l] = 0.0;
+	for (uint32_t i = 0; i < run->actives; i++) {
+		const struct trn_flows_flow *flow = &run->f->flow[run->active[i]];
+
+		for (uint32_t h = flow->hop; h < flow->hop + flow->hops; h++)
+			run->load[run->f->hop[h].link] += run->rate[i] * run->f->hop[h].weight;
+	}
+}
+
+static double next_spent(const struct run *run)
+{
+	double least = HUGE_VAL;
+
+	for (uint32_t l = 0; run->f->burst_s > 0.0 && l < run->f->links; l++) {
+		const double over = run->load[l] - run->f->link[l].capacity;
+
+		if (run->ahead[l] > 0.0 && over > 0.0)
+			least = fmin(least, run->ahead[l] / over);
+	}
+	return least;
+}
+
+/* What is spent counts from below: a link bursts again when it has all of it. */
+static void catch_up(struct run *run, double seconds)
+{
+	for (uint32_t l = 0; run->f->burst_s > 0.0 && l < run->f->links; l++) {
+		const double all = run->f->link[l].capacity * run->f->burst_s;
+		const double more = (run->f->link[l].capacity - run->load[l]) * seconds;
+
+		if (run->ahead[l] > 0.0) {
+			run->ahead[l] = fmin(run->ahead[l] + more, all);
+			if (run->ahead[l] > all * 1e-9)
+				continue;
+			run->ahead[l] = -all;
+			run->changed = true;
+		} else if (run->ahead[l] < 0.0) {
+			run->ahead[l] = fmin(run->ahead[l] + fmax(more, 0.0), 0.0);
+			if (run->ahead[l] > -all * 1e-9)
+				run->ahead[l] = all;
+		}
+	}
 }
 
 /* ---- steps in time ---- */
@@ -481,12 +535,15 @@ static int loop(struct run *run)
 
 		if (r < 0)
 			return r;
+		if (run->changed && run->f->burst_s > 0.0)
+			loads(run);
 		run->changed = false;
-		after = next_drain(run);
+		after = fmin(next_drain(run), next_spent(run));
 		event = run->pendings > 0 ? run->when[run->pending[0]] - run->now : HUGE_VAL;
 		event = event > 0.0 ? event : 0.0;
 		run->now += fmin(after, event);
 		drain(run, fmin(after, event));
+		catch_up(run, fmin(after, event));
 		if (event <= after)
 			happen(run);
 	}
@@ -516,8 +573,12 @@ static void run_open(struct run *run)
 	run->link_of = array(run, f->links, sizeof(*run->link_of));
 	run->left = array(run, f->links, sizeof(*run->left));
 	run->capacity = array(run, f->links, sizeof(*run->capacity));
+	run->ahead = array(run, f->links, sizeof(*run->ahead));
+	run->load = array(run, f->links, sizeof(*run->load));
 	run->hops = array(run, f->hops, sizeof(*run->hops));
 	run->room = array(run, trn_share_room(f->flows, f->links, f->hops), 1);
+	for (uint32_t l = 0; run->ahead && l < f->links; l++)
+		run->ahead[l] = f->link[l].capacity * f->burst_s;
 	for (uint32_t l = 0; run->of_link && l < f->links; l++)
 		run->of_link[l] = NONE;
 	run->share = (struct trn_share){ .first = run->first,
@@ -529,9 +590,9 @@ static void run_open(struct run *run)
 
 static void run_close(struct run *run)
 {
-	void *all[] = { run->active,   run->pending, run->when,    run->first,
-			run->limit,    run->rate,    run->of_link, run->link_of,
-			run->capacity, run->hops,    run->left,    run->room };
+	void *all[] = { run->active, run->pending, run->when,    run->first,    run->limit,
+			run->rate,   run->of_link, run->link_of, run->capacity, run->hops,
+			run->left,   run->room,    run->ahead,   run->load };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		trn_free(&trn_alloc_libc, all[i]);

@@ -46,6 +46,10 @@ void trn_flows_add(struct trn_flows *flows, const struct trn_flow *flow,
  * one task share fairly what earlier ones, and at one time tasks of lower number, leave. */
 void trn_flows_in_order(struct trn_flows *flows);
 
+/* From now on a link that was idle brings what it could have brought in so many seconds at once, as
+ * far as flows' limits, which they all must have, let it; and again when it has caught up. */
+void trn_flows_burst(struct trn_flows *flows, double seconds);
+
 /* @count tasks of @part from @first on, with their flows and what they wait for among each other,
  * once more, for @times as many alike; the number of the first one here. Link i there is @links[i]
  * here; UINT32_MAX there becomes the number of a new link, all of them at the first call. */

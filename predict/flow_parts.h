@@ -41,7 +41,7 @@ struct trn_flows {
 	struct trn_flows_edge *edge;
 	uint32_t links, flows, tasks, hops, edges;
 	uint32_t link_room, flow_room, task_room, hop_room, edge_room;
-	double bytes, seconds;
+	double bytes, seconds, burst_s;
 	bool in_order;
 	int error;
 };

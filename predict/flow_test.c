@@ -143,6 +143,34 @@ START_TEST(links_in_order)
 }
 END_TEST
 
+/* Two that could each have a link for themselves: a second's worth of it more, then halves of it;
+ * the same again when it was idle for so long. */
+START_TEST(an_idle_link_bursts)
+{
+	static const double idle[] = { 1.0, 0.5 }, takes[] = { 3.0 + 1.0 + 3.0, 3.0 + 0.5 + 4.0 };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct trn_flows *flows = make();
+		uint32_t link = trn_flows_link(flows, 10, 1, 0);
+		uint32_t first = trn_flows_task(flows, 0, 1);
+		uint32_t second = trn_flows_task(flows, idle[i], 1);
+
+		trn_flows_burst(flows, 1.0);
+		trn_flows_after(flows, second, first);
+		for (uint32_t k = 0; k < 4; k++) {
+			struct trn_flow flow = { .task = k % 2 ? first : second,
+						 .bytes = 20,
+						 .limit = 10 };
+
+			trn_flows_add(flows, &flow, &(struct trn_flow_hop){ link, 1 }, 1);
+		}
+		ck_assert_double_eq_tol(run(flows), takes[i], 1e-9);
+		ck_assert_double_eq_tol(trn_flows_link_bytes(flows, link), 80, 1e-9);
+		trn_flows_destroy(flows);
+	}
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused)
 {
 	struct trn_predict_why why = { "" };
@@ -369,6 +397,7 @@ static Suite *suite_make(void)
 	tcase_add_test(tc, skipping_changes_nothing);
 	tcase_add_test(tc, a_source_has_a_limit);
 	tcase_add_test(tc, links_in_order);
+	tcase_add_test(tc, an_idle_link_bursts);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	tcase_add_test(tc, division_is_max_min_fair);
 	tcase_add_test(tc, a_ring_folds_to_one_flow);

@@ -65,7 +65,7 @@ static const struct argp_option options_list[] = {
 	{ "network", KEY_NETWORK, "FILE", 0,
 	  "Parameters that differ: name = value ; A|B|C ; source", 1 },
 	{ "bytes", KEY_BYTES, "SIZE[,SIZE...]", 0, "That every chip has (1G)", 1 },
-	{ "inner", KEY_INNER, "NAME", 0, "Algorithm inside pods: auto, ring, mesh, rdh, grid", 1 },
+	{ "inner", KEY_INNER, "NAME", 0, "Algorithm inside pods: auto, mesh, grid, fused", 1 },
 	{ "outer", KEY_OUTER, "NAME", 0, "Between pods: auto, ring, mesh, rdh", 1 },
 	{ "chunks", KEY_CHUNKS, "N", 0, "That follow each other through the phases", 1 },
 	{ "block", KEY_BLOCK, "N", 0, "Groups of so many neighbours inside pods, side by side", 1 },
