@@ -55,6 +55,7 @@ struct trn_hal_info {
 	uint32_t link_hop_ns;
 	uint32_t node_id, nodes; /* of the UltraServer's election; UINT32_MAX: none was held */
 	uint64_t pod_serial;
+	uint32_t ext_base; /* BAR0 offset of the extension's registers, 0: none */
 };
 
 /* Device or pinned host memory as the device reaches it. */

@@ -46,6 +46,7 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	trn_log_init(&context->log, opts->log, opts->log_user, opts->log_level);
 	trn_lock_init(&context->open_lock);
 	trn_lock_init(&context->lock);
+	trn_dump_policy_init(&context->dump);
 	trn_sync_init(&context->sync, opts->flags);
 	context->graves_end = &context->graves;
 	r = trn_process_word(&context->mine);

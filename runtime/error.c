@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 
 struct code {
 	int code;
@@ -46,6 +47,8 @@ static const struct code codes[] = {
 	     "submit it again when it is still wanted"),
 	CODE(EDEADLK, "queues wait for each other in a ring",
 	     "break the ring that the cause names; trn_queue_cancel() one of the queues"),
+	CODE(EBADMSG, "damaged, or no such thing at all", "look at where the bytes come from"),
+	CODE(EFBIG, "larger than is allowed", "use a smaller one"),
 	CODE(EMFILE, "no file descriptor left in the process", "close some, or raise the limit"),
 	CODE(ENFILE, "no file descriptor left in the system", "close some, or raise the limit"),
 	CODE(TRN_EDEVLOST, "the device fell off the bus",
@@ -131,6 +134,40 @@ void trn_error_init(struct trn_error *error, int code, const char *operation)
 		trn_text_copy(error->hint, sizeof(error->hint), found->hint);
 }
 
+/* context.lock held. */
+static void event_add(struct trn_context *context, const struct trn_error *error)
+{
+	struct trn_event *last =
+		&context->events[(context->event_next + TRN_EVENTS - 1) % TRN_EVENTS];
+	struct trn_event event = {
+		.times = 1,
+		.code = error->code,
+		.queue = error->queue,
+		.command = error->command,
+	};
+
+	event.time_ns = trn_clock_ns();
+	trn_text_copy(event.operation, sizeof(event.operation), error->operation);
+	trn_text_copy(event.device, sizeof(event.device), error->device);
+	trn_text_copy(event.text, sizeof(event.text), error->cause);
+	if (last->times > 0 && last->code == event.code && last->queue == event.queue &&
+	    strcmp(last->operation, event.operation) == 0 &&
+	    strcmp(last->device, event.device) == 0) {
+		event.times = last->times < UINT32_MAX ? last->times + 1 : last->times;
+		*last = event;
+		return;
+	}
+	context->events[context->event_next] = event;
+	context->event_next = (context->event_next + 1) % TRN_EVENTS;
+}
+
+void trn_event_keep(struct trn_context *context, const struct trn_error *error)
+{
+	trn_lock_take(&context->lock);
+	event_add(context, error);
+	trn_lock_give(&context->lock);
+}
+
 int trn_error_post(struct trn_context *context, const struct trn_error *error)
 {
 	const int index = trn_error_code_index(error->code);
@@ -139,6 +176,7 @@ int trn_error_post(struct trn_context *context, const struct trn_error *error)
 	context->error = *error;
 	context->failed = true;
 	context->errors[index < 0 ? TRN_ERROR_CODES_MAX - 1 : (uint32_t)index]++;
+	event_add(context, error);
 	trn_lock_give(&context->lock);
 	trn_logf(&context->log, TRN_LOG_DEBUG, "%s%s%s: %s: %s", error->operation,
 		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code),

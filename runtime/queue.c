@@ -311,6 +311,7 @@ static void queue_stop(struct trn_queue *queue, const struct trn_error *error)
 	trn_logf(&queue->object.context->log, TRN_LOG_ERROR,
 		 "%s: queue %u stopped at command %lld: %s: %s", error->device, queue->hal->index,
 		 (long long)error->command, trn_strerror(error->code), error->cause);
+	trn_dump_failure(queue->device, error);
 }
 
 static void queue_stop_here(struct trn_queue *queue, int code, const char *cause)

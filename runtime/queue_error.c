@@ -56,6 +56,11 @@ static const char *const rule_names[TRN_RULE_COUNT] = {
 	[TRN_RULE_PC] = "ran past the end without HALT",
 };
 
+const char *trn_command_name(uint32_t op)
+{
+	return op < TRN_ARRAY_LEN(command_names) ? command_names[op] : NULL;
+}
+
 static bool is_core_error(uint32_t error)
 {
 	return error == TRN_EXT_ERR_INSTRUCTION || error == TRN_EXT_ERR_DMA ||
@@ -135,7 +140,7 @@ void trn_queue_describe(const struct trn_queue *queue, uint64_t top, struct trn_
 				      &node, &command);
 	if (!cmd)
 		cmd = call;
-	name = cmd->op < TRN_ARRAY_LEN(command_names) ? command_names[cmd->op] : NULL;
+	name = trn_command_name(cmd->op);
 	trn_error_init(e, known ? device_errors[st->error].code : -EIO, name ? name : "command");
 	trn_text_copy(e->device, sizeof(e->device), queue->device->info.uri);
 	trn_text_copy(e->cause, sizeof(e->cause),

@@ -101,6 +101,8 @@ uint32_t trn_queue_owed(const struct trn_queue *queue, struct trn_promise_at *at
  * address of the word it waited for when that is why it stopped, else 0. */
 uint32_t trn_queue_promises(struct trn_queue *queue, struct trn_promise *promises, uint32_t max,
 			    struct trn_error *ret_error, uint64_t *ret_depends);
+/* "copy"; NULL for a number that is none. */
+const char *trn_command_name(uint32_t op);
 /* Sequence of the first command that the device has not finished. */
 uint64_t trn_queue_at(const struct trn_queue *queue);
 void trn_queue_describe_reset(const struct trn_queue *queue, uint64_t sequence,

@@ -23,6 +23,7 @@ static const struct trnctl_verb verbs[] = {
 	{ "ps", "who holds which core", trnctl_ps },
 	{ "mem", "what a device's memory is used for", trnctl_mem },
 	{ "metrics", "numbers for a monitoring system, and events", trnctl_metrics },
+	{ "dump", "read the dump of a device that failed, or make one", trnctl_dump },
 	{ "reset", "reset the device or some cores", trnctl_reset },
 	{ "version", "version of the library and of this tool", trnctl_version },
 };

@@ -54,6 +54,7 @@ int trnctl_check(struct trnctl *ctl, int argc, char **argv);
 int trnctl_mem(struct trnctl *ctl, int argc, char **argv);
 int trnctl_metrics(struct trnctl *ctl, int argc, char **argv);
 int trnctl_ps(struct trnctl *ctl, int argc, char **argv);
+int trnctl_dump(struct trnctl *ctl, int argc, char **argv);
 int trnctl_reset(struct trnctl *ctl, int argc, char **argv);
 int trnctl_version(struct trnctl *ctl, int argc, char **argv);
 

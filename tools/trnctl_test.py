@@ -74,6 +74,33 @@ def test_version():
     check(document['tool'] == document['library'], 'tool and library differ')
 
 
+def test_dump():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'a.dump')
+        document = Run('--json', '-d', 'mock:trn3', 'dump', 'take', path).expect(OK).json(
+            'trn.dump.take/1')
+        check(document['file'] == path, 'another file: %s', document)
+        check(os.stat(path).st_mode & 0o077 == 0, 'others may read it')
+        text = Run('dump', 'show', path).expect(OK).out
+        check('== registers\n' in text and 'ext.id.magic 0x584e5254' in text, 'no registers')
+        names = [line.split()[0] for line in Run('dump', 'list', path).expect(OK).out.splitlines()]
+        document = Run('dump', 'show', '--json', path).expect(OK).json('trn.dump/1')
+        check([s['name'] for s in document['sections']] == names, 'other sections in JSON')
+        only = Run('dump', 'show', '--json', '--section', 'about', path).expect(OK).json(
+            'trn.dump/1')
+        check(len(only['sections']) == 1, 'more than one section')
+        check('uri mock:trn3' in only['sections'][0]['lines'], 'no URI: %s', only)
+        fails('dump', 'show', '--section', 'none', path, status=FAILURE)
+        with open(path, 'r+b') as file:
+            file.truncate(100)
+        fails('dump', 'show', path, status=FAILURE)
+        fails('dump', 'show', folder, status=FAILURE)
+        fails('dump', 'take', path, status=NO_DEVICE)
+        fails('-d', 'null:', 'dump', 'take', folder, status=FAILURE)
+    for args in ([], ['show'], ['eat', 'x'], ['list', 'x', 'y'], ['list', '-s', 'a', 'x']):
+        fails('dump', *args, status=USAGE)
+
+
 def test_help_of_every_verb():
     text = Run('--help').expect(OK).out
     verbs = [line.split()[0] for line in text.splitlines() if line.startswith('  ') and

@@ -49,6 +49,7 @@ static int direct_info(struct trn_hal_dev *dev, struct trn_hal_info *ret_info)
 		.node_id = d->node_id,
 		.nodes = d->nodes,
 		.pod_serial = d->pod_serial,
+		.ext_base = (uint32_t)d->ext,
 	};
 	/* Rings take the addresses as they are; the block says whether its commands do. */
 	const bool peers = bus->pod_id != 0 &&

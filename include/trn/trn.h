@@ -9,6 +9,7 @@
 #include <trn/comm.h>
 #include <trn/context.h>
 #include <trn/device.h>
+#include <trn/dump.h>
 #include <trn/error.h>
 #include <trn/graph.h>
 #include <trn/isa.h>
