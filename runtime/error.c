@@ -66,6 +66,8 @@ static const struct code codes[] = {
 	     "see trn_queue_error(), then trn_queue_reset()"),
 	CODE(TRN_EIDLE, "nothing is pending that could satisfy a wait",
 	     "submit the work that signals it first"),
+	CODE(TRN_EHANG, "a command does not move any more",
+	     "wait again, or trn_queue_recover()"),
 	CODE(TRN_ERANK, "a rank is missing, late, dead or does not match",
 	     "look at the process that the cause names; trn_comm_shrink() goes on without it"),
 };

@@ -48,6 +48,7 @@
 #include "base/regs.h"
 #include "hal/hal.h"
 #include "runtime/event.h"
+#include "runtime/hang.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/sync.h"
@@ -366,6 +367,7 @@ struct trn_queue {
 	_Atomic uint32_t epoch; /* device.epoch the queue belongs to */
 	bool failed;            /* owner; error is filled */
 	struct trn_error error;
+	struct trn_hang hang;         /* owner's */
 	int dropped_code;             /* what a wait for them answers */
 	bool quiet;                   /* list_lock: being reset, its ring says nothing */
 	struct trn_promise_at swept;  /* list_lock: stopped, and promises up to here are broken */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include "base/clock.h"
 
+#define HANG_STEPS 64u /* of a wait, between two looks at the clock */
+
 /* ---- making and ending ---- */
 
 static void queue_event(const struct trn_queue *queue, enum trn_event_kind kind, int code,
@@ -240,6 +242,7 @@ TRN_API int trn_queue_create(struct trn_device *device, const struct trn_queue_o
 	queue->device = trn_device_ref(device);
 	queue->depth = opts->depth ? opts->depth : TRN_QUEUE_DEPTH_DEFAULT;
 	queue->mask = queue->depth - 1;
+	queue->hang.ns = opts->hang_ns ? opts->hang_ns : trn_hang_default();
 	r = queue_memory(queue);
 	if (r < 0)
 		(void)trn_fail(context, device, r, __func__, "no memory for %u commands in flight",
@@ -570,12 +573,27 @@ static int wait_failed(struct trn_queue *queue, uint64_t sequence, int code, boo
 		return trn_fail(queue->object.context, queue->device, -EDEADLK, "trn_queue_wait",
 				"%s", text);
 	}
+	if (idle && !polling) {
+		const int hung = trn_hang_look(queue, true, "trn_queue_wait");
+
+		if (hung == -TRN_EHANG)
+			return hung;
+	}
 	if (!polling)
 		queue_event(queue, TRN_EVENT_TIMEOUT, code, sequence);
 	return trn_fail(queue->object.context, queue->device, code, "trn_queue_wait",
 			"%squeue %u has finished %llu commands, %llu wanted", idle ? "idle: " : "",
 			queue->hal->index, (unsigned long long)queue->completed,
 			(unsigned long long)sequence);
+}
+
+/* Where the device runs by itself: does the command that the queue stands at move? */
+static int hang_look(struct trn_queue *queue, const struct trn_wait *wait)
+{
+	if (queue->failed || trn_device_has(queue->device, TRN_HAL_CAP_INLINE) ||
+	    (!wait->slept && wait->steps % HANG_STEPS != 0) || !trn_hang_due(queue))
+		return 0;
+	return trn_hang_look(queue, false, "trn_queue_wait");
 }
 
 /* The handle and the owner are checked. */
@@ -595,6 +613,8 @@ static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadl
 		queue_reap(queue);
 		if (wait.stuck && is_deadlock(queue, text, sizeof(text)))
 			r = -ETIMEDOUT;
+		else if (r == 0 && completed(queue) < sequence)
+			r = hang_look(queue, &wait);
 	}
 	trn_count(&queue->count.waits);
 	if (wait.slept)
@@ -605,6 +625,8 @@ static int queue_wait(struct trn_queue *queue, uint64_t sequence, uint64_t deadl
 		return 0;
 	if (queue->failed)
 		return trn_error_post(queue->object.context, &queue->error);
+	if (r == -TRN_EHANG) /* has its record */
+		return r;
 	return wait_failed(queue, sequence, r, deadline_ns == TRN_DEADLINE_NOW);
 }
 

@@ -18,6 +18,7 @@ TRN_BEGIN_DECLS
 #define TRN_EQUEUE 1030     /* the queue stopped at an earlier failing command */
 #define TRN_EIDLE 1031      /* reserved for causes: nothing is pending that could satisfy a wait */
 #define TRN_ERANK 1032      /* a rank is missing, late, dead or does not match */
+#define TRN_EHANG 1034      /* a command does not move any more */
 
 /**
  * struct trn_error - what failed, where, and what to do about it

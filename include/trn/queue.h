@@ -17,11 +17,14 @@ struct trn_batch;
  * @size: sizeof(struct trn_queue_opts)
  * @depth: commands in flight, power of two 16..65536; 0 is 256
  * @core: core that its work is mostly for
+ * @hang_ns: how long a command may stand still before a wait answers -TRN_EHANG; UINT64_MAX: for
+ *           ever; 0: TRN_HANG_NS in the environment, else ten seconds. docs/recovery.md
  */
 struct trn_queue_opts {
 	size_t size;
 	uint32_t depth;
 	uint32_t core;
+	uint64_t hang_ns;
 };
 
 /**

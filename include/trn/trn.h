@@ -17,6 +17,7 @@
 #include <trn/pool.h>
 #include <trn/program.h>
 #include <trn/queue.h>
+#include <trn/recover.h>
 #include <trn/telemetry.h>
 #include <trn/tile.h>
 #include <trn/timeline.h>

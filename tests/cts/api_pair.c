@@ -112,7 +112,7 @@ static void program_pair_alone(struct api *a)
 		half_make(a, &half[i], 4 + i);
 	for (uint32_t alone = 0; alone < 2; alone++) {
 		half_launch(a, &half[alone], shared, 4 + alone);
-		API_CODE(a, -ETIMEDOUT,
+		API_CODE(a, api_has(a, TRN_CAP_INLINE) ? -TRN_EHANG : -ETIMEDOUT,
 			 trn_queue_drain(half[alone].queue, trn_deadline_in(20000000)));
 		API_OK(a, trn_device_reset(a->device, 1u << (4 + alone), api_soon()));
 		API_CODE(a, -TRN_ERESET, trn_queue_drain(half[alone].queue, api_soon()));
