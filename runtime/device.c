@@ -514,17 +514,6 @@ TRN_API int trn_device_telemetry(struct trn_device *device,
 
 /* ---- reset and claims ---- */
 
-/* For dumps that come later. */
-static void reset_note(struct trn_device *device, uint32_t core_mask)
-{
-	struct trn_error event;
-
-	trn_error_init(&event, 0, "trn_device_reset");
-	trn_text_copy(event.device, sizeof(event.device), device->info.uri);
-	(void)snprintf(event.cause, sizeof(event.cause), "done, cores 0x%x", core_mask);
-	trn_event_keep(device->object.context, &event);
-}
-
 TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint64_t deadline_ns)
 {
 	enum trn_hal_reset kind = core_mask ? TRN_HAL_RESET_CORES : TRN_HAL_RESET_DEVICE;
@@ -547,7 +536,6 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 	event_plain(device, TRN_EVENT_RESET, -1, r, core_mask);
 	if (r < 0)
 		return trn_fail_hal(device, r, __func__, "reset did not end well");
-	reset_note(device, core_mask);
 	if (kind == TRN_HAL_RESET_DEVICE)
 		atomic_store(&device->lost, false);
 	return 0;

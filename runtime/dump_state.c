@@ -239,32 +239,35 @@ void trn_dump_state(struct trn_dump_make *make)
 
 /* ---- events ---- */
 
+static int put_event(void *user, const struct trn_event *event)
+{
+	struct trn_dump_make *make = user;
+	struct trn_asm_out *out = &make->out;
+
+	trn_asm_put(out, "time_ns %" PRIu64 " %s", event->time_ns,
+		    trn_event_kind_name(event->kind));
+	if (event->core >= 0)
+		trn_asm_put(out, " core %d", event->core);
+	if (event->queue >= 0)
+		trn_asm_put(out, " queue %d", event->queue);
+	if (event->command >= 0)
+		trn_asm_put(out, " command %" PRId64, event->command);
+	trn_asm_put(out, " value %" PRIu64, event->value);
+	if (event->code != 0)
+		trn_asm_put(out, " %s", trn_strerror(event->code));
+	if (event->text[0]) {
+		trn_asm_put(out, ": ");
+		trn_dump_text(make, event->text);
+	}
+	trn_asm_put(out, "\n");
+	return 0;
+}
+
 void trn_dump_events(struct trn_dump_make *make)
 {
-	struct trn_context *context = make->device->object.context;
+	uint64_t cursor = 0;
 
 	trn_dump_begin(make, "events");
-	for (uint32_t i = 0; i < TRN_EVENTS; i++) {
-		struct trn_event event;
-
-		trn_lock_take(&context->lock);
-		event = context->events[(context->event_next + i) % TRN_EVENTS];
-		trn_lock_give(&context->lock);
-		if (event.times == 0)
-			continue;
-		trn_asm_put(&make->out, "time_ns %" PRIu64 " times %u ", event.time_ns,
-			    event.times);
-		if (event.queue >= 0)
-			trn_asm_put(&make->out, "queue %" PRId64 " command %" PRId64 " ",
-				    event.queue, event.command);
-		trn_asm_put(&make->out, "%s", event.operation);
-		if (event.device[0])
-			trn_asm_put(&make->out, " on %s", event.device);
-		trn_asm_put(&make->out, ": ");
-		if (event.code != 0)
-			trn_asm_put(&make->out, "%s: ", trn_strerror(event.code));
-		trn_dump_text(make, event.text);
-		trn_asm_put(&make->out, "\n");
-	}
+	(void)trn_telemetry_events(make->device, &cursor, put_event, make, NULL);
 	trn_dump_end(make);
 }

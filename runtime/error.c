@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/clock.h"
 
 struct code {
 	int code;
@@ -66,8 +65,7 @@ static const struct code codes[] = {
 	     "see trn_queue_error(), then trn_queue_reset()"),
 	CODE(TRN_EIDLE, "nothing is pending that could satisfy a wait",
 	     "submit the work that signals it first"),
-	CODE(TRN_EHANG, "a command does not move any more",
-	     "wait again, or trn_queue_recover()"),
+	CODE(TRN_EHANG, "a command does not move any more", "wait again, or trn_queue_recover()"),
 	CODE(TRN_ERANK, "a rank is missing, late, dead or does not match",
 	     "look at the process that the cause names; trn_comm_shrink() goes on without it"),
 };
@@ -136,40 +134,6 @@ void trn_error_init(struct trn_error *error, int code, const char *operation)
 		trn_text_copy(error->hint, sizeof(error->hint), found->hint);
 }
 
-/* context.lock held. */
-static void event_add(struct trn_context *context, const struct trn_error *error)
-{
-	struct trn_event *last =
-		&context->events[(context->event_next + TRN_EVENTS - 1) % TRN_EVENTS];
-	struct trn_event event = {
-		.times = 1,
-		.code = error->code,
-		.queue = error->queue,
-		.command = error->command,
-	};
-
-	event.time_ns = trn_clock_ns();
-	trn_text_copy(event.operation, sizeof(event.operation), error->operation);
-	trn_text_copy(event.device, sizeof(event.device), error->device);
-	trn_text_copy(event.text, sizeof(event.text), error->cause);
-	if (last->times > 0 && last->code == event.code && last->queue == event.queue &&
-	    strcmp(last->operation, event.operation) == 0 &&
-	    strcmp(last->device, event.device) == 0) {
-		event.times = last->times < UINT32_MAX ? last->times + 1 : last->times;
-		*last = event;
-		return;
-	}
-	context->events[context->event_next] = event;
-	context->event_next = (context->event_next + 1) % TRN_EVENTS;
-}
-
-void trn_event_keep(struct trn_context *context, const struct trn_error *error)
-{
-	trn_lock_take(&context->lock);
-	event_add(context, error);
-	trn_lock_give(&context->lock);
-}
-
 int trn_error_post(struct trn_context *context, const struct trn_error *error)
 {
 	const int index = trn_error_code_index(error->code);
@@ -178,7 +142,6 @@ int trn_error_post(struct trn_context *context, const struct trn_error *error)
 	context->error = *error;
 	context->failed = true;
 	context->errors[index < 0 ? TRN_ERROR_CODES_MAX - 1 : (uint32_t)index]++;
-	event_add(context, error);
 	trn_lock_give(&context->lock);
 	trn_logf(&context->log, TRN_LOG_DEBUG, "%s%s%s: %s: %s", error->operation,
 		 error->device[0] ? " on " : "", error->device, trn_strerror(error->code),

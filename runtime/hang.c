@@ -194,6 +194,7 @@ static int hung(struct trn_queue *queue, const struct trn_ext_cmd *cmd, uint64_t
 		trn_logf(&queue->object.context->log, TRN_LOG_ERROR,
 			 "%s: queue %u command %lld: %s", error.device, queue->hal->index,
 			 (long long)error.command, error.cause);
+		trn_device_event_error(queue->device, TRN_EVENT_TIMEOUT, &error);
 		trn_dump_failure(queue->device, &error);
 	}
 	return trn_error_post(queue->object.context, &error);

@@ -47,8 +47,7 @@
 #include "base/log.h"
 #include "base/regs.h"
 #include "hal/hal.h"
-#include "runtime/event.h"
-#include "runtime/hang.h"
+#include "runtime/failure.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/sync.h"
@@ -134,8 +133,6 @@ struct trn_context {
 	bool failed; /* error is filled */
 	struct trn_error error;
 	uint64_t errors[TRN_ERROR_CODES_MAX]; /* lock; by code, the last: without words */
-	struct trn_event events[TRN_EVENTS];  /* lock */
-	uint32_t event_next;                  /* lock; the oldest */
 	struct trn_dump_policy dump;          /* lock */
 	struct trn_device *devices;           /* weak, newest first, ids descending */
 	uint64_t device_ids;
