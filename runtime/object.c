@@ -120,11 +120,15 @@ void trn_object_drop(struct trn_object *object)
 	}
 }
 
-static _Thread_local int refused_code;
+static _Thread_local int refused_code = -EINVAL;
 
+/* Taken, so that the next refusal, which may be of no handle at all, is not this one's. */
 int trn_handle_refused(void)
 {
-	return refused_code;
+	int code = refused_code;
+
+	refused_code = -EINVAL;
+	return code;
 }
 
 /* Where kinds are not checked, only an inherited object is refused. */
