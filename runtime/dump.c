@@ -195,7 +195,7 @@ TRN_API int trn_device_dump(struct trn_device *device, trn_dump_fn fn, void *use
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!fn)
 		return trn_fail(device->object.context, device, -EINVAL, __func__, "fn is NULL");
 	r = dump_now(device, __func__, &bytes, &count);
@@ -214,7 +214,7 @@ TRN_API int trn_device_dump_file(struct trn_device *device, const char *path)
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!path)
 		return trn_fail(device->object.context, device, -EINVAL, __func__, "path is NULL");
 	r = dump_now(device, __func__, &bytes, &count);
@@ -231,7 +231,7 @@ TRN_API int trn_device_dump_file(struct trn_device *device, const char *path)
 TRN_API int trn_context_dump_dir(struct trn_context *context, const char *dir)
 {
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (dir && strlen(dir) >= sizeof(context->dump.dir))
 		return trn_fail(context, NULL, -EINVAL, __func__,
 				"the name has more than %zu bytes", sizeof(context->dump.dir) - 1);
@@ -244,7 +244,7 @@ TRN_API int trn_context_dump_dir(struct trn_context *context, const char *dir)
 TRN_API int trn_context_dump_hook(struct trn_context *context, trn_dump_fn fn, void *user)
 {
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	trn_lock_take(&context->lock);
 	context->dump.fn = fn;
 	context->dump.user = user;

@@ -140,7 +140,7 @@ TRN_API int trn_telemetry_events(struct trn_device *device, uint64_t *cursor, tr
 	int count = 0;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!cursor || !fn)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"cursor or fn is NULL");

@@ -260,7 +260,7 @@ TRN_API int trn_queue_hang_check(struct trn_queue *queue)
 	int r;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	r = trn_queue_test(queue, atomic_load(&queue->submitted));
 	if (r == -TRN_EDEVLOST)
 		return r;

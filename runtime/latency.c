@@ -39,7 +39,7 @@ void trn_latency_reap(struct trn_queue *queue, uint64_t completed)
 TRN_API int trn_telemetry_latency(struct trn_device *device, int on)
 {
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (on != 0 && on != 1)
 		return trn_fail(device->object.context, device, -EINVAL, __func__,
 				"on is %d, not 0 or 1", on);
@@ -52,7 +52,7 @@ TRN_API int trn_queue_latency(struct trn_queue *queue, struct trn_latency *ret_l
 	struct trn_histogram_sums sums;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	if (!ret_latency || ret_latency->size != sizeof(*ret_latency))
 		return trn_fail(queue->object.context, queue->device, -EINVAL, __func__,
 				"size member is not sizeof(struct trn_latency)");

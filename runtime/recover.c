@@ -266,7 +266,7 @@ TRN_API int trn_queue_recover(struct trn_queue *queue, enum trn_recover_step mos
 	int r;
 
 	if (!TRN_HANDLE_OK(queue, TRN_OBJECT_QUEUE))
-		return -EINVAL;
+		return trn_handle_refused();
 	rec.device = queue->device;
 	r = args_check(rec.device, most, ret_report, __func__);
 	if (r == 0)
@@ -287,7 +287,7 @@ TRN_API int trn_device_recover(struct trn_device *device, enum trn_recover_step 
 	int r;
 
 	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return -EINVAL;
+		return trn_handle_refused();
 	rec.device = device;
 	r = args_check(device, most, ret_report, __func__);
 	return r < 0 ? r : recover(&rec, most, ret_report);

@@ -495,7 +495,7 @@ TRN_API int trn_telemetry_openmetrics(struct trn_context *context, char *buf, si
 	struct out out = { .buf = buf, .size = size };
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	return text_write(context, &out, __func__, ret_needed);
 }
 
@@ -505,6 +505,6 @@ TRN_API int trn_telemetry_json(struct trn_context *context, char *buf, size_t si
 	struct out out = { .buf = buf, .size = size, .json = true };
 
 	if (!TRN_HANDLE_OK(context, TRN_OBJECT_CONTEXT))
-		return -EINVAL;
+		return trn_handle_refused();
 	return text_write(context, &out, __func__, ret_needed);
 }

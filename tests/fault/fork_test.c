@@ -125,6 +125,47 @@ union none {
 	struct trn_graph *graph;
 };
 
+static int never_told(void *user, const struct trn_event *event)
+{
+	(void)user;
+	return event != NULL;
+}
+
+static void no_dump(void *user, const struct trn_error *why, const void *bytes, size_t count)
+{
+	(void)user;
+	(void)why;
+	(void)bytes;
+	(void)count;
+}
+
+/* -EPERM when all of them are. */
+static int reports_refused(void)
+{
+	struct trn_latency latency = { .size = sizeof(latency) };
+	uint64_t cursor = 0;
+	size_t needed;
+	const int answers[] = {
+		trn_telemetry_events(device, &cursor, never_told, NULL, NULL),
+		trn_telemetry_openmetrics(context, NULL, 0, &needed),
+		trn_telemetry_json(context, NULL, 0, &needed),
+		trn_telemetry_latency(device, 1),
+		trn_queue_latency(queue, &latency),
+		trn_device_dump(device, no_dump, NULL),
+		trn_device_dump_file(device, "fork.dump"),
+		trn_context_dump_dir(context, NULL),
+		trn_context_dump_hook(context, NULL, NULL),
+		trn_queue_hang_check(queue),
+		trn_queue_recover(queue, TRN_RECOVER_QUEUE, soon(), NULL),
+		trn_device_recover(device, TRN_RECOVER_QUEUE, soon(), NULL),
+	};
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (answers[i] != -EPERM)
+			return (int)i;
+	return -EPERM;
+}
+
 /* 0, or the number of the first call in the list that did not answer -EPERM. */
 static int refused(void)
 {
@@ -152,6 +193,7 @@ static int refused(void)
 		trn_device_core_claim(device, 0, 1, NULL),
 		trn_device_memory_usage(device, 0, &usage),
 		trn_memory_quota_set(context, NULL, TRN_MEMORY_ALL, 1),
+		reports_refused(),
 		trn_buffer_create(device, &opts, &none.buffer),
 		trn_buffer_slice(in, 0, 1, &none.buffer),
 		trn_buffer_map(in, &ptr),

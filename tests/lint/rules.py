@@ -151,6 +151,8 @@ BANNED_WORDS = [
      re.compile(r'model/'), 'the model has no threads'),
     (re.compile(r'\btypedef\s+(struct|union|enum)\b'), re.compile(r''),
      'no typedef for structs, unions and enums'),
+    (re.compile(r'HANDLE_OK(?=\([^;{}]*\)\)\s*return -E)'), re.compile(r'runtime/'),
+     'trn_handle_refused() says why: in a child of fork() it is -EPERM'),
 ]
 
 

@@ -76,8 +76,12 @@ PLANTS = {
          ('hal/a.c', 'my_free(p);\ntrn_free(a, p);\n')]),
     'banned-words': (
         [('hal/a.c', 'fprintf(stderr, "x");\n'), ('model/a.c', 'static _Atomic int x;\n'),
-         ('model/a.c', 'pthread_mutex_t m;\n'), ('base/a.h', 'typedef struct a a_t;\n')],
+         ('model/a.c', 'pthread_mutex_t m;\n'), ('base/a.h', 'typedef struct a a_t;\n'),
+         ('runtime/a.c', 'if (!TRN_HANDLE_OK(a, A) ||\n    !TRN_OTHER_HANDLE_OK(b, B))\n'
+                         '\treturn -EINVAL;\n')],
         [('tools/a.c', 'fprintf(stderr, "x");\n'), ('hal/a.c', 'static _Atomic int x;\n'),
+         ('runtime/a.c', 'if (!TRN_HANDLE_OK(a, A))\n\treturn trn_handle_refused();\n'
+                         'if (!b)\n\treturn -EINVAL;\n'),
          ('base/a.h', 'typedef void (*trn_fn)(void);\n')]),
     'function-length': (
         [('base/a.c', LONG), ('base/a_test.c', LONG.replace('static int f(int a)',
