@@ -21,6 +21,7 @@
 #define TRN_EXT_BAR0 0xc0000000u /* where the model puts it */
 #define TRN_EXT_SIZE 0x04000000u
 #define TRN_EXT_CORE(c) (0x00100000u + (uint32_t)(c)*0x1000u)
+#define TRN_EXT_COUNTERS 0x00200000u
 #define TRN_EXT_QUEUE(q) \
 	(0x01000000u + (uint32_t)(q)*0x1000u) /* control, for the owner of the function */
 #define TRN_EXT_DOORBELL(q) \
@@ -47,9 +48,10 @@
 #define TRN_EXT_CAP_TIMESTAMP 0x2u
 #define TRN_EXT_CAP_WINDOWS 0x4u
 #define TRN_EXT_CAP_CLAIMS 0x8u
-#define TRN_EXT_CAP_COLLECT 0x10u /* COLLECT, schedules, peer addresses in commands */
-#define TRN_EXT_CAP_LISTS 0x20u   /* CALL and what only lists have; ADD */
-#define TRN_EXT_CAP_STRIDED 0x40u /* COPY_ND */
+#define TRN_EXT_CAP_COLLECT 0x10u   /* COLLECT, schedules, peer addresses in commands */
+#define TRN_EXT_CAP_LISTS 0x20u     /* CALL and what only lists have; ADD */
+#define TRN_EXT_CAP_STRIDED 0x40u   /* COPY_ND */
+#define TRN_EXT_CAP_COUNTERS 0x100u /* the page of counters */
 
 /* Core page. */
 #define TRN_EXT_CORE_STATE 0x00u /* enum trn_ext_core_state */
@@ -69,6 +71,17 @@
 #define TRN_EXT_CORE_PC(e) (0x80u + (uint32_t)(e)*0x10u)     /* live word index */
 #define TRN_EXT_CORE_STATUS(e) (0x84u + (uint32_t)(e)*0x10u) /* enum trn_ext_engine_state */
 #define TRN_EXT_CORE_RETIRED(e) (0x88u + (uint32_t)(e)*0x10u)
+
+/* Page of counters: 64 bits each, low word first, of the whole chip since it was powered. No read
+ * latches anything: the high word, the low one, and the high one again. */
+#define TRN_EXT_CNT_LAUNCHES 0x00u
+#define TRN_EXT_CNT_INSTRUCTIONS 0x08u /* retired */
+#define TRN_EXT_CNT_DMA_BYTES 0x10u
+#define TRN_EXT_CNT_DMA_ERRORS 0x18u
+#define TRN_EXT_CNT_DOORBELLS 0x20u /* of DMA rings */
+#define TRN_EXT_CNT_RESETS 0x28u
+#define TRN_EXT_CNT_ENERGY_UJ 0x30u
+#define TRN_EXT_CNT_BUSY_NS(e) (0x40u + (uint32_t)(e)*0x8u) /* engine e of all cores */
 
 enum trn_ext_core_state {
 	TRN_CORE_IDLE = 0,

@@ -128,6 +128,9 @@ struct trn_hal_telemetry {
 	uint32_t power_utilization[2]; /* 1/100 %, per die */
 	uint32_t power_samples[2];
 	uint64_t pe_matmul[8], pe_idle[8]; /* tensor-engine activity counters, per core */
+	bool counted; /* there is a page of counters: of the whole chip since it was powered */
+	uint64_t launches, instructions, dma_bytes, dma_errors, doorbells, resets, energy_uj;
+	uint64_t busy_ns[TRN_ENGINE_COUNT]; /* of all cores */
 };
 
 struct trn_hal_claim {

@@ -95,7 +95,7 @@ static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value
 		{ TRN_EXT_ID_CAPS, TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_TIMESTAMP |
 					   TRN_EXT_CAP_WINDOWS | TRN_EXT_CAP_CLAIMS |
 					   TRN_EXT_CAP_COLLECT | TRN_EXT_CAP_LISTS |
-					   TRN_EXT_CAP_STRIDED },
+					   TRN_EXT_CAP_STRIDED | TRN_EXT_CAP_COUNTERS },
 		{ TRN_EXT_ID_CORES, TRN_CORES },
 		{ TRN_EXT_ID_QUEUES, TRN_EXT_QUEUES },
 		{ TRN_EXT_ID_WINDOWS, TRN_EXT_WINDOWS },
@@ -198,11 +198,44 @@ static bool core_write(struct trn_launch *launch, uint32_t index, uint32_t reg, 
 	}
 }
 
+/* ---- counters ---- */
+
+static bool counter_read(const struct trn_chip *chip, uint32_t reg, uint32_t *ret_value)
+{
+	const struct trn_chip_counters *c = &chip->counters;
+	const struct {
+		uint32_t reg;
+		uint64_t value;
+	} table[] = {
+		{ TRN_EXT_CNT_LAUNCHES, c->launches },
+		{ TRN_EXT_CNT_INSTRUCTIONS, c->instructions },
+		{ TRN_EXT_CNT_DMA_BYTES, c->dma_bytes },
+		{ TRN_EXT_CNT_DMA_ERRORS, c->dma_errors },
+		{ TRN_EXT_CNT_DOORBELLS, c->doorbells },
+		{ TRN_EXT_CNT_RESETS, c->resets },
+		{ TRN_EXT_CNT_ENERGY_UJ, trn_energy_total_nj(chip) / 1000 },
+		{ TRN_EXT_CNT_BUSY_NS(0), c->busy_ps[0] / TRN_PS_PER_NS },
+		{ TRN_EXT_CNT_BUSY_NS(1), c->busy_ps[1] / TRN_PS_PER_NS },
+		{ TRN_EXT_CNT_BUSY_NS(2), c->busy_ps[2] / TRN_PS_PER_NS },
+		{ TRN_EXT_CNT_BUSY_NS(3), c->busy_ps[3] / TRN_PS_PER_NS },
+		{ TRN_EXT_CNT_BUSY_NS(4), c->busy_ps[4] / TRN_PS_PER_NS },
+	};
+
+	for (size_t i = 0; i < TRN_ARRAY_LEN(table); i++) {
+		if (table[i].reg != (reg & ~4u))
+			continue;
+		*ret_value = reg & 4 ? trn_hi32(table[i].value) : trn_lo32(table[i].value);
+		return true;
+	}
+	return false;
+}
+
 /* ---- the block ---- */
 
 enum page_kind {
 	PAGE_ID,
 	PAGE_CORE,
+	PAGE_COUNTERS,
 	PAGE_QUEUE,
 	PAGE_DOORBELL,
 	PAGE_WINDOW,
@@ -217,6 +250,7 @@ static enum page_kind page_find(uint32_t offset, uint32_t *ret_index)
 	} pages[] = {
 		{ 0, 1, PAGE_ID },
 		{ TRN_EXT_CORE(0), TRN_CORES, PAGE_CORE },
+		{ TRN_EXT_COUNTERS, 1, PAGE_COUNTERS },
 		{ TRN_EXT_QUEUE(0), TRN_EXT_QUEUES, PAGE_QUEUE },
 		{ TRN_EXT_DOORBELL(0), TRN_EXT_QUEUES, PAGE_DOORBELL },
 		{ TRN_EXT_WINDOW(0), TRN_EXT_WINDOWS, PAGE_WINDOW },
@@ -277,6 +311,9 @@ uint32_t trn_launch_read32(struct trn_launch *launch, uint32_t offset)
 	case PAGE_CORE:
 		known = core_read(launch, index, reg, &value);
 		break;
+	case PAGE_COUNTERS:
+		known = counter_read(launch->chip, reg, &value);
+		break;
 	case PAGE_QUEUE:
 		known = reg <= TRN_EXT_Q_TAIL;
 		value = known ? trn_queue_read(&launch->queue[index], reg) : 0;
@@ -316,6 +353,7 @@ void trn_launch_write32(struct trn_launch *launch, uint32_t offset, uint32_t val
 		known = window_write(launch, index, reg, value);
 		break;
 	case PAGE_ID: /* read only */
+	case PAGE_COUNTERS:
 	case PAGE_NONE:
 		break;
 	}

@@ -25,7 +25,7 @@ START_TEST(id_page)
 	trn_test_core_open(&tc, "trn3");
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_MAGIC), TRN_EXT_MAGIC);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_VERSION), TRN_EXT_VERSION);
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 127);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 0x17f);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CORES), 8);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_QUEUES), 64);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_WINDOWS), 16);
@@ -61,6 +61,7 @@ START_TEST(any_register_any_value)
 		static const uint32_t bases[] = { 0,
 						  TRN_EXT_CORE(0),
 						  TRN_EXT_CORE(7),
+						  TRN_EXT_COUNTERS,
 						  TRN_EXT_QUEUE(0),
 						  TRN_EXT_QUEUE(63),
 						  TRN_EXT_DOORBELL(1),
@@ -125,6 +126,50 @@ START_TEST(claims)
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, core + TRN_EXT_CORE_CLAIM), 0);
 	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM, 12);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, core + TRN_EXT_CORE_CLAIM), 12);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+static uint64_t counter(struct trn_test_core *tc, uint32_t reg)
+{
+	return trn_u64(trn_test_ext_rd(tc, TRN_EXT_COUNTERS + reg),
+		       trn_test_ext_rd(tc, TRN_EXT_COUNTERS + reg + 4));
+}
+
+START_TEST(page_of_counters)
+{
+	struct trn_chip_counters c;
+	struct trn_test_core tc;
+	uint64_t before;
+
+	trn_test_core_open(&tc, "trn3");
+	before = counter(&tc, TRN_EXT_CNT_DMA_BYTES);
+	trn_test_cmd(&tc, TRN_CMD_COPY, TRN_AXI_HBM1 + 3, DATA + 5, 777);
+	trn_test_cmd(&tc, TRN_CMD_COPY, DATA + 0x10001, TRN_AXI_HBM1 + 3, 777);
+	trn_test_settle(&tc);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_DMA_BYTES) - before, 2 * 777);
+	/* High words, and each register its own number. */
+	tc.host.chip->counters.launches = (UINT64_C(5) << 32) + 6;
+	tc.host.chip->counters.instructions = UINT64_C(7) << 40;
+	tc.host.chip->counters.dma_errors = 8;
+	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
+		tc.host.chip->counters.busy_ps[e] = (UINT64_C(9) << 50) + e * TRN_PS_PER_NS;
+	trn_chip_counters(tc.host.chip, &c);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_LAUNCHES), c.launches);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_INSTRUCTIONS), c.instructions);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_DMA_ERRORS), c.dma_errors);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_DOORBELLS), c.doorbells);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_RESETS), c.resets);
+	for (uint32_t e = 0; e < TRN_ENGINE_COUNT; e++)
+		ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_BUSY_NS(e)),
+				  c.busy_ps[e] / TRN_PS_PER_NS);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_ENERGY_UJ),
+			  trn_energy_total_nj(tc.host.chip) / 1000);
+	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_UNKNOWN_REG], 0);
+	trn_test_ext_wr(&tc, TRN_EXT_COUNTERS, 1);
+	(void)trn_test_ext_rd(&tc, TRN_EXT_COUNTERS + 0x38);
+	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_UNKNOWN_REG], 2);
+	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_LAUNCHES), c.launches);
 	trn_test_core_close(&tc);
 }
 END_TEST
@@ -628,6 +673,7 @@ static Suite *ext_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, id_page);
+	tcase_add_test(tcase, page_of_counters);
 	tcase_add_test(tcase, any_register_any_value);
 	tcase_add_test(tcase, core_page_of_an_idle_core);
 	tcase_add_test(tcase, claims);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include "base/isa_text.h"
 
 /* ---- the table ---- */
 
@@ -15,9 +16,11 @@ enum dim {
 	DIM_CORE,
 	DIM_PLACE,
 	DIM_CATEGORY,
+	DIM_ENGINE,
 	DIMS
 };
-static const char *const dim_names[DIMS] = { "", "stack", "die", "core", "place", "category" };
+static const char *const dim_names[DIMS] = { "",      "stack",    "die",   "core",
+					     "place", "category", "engine" };
 
 enum scope {
 	SCOPE_ERRORS, /* of the context, by code */
@@ -26,6 +29,7 @@ enum scope {
 	SCOPE_DIE,
 	SCOPE_CORE,
 	SCOPE_MEMORY,
+	SCOPE_ENGINE,
 	SCOPE_QUEUE,
 };
 static const struct {
@@ -38,7 +42,15 @@ static const struct {
 	[SCOPE_DIE] = { "device,die", { DIM_DIE, DIM_NONE } },
 	[SCOPE_CORE] = { "device,core", { DIM_CORE, DIM_NONE } },
 	[SCOPE_MEMORY] = { "device,place,category", { DIM_PLACE, DIM_CATEGORY } },
+	[SCOPE_ENGINE] = { "device,engine", { DIM_ENGINE, DIM_NONE } },
 	[SCOPE_QUEUE] = { "device,queue", { DIM_NONE, DIM_NONE } },
+};
+
+/* Registers that a door, or a device, may not have. */
+enum source {
+	ALWAYS,
+	HEALTH_REGISTERS,
+	COUNTER_PAGE,
 };
 
 /* Where a number is: in struct trn_device_snap, or of queues in struct trn_queue_snap. */
@@ -46,7 +58,7 @@ struct metric {
 	const char *name, *unit;
 	enum trn_metric_type type;
 	enum scope scope;
-	bool health;        /* of registers that a door may not have */
+	enum source source;
 	uint16_t width;     /* bytes of the number; of a histogram: all */
 	uint16_t offset;    /* of the first */
 	uint16_t stride[2]; /* to the next of each dimension */
@@ -59,28 +71,33 @@ struct metric {
 #define AT(type, member) sizeof(((type *)0)->member), offsetof(type, member)
 #define DEVICE(type, name, member, help)                                      \
 	{                                                                     \
-		"trn_device_" name, "", type, SCOPE_DEVICE, false,            \
+		"trn_device_" name, "", type, SCOPE_DEVICE, ALWAYS,           \
 			AT(struct trn_device_snap, member), { 0, 0 }, 0, help \
 	}
 #define QUEUE(type, name, member, help)                                      \
 	{                                                                    \
-		"trn_queue_" name, "", type, SCOPE_QUEUE, false,             \
+		"trn_queue_" name, "", type, SCOPE_QUEUE, ALWAYS,            \
 			AT(struct trn_queue_snap, member), { 0, 0 }, 0, help \
 	}
-#define HEALTH(type, name, scope, member, stride, divide, help)                      \
-	{                                                                            \
-		name, "", type, scope, true, AT(struct trn_device_snap, hal.member), \
-			{ stride, 0 }, divide, help                                  \
+#define HEALTH(type, name, scope, member, stride, divide, help)                                  \
+	{                                                                                        \
+		name, "", type, scope, HEALTH_REGISTERS, AT(struct trn_device_snap, hal.member), \
+			{ stride, 0 }, divide, help                                              \
+	}
+#define CHIP(name, unit, member, divide, help)                                         \
+	{                                                                              \
+		"trn_chip_" name, unit, COUNTER, SCOPE_DEVICE, COUNTER_PAGE,           \
+			AT(struct trn_device_snap, hal.member), { 0, 0 }, divide, help \
 	}
 #define PLACE (uint16_t)sizeof(struct trn_memory_usage)
 #define STACK(name, member, help)                                                           \
 	{                                                                                   \
-		"trn_hbm_" name "_bytes", "bytes", GAUGE, SCOPE_STACK, false,               \
+		"trn_hbm_" name "_bytes", "bytes", GAUGE, SCOPE_STACK, ALWAYS,              \
 			AT(struct trn_device_snap, places[0].member), { PLACE, 0 }, 0, help \
 	}
 #define MEMORY(name, unit, member, help)                                              \
 	{                                                                             \
-		"trn_memory_" name, unit, GAUGE, SCOPE_MEMORY, false,                 \
+		"trn_memory_" name, unit, GAUGE, SCOPE_MEMORY, ALWAYS,                \
 			AT(struct trn_device_snap, places[0].by[0].member),           \
 			{ PLACE, (uint16_t)sizeof(struct trn_memory_count) }, 0, help \
 	}
@@ -90,7 +107,7 @@ static const struct metric metrics[] = {
 	  "",
 	  COUNTER,
 	  SCOPE_ERRORS,
-	  false,
+	  ALWAYS,
 	  8,
 	  0,
 	  { 8, 0 },
@@ -100,7 +117,7 @@ static const struct metric metrics[] = {
 	  "",
 	  TRN_METRIC_INFO,
 	  SCOPE_DEVICE,
-	  false,
+	  ALWAYS,
 	  AT(struct trn_device_snap, one),
 	  { 0, 0 },
 	  0,
@@ -134,6 +151,22 @@ static const struct metric metrics[] = {
 	       "Cycles in which rows of the tensor engine multiplied."),
 	HEALTH(COUNTER, "trn_tensor_idle_cycles", SCOPE_CORE, pe_idle[0], 8, 0,
 	       "Cycles in which rows of the tensor engine did not."),
+	CHIP("launches", "", launches, 0, "Launches of programs that began."),
+	CHIP("instructions", "", instructions, 0, "Instructions that retired."),
+	CHIP("dma_bytes", "bytes", dma_bytes, 0, "Bytes that DMA moved."),
+	CHIP("dma_errors", "", dma_errors, 0, "Errors of DMA."),
+	CHIP("dma_doorbells", "", doorbells, 0, "Doorbells of DMA rings."),
+	CHIP("resets", "", resets, 0, "Resets of the device or of cores, by anybody."),
+	CHIP("energy_joules", "joules", energy_uj, 1000000, "Energy that the chip took."),
+	{ "trn_engine_busy_seconds",
+	  "seconds",
+	  COUNTER,
+	  SCOPE_ENGINE,
+	  COUNTER_PAGE,
+	  AT(struct trn_device_snap, hal.busy_ns[0]),
+	  { 8, 0 },
+	  1000000000,
+	  "Device time in which an engine worked, summed over the cores." },
 	STACK("size", total_bytes, "What buffers can have of a stack at all."),
 	STACK("free", free_bytes, "What nobody has."),
 	STACK("largest", largest_bytes, "The largest piece that is free."),
@@ -155,7 +188,7 @@ static const struct metric metrics[] = {
 	  "seconds",
 	  TRN_METRIC_HISTOGRAM,
 	  SCOPE_QUEUE,
-	  false,
+	  ALWAYS,
 	  AT(struct trn_queue_snap, latency),
 	  { 0, 0 },
 	  0,
@@ -263,6 +296,16 @@ static void put_labels(struct out *out, const struct label *labels, uint32_t cou
 	}
 }
 
+/* Zeros of a power of ten. */
+static int digits(uint32_t divide)
+{
+	int count = 0;
+
+	for (; divide > 1; divide /= 10)
+		count++;
+	return count;
+}
+
 static void sample(struct out *out, const struct metric *m, const struct label *labels,
 		   uint32_t count, uint64_t value)
 {
@@ -276,7 +319,8 @@ static void sample(struct out *out, const struct metric *m, const struct label *
 	put_labels(out, labels, count);
 	put(out, out->json ? "},\"value\":" : "} ");
 	if (m->divide)
-		put(out, "%.6g", (double)value / m->divide);
+		put(out, "%" PRIu64 ".%0*" PRIu64, value / m->divide, digits(m->divide),
+		    value % m->divide);
 	else
 		put(out, "%" PRIu64, value);
 	put(out, out->json ? "}" : "\n");
@@ -358,6 +402,8 @@ static uint32_t dim_count(const struct trn_device *device, enum dim dim)
 		return device->info.hbm_stacks + 1;
 	case DIM_CATEGORY:
 		return TRN_MEMORY_CATEGORIES;
+	case DIM_ENGINE:
+		return TRN_ENGINE_COUNT;
 	default:
 		return 1;
 	}
@@ -368,6 +414,8 @@ static const char *dim_value(const struct trn_device *device, enum dim dim, uint
 {
 	if (dim == DIM_CATEGORY)
 		return trn_memory_category_name((enum trn_memory_category)index);
+	if (dim == DIM_ENGINE)
+		return trn_text_name(TRN_TEXT_ENGINE, index);
 	if (dim == DIM_PLACE && index == device->info.hbm_stacks)
 		return "host";
 	(void)snprintf(buf, 12, "%" PRIu32, index);
@@ -450,6 +498,12 @@ static void errors(struct out *out, const struct metric *m, const struct trn_con
 	sample(out, m, &label, 1, context->errors[TRN_ERROR_CODES_MAX - 1]);
 }
 
+static bool has_source(const struct trn_device *device, enum source source)
+{
+	return device->snap.fresh && (source != HEALTH_REGISTERS || device->snap.health) &&
+	       (source != COUNTER_PAGE || device->snap.counted);
+}
+
 /* context.lock held. */
 static void family(struct out *out, const struct metric *m, const struct trn_context *context)
 {
@@ -457,7 +511,7 @@ static void family(struct out *out, const struct metric *m, const struct trn_con
 	if (m->scope == SCOPE_ERRORS)
 		errors(out, m, context);
 	for (const struct trn_device *d = context->devices; d; d = d->next) {
-		if (m->scope == SCOPE_ERRORS || !d->snap.fresh || (m->health && !d->snap.health))
+		if (m->scope == SCOPE_ERRORS || !has_source(d, m->source))
 			continue;
 		if (m->type == TRN_METRIC_INFO)
 			device_info(out, m, d);

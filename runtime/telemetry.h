@@ -95,6 +95,7 @@ struct trn_device_count {
 struct trn_device_snap { /* context.lock */
 	bool fresh;      /* taken for the text that is being written */
 	bool health;     /* hal is filled */
+	bool counted;    /* with the page of counters */
 	struct trn_hal_telemetry hal;
 	struct trn_memory_usage places[TRN_MEMORY_PLACES]; /* the host behind the last stack */
 	uint64_t one, up, cores, queues, events, dropped, opened, resets, losses, refused;

@@ -41,6 +41,7 @@ static void take_device(struct trn_device *device)
 	trn_device_enter(device);
 	snap.health = device->hal->ops.telemetry(device->hal, &snap.hal) == 0;
 	trn_device_leave(device);
+	snap.counted = snap.health && snap.hal.counted;
 	take_places(device, &snap);
 	snap.up = !atomic_load(&device->lost);
 	snap.dropped = trn_counted(&device->events.dropped);

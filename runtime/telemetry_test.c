@@ -389,6 +389,16 @@ START_TEST(memory_and_health)
 }
 END_TEST
 
+START_TEST(the_chips_own_counters)
+{
+	ck_assert_ptr_null(strstr(write_text(), "trn_chip_dma_bytes_total{"));
+	trn_test_hal.counted = true;
+	expect("trn_chip_dma_bytes_total{device=\"test:0\"} 73014444032\n");
+	expect("trn_chip_energy_joules_total{device=\"test:0\"} 18.000019\n");
+	expect("trn_engine_busy_seconds_total{device=\"test:0\",engine=\"vector\"} 0.000000021\n");
+}
+END_TEST
+
 START_TEST(says_how_much_room_it_needs)
 {
 	size_t needed = 0, again = 0;
@@ -459,6 +469,7 @@ static Suite *telemetry_suite(void)
 	tcase_add_test(tc, measures_latency_when_told);
 	tcase_add_test(tc, latency_of_more_than_it_can_hold);
 	tcase_add_test(tc, memory_and_health);
+	tcase_add_test(tc, the_chips_own_counters);
 	tcase_add_test(tc, says_how_much_room_it_needs);
 	tcase_add_test(tc, the_table_is_well_formed);
 	suite_add_tcase(suite, tc);

@@ -507,6 +507,10 @@ static int test_telemetry(struct trn_hal_dev *dev, struct trn_hal_telemetry *ret
 			.power_samples = { 13, 14 },
 			.pe_matmul = { 15 },
 			.pe_idle = { 16 },
+			.counted = trn_test_hal.counted,
+			.dma_bytes = UINT64_C(17) << 32,
+			.energy_uj = 18000019,
+			.busy_ns = { 20, 21 },
 		};
 	return r;
 }

@@ -42,6 +42,7 @@ struct trn_test_hal {
 	int fail[TRN_TEST_OPS];  /* answer of the op once `after` calls have passed */
 	uint32_t after[TRN_TEST_OPS];
 	uint32_t calls[TRN_TEST_OPS];
+	bool counted;       /* telemetry has a page of counters */
 	bool log_each_copy; /* the HAL logs inside copy */
 	bool never_idle;    /* progress() with nothing to do answers 0: a free-running device */
 	bool dead;          /* progress() does nothing at all, and is never idle */

@@ -54,6 +54,49 @@ static int cores(struct trn_direct *d, struct trn_hal_telemetry *t)
 	return r;
 }
 
+/* What 64 bits are between two looks at the high word that agree. */
+static int wide(struct trn_direct *d, uint64_t lsb, uint64_t *ret_value)
+{
+	uint32_t high = 0, again = 0, low = 0;
+	int r = trn_hal_read32_live(d->bus, lsb + 4, &again);
+
+	/* A high word changes once in a second at most. */
+	for (int i = 0; r == 0 && (i == 0 || (high != again && i < 3)); i++) {
+		high = again;
+		r = trn_hal_read32_live(d->bus, lsb, &low);
+		if (r == 0)
+			r = trn_hal_read32_live(d->bus, lsb + 4, &again);
+	}
+	*ret_value = trn_u64(low, high);
+	return r;
+}
+
+static int counters(struct trn_direct *d, struct trn_hal_telemetry *t)
+{
+	const struct {
+		uint32_t reg;
+		uint64_t *value;
+	} reads[] = {
+		{ TRN_EXT_CNT_LAUNCHES, &t->launches },
+		{ TRN_EXT_CNT_INSTRUCTIONS, &t->instructions },
+		{ TRN_EXT_CNT_DMA_BYTES, &t->dma_bytes },
+		{ TRN_EXT_CNT_DMA_ERRORS, &t->dma_errors },
+		{ TRN_EXT_CNT_DOORBELLS, &t->doorbells },
+		{ TRN_EXT_CNT_RESETS, &t->resets },
+		{ TRN_EXT_CNT_ENERGY_UJ, &t->energy_uj },
+	};
+	int r = 0;
+
+	if (!(d->ext_caps & TRN_EXT_CAP_COUNTERS))
+		return 0;
+	for (size_t i = 0; r == 0 && i < TRN_ARRAY_LEN(reads); i++)
+		r = wide(d, d->ext + TRN_EXT_COUNTERS + reads[i].reg, reads[i].value);
+	for (uint32_t e = 0; r == 0 && e < TRN_ENGINE_COUNT; e++)
+		r = wide(d, d->ext + TRN_EXT_COUNTERS + TRN_EXT_CNT_BUSY_NS(e), &t->busy_ns[e]);
+	t->counted = r == 0;
+	return r;
+}
+
 int trn_direct_telemetry(struct trn_hal_dev *dev, struct trn_hal_telemetry *ret)
 {
 	static const uint32_t power[] = { TRN_MR_POWER_DIE0, TRN_MR_POWER_DIE1 };
@@ -75,6 +118,8 @@ int trn_direct_telemetry(struct trn_hal_dev *dev, struct trn_hal_telemetry *ret)
 	}
 	if (r == 0)
 		r = cores(d, &t);
+	if (r == 0)
+		r = counters(d, &t);
 	if (r < 0)
 		return trn_hal_fail(dev, r, "telemetry: the device is gone");
 	*ret = t;

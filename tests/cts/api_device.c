@@ -147,6 +147,65 @@ static void device_registers(struct api *a)
 	API_CODE(a, -EINVAL, trn_diag_reg_read(a->device, 9, 0, &value));
 }
 
+/* The number of the first sample whose line begins so; -1 without one. */
+static int64_t number(struct api *a, const char *begin)
+{
+	char *text = (char *)api_bytes(a, 1 << 17);
+	const char *at;
+	size_t needed;
+
+	API_OK(a, trn_telemetry_openmetrics(a->context, text, 1 << 17, &needed));
+	API_CHECK(a, needed <= 1 << 17 && strlen(text) + 1 == needed);
+	at = strstr(text, begin);
+	at = at ? strstr(at, "} ") : NULL;
+	return at ? strtoll(at + 2, NULL, 10) : -1;
+}
+
+/* What a copy moves is what the device, the queue and the ring say. */
+static void device_metrics(struct api *a)
+{
+	struct trn_buffer *from = api_buffer(a, TRN_BUFFER_HBM, 100000);
+	struct trn_buffer *to = api_buffer(a, TRN_BUFFER_HBM, 100000);
+	struct trn_queue *queue = api_queue(a, 64);
+	struct trn_batch *batch = api_batch(a, queue, 16);
+	const int64_t moved = number(a, "\ntrn_chip_dma_bytes_total{");
+	struct trn_latency latency = { .size = sizeof(latency) };
+
+	API_OK(a, trn_telemetry_latency(a->device, 1));
+	API_OK(a, trn_batch_copy(batch, to, 0, from, 0, 100000));
+	api_submit(a, queue, batch, NULL);
+	API_OK(a, trn_queue_drain(queue, api_soon()));
+	API_CHECK(a, moved < 0 || number(a, "\ntrn_chip_dma_bytes_total{") - moved == 100000);
+	API_CHECK(a, number(a, "\ntrn_queue_commands_completed_total{") == 1);
+	API_CHECK(a, number(a, "\ntrn_queue_submits_total{") == 1);
+	API_CHECK(a, number(a, "\ntrn_queue_latency_seconds_count{") == 1);
+	API_OK(a, trn_queue_latency(queue, &latency));
+	API_CHECK(a, latency.count == 1 && latency.p50_ns >= latency.sum_ns);
+	API_CHECK(a, number(a, "\ntrn_device_queues{") == 1);
+	API_CHECK(a, number(a, "\ntrn_device_up{") == 1);
+}
+
+static int event_see(void *user, const struct trn_event *event)
+{
+	uint32_t *kinds = user;
+
+	*kinds |= 1u << event->kind;
+	return 0;
+}
+
+static void device_events(struct api *a)
+{
+	uint64_t cursor = 0, missed = 9;
+	uint32_t kinds = 0;
+
+	API_CHECK(a, trn_telemetry_events(a->device, &cursor, event_see, &kinds, &missed) >= 1);
+	API_CHECK(a, (kinds & 1u << TRN_EVENT_OPEN) && missed == 0 && cursor >= 1);
+	kinds = 0;
+	(void)api_queue(a, 64);
+	API_CHECK(a, trn_telemetry_events(a->device, &cursor, event_see, &kinds, NULL) == 1);
+	API_CHECK(a, kinds == 1u << TRN_EVENT_QUEUE_OPEN);
+}
+
 static void device_progress(struct api *a)
 {
 	while (trn_context_progress(a->context) == 0)
@@ -165,6 +224,8 @@ const struct api_test api_device_tests[] = {
 	{ "device.reset", device_reset },
 	{ "device.core-reset", device_core_reset },
 	{ "device.registers", device_registers },
+	{ "device.metrics", device_metrics },
+	{ "device.events", device_events },
 	{ "device.progress", device_progress },
 	{ NULL, NULL },
 };
