@@ -40,5 +40,7 @@ int trn_fault_wrap_bus(const struct trn_uri_hook *hook, struct trn_bus *inner,
 		       struct trn_bus **ret_bus);
 int trn_fault_wrap_dev(const struct trn_uri_hook *hook, struct trn_hal_dev *inner,
 		       struct trn_hal_dev **ret_dev);
+int trn_validate_wrap_dev(const struct trn_uri_hook *hook, struct trn_hal_dev *inner,
+			  struct trn_hal_dev **ret_dev);
 
 #endif /* HAL_BACKEND_H */

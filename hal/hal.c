@@ -390,17 +390,17 @@ static const struct backend backends[] = {
 
 struct hook {
 	const char *name;
+	/* Over a bus wrap_bus where there is one, else wrap_dev over the driver on top of it. */
 	int (*wrap_bus)(const struct trn_uri_hook *hook, struct trn_bus *inner,
 			struct trn_bus **ret_bus);
 	int (*wrap_dev)(const struct trn_uri_hook *hook, struct trn_hal_dev *inner,
 			struct trn_hal_dev **ret_dev);
-	const char *later;
 };
 
 static const struct hook hooks[] = {
 	{ .name = "record", .wrap_bus = trn_record_wrap_bus, .wrap_dev = trn_record_wrap_dev },
 	{ .name = "fault", .wrap_bus = trn_fault_wrap_bus, .wrap_dev = trn_fault_wrap_dev },
-	{ .name = "validate", .later = "the validate hook comes in a later version" },
+	{ .name = "validate", .wrap_dev = trn_validate_wrap_dev },
 };
 
 const char *trn_hal_scheme(unsigned int index, const char **ret_help)
@@ -436,18 +436,51 @@ static int find_hook(const char *name, const struct hook **ret_hook)
 	for (size_t i = 0; i < TRN_ARRAY_LEN(hooks); i++) {
 		if (strcmp(hooks[i].name, name) != 0)
 			continue;
-		if (hooks[i].later)
-			return trn_hal_fail(NULL, -ENOTSUP, "%s", hooks[i].later);
 		*ret_hook = &hooks[i];
 		return 0;
 	}
 	return trn_hal_fail(NULL, -EINVAL,
-			    "unknown hook '%.32s'; record(file=F) and fault(SPEC) "
+			    "unknown hook '%.32s'; record(file=F), fault(SPEC) and validate "
 			    "exist",
 			    name);
 }
 
-/* Hooks are named outermost first, so they are put on from the last to the first. */
+/* Hooks are named outermost first, so they are put on from the last to the first. over_bus: those
+ * that have no place on a bus; the others are on it already. Closes the device on failure. */
+static int wrap_device(const struct trn_uri *uri, bool over_bus, struct trn_hal_dev *dev,
+		       struct trn_hal_dev **ret_dev)
+{
+	for (size_t i = uri->hook_count; i-- > 0;) {
+		const struct hook *hook = NULL;
+		int r = find_hook(uri->hooks[i].name, &hook);
+
+		if (r == 0 && over_bus && hook->wrap_bus)
+			continue;
+		if (r == 0)
+			r = hook->wrap_dev(&uri->hooks[i], dev, &dev);
+		if (r < 0) {
+			trn_hal_close(dev);
+			return r;
+		}
+	}
+	*ret_dev = dev;
+	return 0;
+}
+
+static int wrap_bus(const struct trn_uri *uri, struct trn_bus **bus)
+{
+	for (size_t i = uri->hook_count; i-- > 0;) {
+		const struct hook *hook = NULL;
+		int r = find_hook(uri->hooks[i].name, &hook);
+
+		if (r == 0 && hook->wrap_bus)
+			r = hook->wrap_bus(&uri->hooks[i], *bus, bus);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int open_over_bus(const struct trn_hal_open *open, const struct trn_uri *uri,
 			 const struct backend *backend, struct trn_hal_dev **ret_dev)
 {
@@ -458,23 +491,19 @@ static int open_over_bus(const struct trn_hal_open *open, const struct trn_uri *
 					       .pods = open->pods,
 					       .ret_why = why,
 					       .why_size = sizeof(why) };
+	struct trn_hal_dev *dev = NULL;
 	struct trn_bus *bus = NULL;
 	int r = backend->open_bus(&bus_open, &bus);
 
 	if (r < 0)
 		return trn_hal_fail(NULL, r, "%s", why);
-	for (size_t i = uri->hook_count; i-- > 0;) {
-		const struct hook *hook = NULL;
-
-		r = find_hook(uri->hooks[i].name, &hook);
-		if (r == 0)
-			r = hook->wrap_bus(&uri->hooks[i], bus, &bus);
-		if (r < 0) {
-			bus->ops->close(bus);
-			return r;
-		}
+	r = wrap_bus(uri, &bus);
+	if (r < 0) {
+		bus->ops->close(bus);
+		return r;
 	}
-	return trn_direct_open(open, bus, ret_dev);
+	r = trn_direct_open(open, bus, &dev);
+	return r < 0 ? r : wrap_device(uri, true, dev, ret_dev);
 }
 
 static int open_device(const struct trn_hal_open *open, const struct trn_uri *uri,
@@ -483,21 +512,7 @@ static int open_device(const struct trn_hal_open *open, const struct trn_uri *ur
 	struct trn_hal_dev *dev = NULL;
 	int r = backend->open_dev(open, uri, &dev);
 
-	if (r < 0)
-		return r;
-	for (size_t i = uri->hook_count; i-- > 0;) {
-		const struct hook *hook = NULL;
-
-		r = find_hook(uri->hooks[i].name, &hook);
-		if (r == 0)
-			r = hook->wrap_dev(&uri->hooks[i], dev, &dev);
-		if (r < 0) {
-			trn_hal_close(dev);
-			return r;
-		}
-	}
-	*ret_dev = dev;
-	return 0;
+	return r < 0 ? r : wrap_device(uri, false, dev, ret_dev);
 }
 
 static int count_devices(const struct trn_hal_open *open, const struct trn_uri *uri,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context: what every other object hangs on. */
 #include "runtime/private.h"
+#include "runtime/validate.h"
 
 #include <errno.h>
 #include "base/clock.h"
@@ -93,6 +94,7 @@ TRN_API struct trn_context *trn_context_unref(struct trn_context *context)
 	trn_hal_pods_destroy(context->pods);
 	graves_free(context);
 	trn_sync_fini(&context->sync);
+	trn_live_remove(&context->object);
 	trn_lock_fini(&context->lock);
 	trn_lock_fini(&context->open_lock);
 	alloc = context->alloc;

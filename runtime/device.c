@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices: finding and opening them, their facts, counters, claims and reset. */
 #include "runtime/private.h"
+#include "runtime/validate.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -321,9 +322,9 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 		       struct trn_hal_fault *fault, struct trn_device **ret_device)
 {
 	struct trn_device *device = device_alloc(context, uri);
+	char hooked[TRN_URI_TEXT_MAX];
 	struct trn_hal_open open = {
 		.alloc = &context->alloc,
-		.uri = uri,
 		.deadline_ns = deadline_ns,
 		.pods = context->pods,
 		.ret_fault = fault,
@@ -334,9 +335,16 @@ static int device_open(struct trn_context *context, const char *uri, uint64_t de
 	if (!device)
 		return -ENOMEM;
 	open.log = &device->hal_log;
+	r = trn_validate_uri(uri, hooked, sizeof(hooked), &open.uri);
+	if (r < 0) {
+		(void)snprintf(fault->why, sizeof(fault->why),
+			       "TRN_VALIDATE is neither 0 nor 1 nor fatal");
+		return r;
+	}
 	r = trn_hal_open(&open, &device->hal);
 	if (r < 0)
 		return r;
+	device->validate = strstr(open.uri, "validate") != NULL;
 	r = device->hal->ops.info(device->hal, &device->info);
 	if (r < 0)
 		trn_hal_last_fault(device->hal, fault);

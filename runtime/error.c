@@ -68,6 +68,8 @@ static const struct code codes[] = {
 	CODE(TRN_EHANG, "a command does not move any more", "wait again, or trn_queue_recover()"),
 	CODE(TRN_ERANK, "a rank is missing, late, dead or does not match",
 	     "look at the process that the cause names; trn_comm_shrink() goes on without it"),
+	CODE(TRN_EVALIDATE, "the validation layer found a mistake",
+	     "docs/validation.md says what the rule means that the cause begins with"),
 };
 
 static const struct code *code_find(int code)

@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(any_number_has_a_text)
 {
-	static const int codes[] = { INT_MIN, INT_MAX, -4095, 4095, -1023, TRN_ERANK + 1 };
+	static const int codes[] = { INT_MIN, INT_MAX, -4095, 4095, -1023, TRN_EHANG + 1 };
 
 	ck_assert_str_eq(trn_strerror(0), "success");
 	ck_assert_str_eq(trn_strerror(EINVAL), trn_strerror(-EINVAL));

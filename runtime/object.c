@@ -4,6 +4,7 @@
  * answers -EINVAL with a record instead of touching freed memory. The graveyard is bounded:
  * older mistakes are left to the address sanitizer, and so is a dead context. */
 #include "runtime/graph.h"
+#include "runtime/validate.h"
 
 #include <errno.h>
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
@@ -37,6 +38,7 @@ void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
 	atomic_init(&object->refs, 1);
 	object->context = context;
 	object->next_grave = NULL;
+	trn_live_add(object);
 }
 
 void trn_object_ref(struct trn_object *object)
@@ -78,6 +80,7 @@ void trn_object_bury(struct trn_object *object)
 	struct trn_context *context = object->context;
 	struct trn_object *oldest = NULL;
 
+	trn_live_remove(object);
 	atomic_store(&object->kind, TRN_OBJECT_DEAD);
 	if (!TRN_OBJECT_CHECKED) {
 		trn_free(&context->alloc, object);

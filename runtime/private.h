@@ -37,8 +37,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <inttypes.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <trn/trn.h>
 #include "base/alloc.h"
@@ -103,6 +101,7 @@ struct trn_object { /* first member of every handle */
 	_Atomic uint32_t refs;
 	struct trn_context *context; /* kept alive by the chain of parents */
 	struct trn_object *next_grave;
+	struct trn_live *live; /* validate.c; NULL: not listed */
 };
 
 void trn_object_init(struct trn_object *object, enum trn_object_kind kind,
@@ -221,6 +220,7 @@ struct trn_device {
 	struct trn_device *sync_next;                        /* sync.lock */
 	bool sync_kick;        /* sync.lock: its queues have to look again */
 	_Atomic bool watched;  /* the HAL tells of what it writes */
+	bool validate;         /* the hook is there */
 	_Atomic bool measures; /* latency of queues */
 	struct trn_device_count count;
 	struct trn_device_snap snap; /* context.lock */

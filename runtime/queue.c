@@ -2,6 +2,7 @@
 /* Queues: submit with one doorbell, reap in order, wait, stop, reset. The
  * hot path (trn_queue_submit with room, queue_reap) allocates and locks nothing. */
 #include "runtime/graph.h"
+#include "runtime/validate.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -289,8 +290,10 @@ static uintptr_t thread_token(void)
 static int owner_check(struct trn_queue *queue, bool take, const char *operation)
 {
 	uintptr_t none = 0, self;
+	char what[64];
+	int r = 0;
 
-	if (!TRN_OBJECT_CHECKED)
+	if (!TRN_OBJECT_CHECKED && !queue->device->validate)
 		return 0;
 	self = thread_token();
 	if (take && atomic_compare_exchange_strong(&queue->owner, &none, self))
@@ -298,8 +301,13 @@ static int owner_check(struct trn_queue *queue, bool take, const char *operation
 	none = atomic_load(&queue->owner);
 	if (none == 0 || none == self)
 		return 0;
-	return trn_fail(queue->object.context, queue->device, -EPERM, operation,
-			"another thread owns queue %u", queue->hal->index);
+	(void)snprintf(what, sizeof(what), "another thread owns queue %u", queue->hal->index);
+	if (queue->device->validate)
+		r = trn_validate_note(queue->device, "wrong-thread", what);
+	if (r == 0 && !TRN_OBJECT_CHECKED)
+		return 0;
+	return trn_fail(queue->object.context, queue->device, r < 0 ? r : -EPERM, operation, "%s",
+			what);
 }
 
 /* ---- what the device says ---- */

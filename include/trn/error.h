@@ -18,6 +18,7 @@ TRN_BEGIN_DECLS
 #define TRN_EQUEUE 1030     /* the queue stopped at an earlier failing command */
 #define TRN_EIDLE 1031      /* reserved for causes: nothing is pending that could satisfy a wait */
 #define TRN_ERANK 1032      /* a rank is missing, late, dead or does not match */
+#define TRN_EVALIDATE 1033  /* validate+ found a mistake: docs/validation.md */
 #define TRN_EHANG 1034      /* a command does not move any more */
 
 /**

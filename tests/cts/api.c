@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "cts.h"
 
 #define TESTS_MAX 128
-#define URIS_MAX 16
+#define URIS_MAX 24
 
 static const struct api_test *const groups[] = {
 	api_device_tests, api_memory_tests,   api_books_tests,  api_share_tests,   api_shape_tests,
@@ -256,9 +257,17 @@ bool api_cause_has(struct api *a, const char *text)
 
 /* ---- running ---- */
 
+/* What the validate hook says of this test, if the URI has it. */
+static struct {
+	_Atomic uint32_t count;
+	char first[256];
+} reports;
+
 static void log_line(void *user, enum trn_log_level level, const char *text)
 {
 	(void)user;
+	if (strncmp(text, "validate:", 9) == 0 && atomic_fetch_add(&reports.count, 1) == 0)
+		(void)snprintf(reports.first, sizeof(reports.first), "%s", text);
 	if (getenv("TRN_TEST_LOG"))
 		(void)fprintf(stderr, "# %d %s\n", (int)level, text);
 }
@@ -329,6 +338,10 @@ static void run_one(int index)
 	trn_context_unref(a.context);
 	if (passed && a.mem.live != 0) {
 		(void)snprintf(a.text, sizeof(a.text), "%ld blocks leaked", a.mem.live);
+		passed = false;
+	}
+	if (passed && !a.violations_allowed && atomic_load(&reports.count) > 0) {
+		(void)snprintf(a.text, sizeof(a.text), "%s", reports.first);
 		passed = false;
 	}
 	judge(&a, test, passed);

@@ -20,6 +20,11 @@ static const char *const uris[] = {
 	"null:",
 	"record(file=cts-record.txt)+mock:trn3",
 	"record(file=cts-record-null.txt)+null:",
+	"validate+mock:trn3",
+	"validate+mock:trn3?threads=1",
+	"validate+mock:trn3?extension=0",
+	"validate+mock:trn3-ultraserver/77",
+	"validate+null:",
 };
 
 const char *cts_uri(size_t index)

@@ -4,7 +4,8 @@
 base/regs.h, base/ext.h, base/trnx.h, include/trn/isa.h and opcodes.h stands in a table of one of
 the pages with the same number, every name on the pages exists, the table of generations has the
 numbers of model/gen_*.c, the table of opcodes says what base/isa_ops.c lets through, the
-checker's rules are all listed, and the mailbox examples have the right CRC.
+checker's rules and those of the validate hook are all listed, and the mailbox examples have the
+right CRC.
 
 A table row that defines a constant has its number in the first cell and its name, in
 backticks, in the second: | 0x38 | `TRN_UDMAQ_TAIL_INC` | ... A macro with an argument
@@ -237,6 +238,17 @@ def check_violations(files, page):
     return problems or ([] if want else ['no violation was found in model/'])
 
 
+def check_validation(files):
+    """Rules of the validate hook: the table in code and the table on the page."""
+    code, page = files['hal/hook_validate.c'].text, files['docs/validation.md'].text
+    want = re.findall(r'\[TRN_VALIDATE_\w+\] = "([a-z-]+)"', code)
+    have = re.findall(r'^\| `([a-z-]+)` \|', page, re.MULTILINE)
+    problems = ['docs/validation.md: no rule %s' % name for name in want if name not in have]
+    problems += ['docs/validation.md: nothing reports %s' % name for name in have
+                 if name not in want]
+    return problems or ([] if want else ['hal/hook_validate.c: no rules were found'])
+
+
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:
@@ -271,6 +283,7 @@ MUTATIONS = [
     ('constants', r'(?m)^.*`TRN_RULE_BANK`.*\n', ''),
     ('constants', r'`TRN_CMD_FILL`', '`TRN_CMD_FULL`'),
     ('names', r'`TRN_CMD_FILL`', '`TRN_CMD_FULL`'),
+    ('validation', r'\| `misaligned` \|', '| `aligned` |'),
     ('generations', r'\| `clock_vector_mhz` \| 960', '| `clock_vector_mhz` | 961'),
     ('generations', r'(?m)^\| `mailbox_ns`.*\n', ''),
     ('opcodes', r'\| `TRN_OP_MATMUL` \| T ', '| `TRN_OP_MATMUL` | T V '),
@@ -288,6 +301,7 @@ def check_all(files):
         'opcodes': check_opcodes(files, pages[1]),
         'violations': check_violations(files, pages[0]),
         'mailbox examples': check_mailbox(pages[0]),
+        'validation': check_validation(files),
     }
 
 
@@ -296,7 +310,7 @@ def check_failure(files):
     problems = []
     for name, pattern, replacement in MUTATIONS:
         changed, times = dict(files), 0
-        for path in PAGES:
+        for path in PAGES + ['docs/validation.md']:
             text, count = re.subn(pattern, replacement, files[path].text)
             changed[path] = tree.File(path, text)
             times += count
