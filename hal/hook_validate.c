@@ -18,6 +18,8 @@ const char *const trn_validate_names[TRN_VALIDATE_RULES] = {
 	[TRN_VALIDATE_OUT_OF_BOUNDS] = "out-of-bounds",
 	[TRN_VALIDATE_MISALIGNED] = "misaligned",
 	[TRN_VALIDATE_FREE_IN_FLIGHT] = "free-in-flight",
+	[TRN_VALIDATE_OVERLAPPING_WRITES] = "overlapping-writes",
+	[TRN_VALIDATE_MISSING_WAIT] = "missing-wait",
 	[TRN_VALIDATE_WRONG_THREAD] = "wrong-thread",
 	[TRN_VALIDATE_LEAKED_MEMORY] = "leaked-memory",
 };
@@ -118,8 +120,7 @@ static void find_overlap(void *user, const struct trn_validate_range *range)
 		o->found = true;
 }
 
-/* Commands that the device may still run: none once it has stopped. */
-static uint32_t first_in_flight(const struct trn_validate_queue *queue)
+uint32_t trn_validate_first_in_flight(const struct trn_validate_queue *queue)
 {
 	const struct trn_ext_status *status = queue->hal->status;
 
@@ -133,9 +134,9 @@ static void check_free(struct trn_validate_found *found, const struct trn_valida
 	struct trn_validate *v = found->v;
 
 	for (struct trn_validate_queue *q = v->queues; q; q = q->next) {
-		for (uint32_t i = first_in_flight(q);
+		for (uint32_t i = trn_validate_first_in_flight(q);
 		     i != q->kicked && q->kicked - i <= q->hal->depth; i++) {
-			const struct trn_ext_cmd *cmd = &q->hal->ring[i & (q->hal->depth - 1)];
+			const struct trn_ext_cmd *cmd = &q->cmds[i & (q->hal->depth - 1)];
 			struct overlap o = { .block = block };
 
 			trn_validate_ranges(v, cmd, find_overlap, &o);
@@ -210,6 +211,7 @@ static int validate_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, ui
 
 	trn_validate_check(&found, &to, "copy");
 	trn_validate_check(&found, &from, "copy");
+	trn_validate_host_order(&found, dst, src, size);
 	leave();
 	r = tell(&found);
 	return r < 0 ? r : found.v->inner.copy(dev, dst, src, size, deadline_ns);
@@ -220,20 +222,24 @@ static int validate_copy(struct trn_hal_dev *dev, uint64_t dst, uint64_t src, ui
 static int validate_queue_open(struct trn_hal_dev *dev, const struct trn_hal_queue_desc *desc,
 			       struct trn_hal_queue **ret_queue)
 {
-	struct trn_validate_queue *queue = trn_alloc_zero(dev->alloc, sizeof(*queue));
 	struct trn_validate *v = enter(dev);
+	struct trn_validate_queue *queue;
+	struct trn_hal_queue *hal = NULL;
 	int r;
 
 	leave();
-	if (!queue)
-		return trn_hal_fail(dev, -ENOMEM, "no memory for the books of validate+");
-	r = v->inner.queue_open(dev, desc, ret_queue);
-	if (r < 0) {
-		trn_free(dev->alloc, queue);
+	r = v->inner.queue_open(dev, desc, &hal);
+	if (r < 0)
 		return r;
+	queue = trn_alloc_zero(dev->alloc,
+			       sizeof(*queue) + hal->depth * sizeof(struct trn_ext_cmd));
+	if (!queue) {
+		(void)v->inner.queue_close(dev, hal);
+		return trn_hal_fail(dev, -ENOMEM, "no memory for the books of validate+");
 	}
+	*ret_queue = hal;
 	(void)enter(dev);
-	queue->hal = *ret_queue;
+	queue->hal = hal;
 	queue->next = v->queues;
 	v->queues = queue;
 	leave();
@@ -283,31 +289,47 @@ static void check_range(void *user, const struct trn_validate_range *range)
 	trn_validate_check(command->found, range, command->where);
 }
 
-static int validate_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *hal, uint32_t tail)
+/* New commands: what they touch, kept, and beside what else is in flight. */
+static void check_new(struct trn_validate_found *found, struct trn_validate_queue *queue,
+		      uint32_t tail)
 {
-	struct trn_validate_found found = { .v = enter(dev) };
-	struct trn_validate_queue *queue = *queue_at(found.v, hal);
-	uint32_t from = hal->tail;
-	int r;
+	const struct trn_hal_queue *hal = queue->hal;
+	const uint32_t from = queue->kicked;
 
 	for (uint32_t i = from; i != tail && i - from < hal->depth; i++) {
 		const struct trn_ext_cmd *cmd = &hal->ring[i & (hal->depth - 1)];
-		struct command command = { .found = &found };
+		struct command command = { .found = found };
 
 		(void)snprintf(command.where, sizeof(command.where),
 			       "command %" PRIu32 " (op %u) of queue %" PRIu32, i, cmd->op,
 			       hal->index);
-		trn_validate_ranges(found.v, cmd, check_range, &command);
+		trn_validate_ranges(found->v, cmd, check_range, &command);
+		queue->cmds[i & (hal->depth - 1)] = *cmd;
 	}
+	/* A tail past the ring is refused by who runs it. */
+	if (tail - from > hal->depth)
+		return;
+	queue->kicked = tail;
+	trn_validate_order(found, queue, from);
+}
+
+static int validate_queue_kick(struct trn_hal_dev *dev, struct trn_hal_queue *hal, uint32_t tail)
+{
+	struct trn_validate_found found = { .v = enter(dev) };
+	struct trn_validate_queue *queue = *queue_at(found.v, hal);
+	const uint32_t was = queue->kicked;
+	int r;
+
+	check_new(&found, queue, tail);
 	leave();
 	r = tell(&found);
-	if (r < 0)
-		return r;
-	r = found.v->inner.queue_kick(dev, hal, tail);
-	(void)enter(dev);
-	if (r == 0 && queue)
-		queue->kicked = tail;
-	leave();
+	if (r == 0)
+		r = found.v->inner.queue_kick(dev, hal, tail);
+	if (r < 0) {
+		(void)enter(dev);
+		queue->kicked = was;
+		leave();
+	}
 	return r;
 }
 

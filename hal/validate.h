@@ -11,6 +11,8 @@ enum trn_validate_rule {
 	TRN_VALIDATE_OUT_OF_BOUNDS,
 	TRN_VALIDATE_MISALIGNED,
 	TRN_VALIDATE_FREE_IN_FLIGHT,
+	TRN_VALIDATE_OVERLAPPING_WRITES,
+	TRN_VALIDATE_MISSING_WAIT,
 	TRN_VALIDATE_WRONG_THREAD,
 	TRN_VALIDATE_LEAKED_MEMORY,
 	TRN_VALIDATE_RULES,
@@ -33,6 +35,10 @@ struct trn_validate_queue {
 	struct trn_validate_queue *next;
 	struct trn_hal_queue *hal;
 	uint32_t kicked; /* commands from the status record's head to here are in flight */
+	/* validate_order.c, for one look: what may still run begins here, is known to need no
+	 * host up to here, and comes this far while a command in question does not run. */
+	uint32_t begin, known, reached;
+	struct trn_ext_cmd cmds[]; /* depth; as they were kicked: the ring is its owner's */
 };
 
 /* One device. All of them are behind one lock, since host memory is shared by all of a host. */
@@ -89,5 +95,15 @@ void trn_validate_check(struct trn_validate_found *found, const struct trn_valid
 /* validate_command.c: calls fn for every range of a command, of what it launches and calls. */
 void trn_validate_ranges(const struct trn_validate *v, const struct trn_ext_cmd *cmd,
 			 trn_validate_range_fn fn, void *user);
+/* First command that the device may still run; none once it has stopped. */
+uint32_t trn_validate_first_in_flight(const struct trn_validate_queue *queue);
+
+/* validate_order.c; the lock is held. Commands of a queue from one on, all but kicked, against
+ * those in flight on the device's other queues. */
+void trn_validate_order(struct trn_validate_found *found, struct trn_validate_queue *queue,
+			uint32_t from);
+/* A copy by the host against all of them. */
+void trn_validate_host_order(struct trn_validate_found *found, uint64_t dst, uint64_t src,
+			     uint64_t size);
 
 #endif /* HAL_VALIDATE_H */

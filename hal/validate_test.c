@@ -300,6 +300,99 @@ START_TEST(notes_and_arguments)
 }
 END_TEST
 
+#define QUEUES 3
+
+/* Steps, each with a doorbell of its own: queue, then F fill of a region, R copy out of one, S
+ * and W signal and wait of a word and value; ! until nothing moves; H, h: the host reads, writes a
+ * region. */
+static const struct {
+	const char *steps;
+	unsigned int reports;
+	enum trn_validate_rule rule;
+} orders[] = {
+	{ "0F1 1F1", 1, TRN_VALIDATE_OVERLAPPING_WRITES },
+	{ "0F1 1F2", 0, TRN_VALIDATE_OVERLAPPING_WRITES },
+	{ "0F1 0F1", 0, TRN_VALIDATE_OVERLAPPING_WRITES },
+	{ "0F1 1F1 1F1", 2, TRN_VALIDATE_OVERLAPPING_WRITES },
+	{ "0F1 1R1", 1, TRN_VALIDATE_MISSING_WAIT },
+	{ "0R1 1F1", 1, TRN_VALIDATE_MISSING_WAIT },
+	{ "0R1 1R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 0Sa1 1Wa1 1R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0Sa1 0F1 0Sa2 1Wa2 1R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0Sa1 0F1 0Sa2 1Wa1 1R1", 1, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 0Sa1 1Wb1 1R1", 0, TRN_VALIDATE_MISSING_WAIT }, /* the host may see to the order */
+	{ "0F1 0Sa1 1Wa1 1Sb1 2Wb1 2R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 0Sa1 1Wa1 1Sb1 2Wa1 2R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0Sa1 0F1 1Wa1 1Sb1 2Wb1 2R1", 1, TRN_VALIDATE_MISSING_WAIT },
+	{ "1Wa1 1R1 0F1 0Sa1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 ! 1R1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 H1", 1, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 ! H1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 H2", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0R1 H1", 0, TRN_VALIDATE_MISSING_WAIT },
+	{ "0F1 h1", 1, TRN_VALIDATE_OVERLAPPING_WRITES },
+	{ "0R1 h1", 1, TRN_VALIDATE_MISSING_WAIT },
+};
+
+static void still(void)
+{
+	unsigned int round = 0;
+
+	while (dev->ops.progress(dev, &round, trn_clock_deadline(10000000000ull)) == 0)
+		;
+}
+
+static void order_step(struct trn_hal_queue *const *queues, const char *step)
+{
+	const unsigned int last = (unsigned int)(step[strcspn(step, " ") - 1] - '0');
+	const uint64_t region = hbm.address + last * 256,
+		       word = host.address + (step[2] == 'b' ? 64 : 0);
+	const uint64_t soon = trn_clock_deadline(10000000000ull);
+	struct trn_ext_cmd cmd = { .op = TRN_CMD_FILL, .a = { region, 256, 7 } };
+
+	if (step[0] == '!') {
+		still();
+		return;
+	}
+	if (step[0] == 'H' || step[0] == 'h') {
+		(void)dev->ops.copy(dev, step[0] == 'H' ? host.address + 1024 : region,
+				    step[0] == 'H' ? region : host.address + 1024, 256, soon);
+		return;
+	}
+	if (step[1] == 'R')
+		cmd = (struct trn_ext_cmd){
+			.op = TRN_CMD_COPY,
+			.a = { hbm.address + 4096 + (uint64_t)(step[0] - '0') * 256, region, 256 }
+		};
+	else if (step[1] != 'F')
+		cmd = (struct trn_ext_cmd){ .op = step[1] == 'S' ? TRN_CMD_SIGNAL : TRN_CMD_WAIT,
+					    .a = { word, last } };
+	queue = queues[step[0] - '0'];
+	ck_assert_int_eq(kick(cmd), 0);
+}
+
+START_TEST(order)
+{
+	const struct trn_hal_queue_desc desc = { .depth = 16 };
+	struct trn_hal_queue *queues[QUEUES] = { queue };
+	size_t at = 0;
+
+	for (unsigned int i = 1; i < QUEUES; i++)
+		ck_assert_int_eq(dev->ops.queue_open(dev, &desc, &queues[i]), 0);
+	while (orders[_i].steps[at]) {
+		order_step(queues, orders[_i].steps + at);
+		at += strcspn(orders[_i].steps + at, " ");
+		at += strspn(orders[_i].steps + at, " ");
+	}
+	count(orders[_i].rule, orders[_i].reports);
+	still();
+	for (unsigned int i = 1; i < QUEUES; i++)
+		ck_assert_int_eq(dev->ops.queue_close(dev, queues[i]), 0);
+	queue = queues[0];
+	end();
+}
+END_TEST
+
 /* Every allocation of the hook may fail: -ENOMEM, and nothing is left. */
 START_TEST(out_of_memory)
 {
@@ -348,6 +441,7 @@ static Suite *validate_suite(void)
 	tcase_add_test(tc, host_copies);
 	tcase_add_test(tc, fatal_refuses);
 	tcase_add_test(tc, notes_and_arguments);
+	tcase_add_loop_test(tc, order, 0, (int)TRN_ARRAY_LEN(orders));
 	tcase_add_test(tc, out_of_memory);
 	suite_add_tcase(suite, tc);
 	return suite;
