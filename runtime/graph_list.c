@@ -406,10 +406,17 @@ static const struct trn_lists *lists_of(const struct trn_object *object)
 	return (const struct trn_lists *)(const void *)object;
 }
 
-/* Of the list that the CALL runs. */
-static uint64_t first_entry(const struct trn_lists *lists, const struct trn_ext_cmd *call)
+/* The list that the CALL runs, and how many entries of it there are. The CALL stands in a ring
+ * that the device can write to: what it says may be anything. */
+static uint64_t list_of_call(const struct trn_lists *lists, const struct trn_ext_cmd *call,
+			     uint64_t *ret_first)
 {
-	return (call->a[0] - lists->mem.address - lists->cmds_at) / sizeof(*call);
+	uint64_t first = (call->a[0] - lists->mem.address - lists->cmds_at) / sizeof(*call);
+
+	*ret_first = first;
+	if (first >= lists->entry_count)
+		return 0;
+	return trn_min_u64(call->a[1], lists->entry_count - first);
 }
 
 const struct trn_ext_cmd *trn_lists_blame(const struct trn_queue_slot *slot,
@@ -419,9 +426,8 @@ const struct trn_ext_cmd *trn_lists_blame(const struct trn_queue_slot *slot,
 	const struct trn_lists *lists = slot->ref_count == 1 ? lists_of(slot->refs[0]) : NULL;
 	uint64_t first;
 
-	if (!lists || entry == 0 || entry > call->a[1])
+	if (!lists || entry == 0 || entry > list_of_call(lists, call, &first))
 		return NULL;
-	first = first_entry(lists, call);
 	*ret_node = lists->entries[first + entry - 1].node;
 	*ret_command = lists->entries[first + entry - 1].command;
 	return &lists->cmds[first + entry - 1];
@@ -431,15 +437,16 @@ uint32_t trn_lists_owed(const struct trn_object *object, const struct trn_ext_cm
 			uint32_t *entry, struct trn_promise *promises, uint32_t max)
 {
 	const struct trn_lists *lists = lists_of(object);
+	uint64_t first = 0, entries = lists ? list_of_call(lists, call, &first) : 0;
 	uint32_t i = *entry, count = 0;
 
-	for (; lists && i < call->a[1] && count < max; i++) {
-		const struct trn_ext_cmd *cmd = &lists->cmds[first_entry(lists, call) + i];
+	for (; i < entries && count < max; i++) {
+		const struct trn_ext_cmd *cmd = &lists->cmds[first + i];
 
 		/* The others are words of the instance's own. */
 		if (cmd->op == TRN_CMD_SIGNAL && !(cmd->flags & TRN_CMD_RELATIVE))
 			promises[count++] = (struct trn_promise){ cmd->a[0], cmd->a[1] };
 	}
-	*entry = lists && i < call->a[1] ? i : 0;
+	*entry = i < entries ? i : 0;
 	return count;
 }
