@@ -414,6 +414,7 @@ START_TEST(failing_node)
 {
 	struct trn_error error = { .size = sizeof(error) };
 	struct trn_timeline *timeline;
+	uint32_t node, command;
 	struct setup s;
 
 	up(&s);
@@ -435,6 +436,14 @@ START_TEST(failing_node)
 	ck_assert_uint_eq(trn_timeline_value(timeline), 3);
 	trn_test_hal.error_at = trn_test_hal.executed + 4;
 	ck_assert_int_eq(trn_graph_launch(s.exec, SOON, NULL), 0);
+	/* The device can write to the ring: a CALL that it made up is of no list. */
+	for (uint64_t a0 = 0; a0 < 4; a0++) {
+		const struct trn_ext_cmd call = { .op = TRN_CMD_CALL,
+						  .a = { a0 << 62, UINT64_MAX } };
+
+		ck_assert_ptr_null(
+			trn_lists_blame(&s.queue[0]->slots[1], &call, 1 << 20, &node, &command));
+	}
 	/* Whoever waits for what the list would have raised is told. */
 	ck_assert_int_eq(trn_timeline_wait(timeline, 3, SOON), 0);
 	ck_assert_int_eq(trn_graph_wait(s.exec, SOON), -TRN_EFAULT_DEV);
