@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 uint64_t trn_clock_ns(void);
+/* Time of day in ns since 1970: to show, never to wait by. */
+uint64_t trn_clock_wall_ns(void);
 /* now + delta, saturating at UINT64_MAX. */
 uint64_t trn_clock_deadline(uint64_t delta_ns);
 bool trn_clock_passed(uint64_t deadline_ns);

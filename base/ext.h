@@ -51,6 +51,7 @@
 #define TRN_EXT_CAP_COLLECT 0x10u   /* COLLECT, schedules, peer addresses in commands */
 #define TRN_EXT_CAP_LISTS 0x20u     /* CALL and what only lists have; ADD */
 #define TRN_EXT_CAP_STRIDED 0x40u   /* COPY_ND */
+#define TRN_EXT_CAP_HOLDERS 0x80u   /* who holds a core; cores are handed over clean */
 #define TRN_EXT_CAP_COUNTERS 0x100u /* the page of counters */
 
 /* Core page. */
@@ -68,6 +69,12 @@
 #define TRN_EXT_CORE_CLAIM_RELEASE 0x44u  /* write the holder's token */
 #define TRN_EXT_CORE_CLAIM_SINCE_LO 0x48u /* device time in ns */
 #define TRN_EXT_CORE_CLAIM_SINCE_HI 0x4cu
+/* Who it is that holds the core: its own words, read as hostile. Kept while it is held. */
+#define TRN_EXT_CORE_HOLDER_PID 0x50u
+#define TRN_EXT_CORE_HOLDER_WALL_LO 0x54u /* ns since 1970 */
+#define TRN_EXT_CORE_HOLDER_WALL_HI 0x58u
+#define TRN_EXT_CORE_HOLDER_NAME(i) (0x60u + (uint32_t)(i)*4u) /* text, four words */
+#define TRN_EXT_HOLDER_NAME_WORDS 4u
 #define TRN_EXT_CORE_PC(e) (0x80u + (uint32_t)(e)*0x10u)     /* live word index */
 #define TRN_EXT_CORE_STATUS(e) (0x84u + (uint32_t)(e)*0x10u) /* enum trn_ext_engine_state */
 #define TRN_EXT_CORE_RETIRED(e) (0x88u + (uint32_t)(e)*0x10u)

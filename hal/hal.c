@@ -196,11 +196,11 @@ static int no_core_error(struct trn_hal_dev *dev, uint32_t core,
 	return not_supported(dev, "core_error");
 }
 
-static int no_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
-			 struct trn_hal_claim *ret_claim)
+static int no_core_claim(struct trn_hal_dev *dev, uint32_t core, const struct trn_hal_claim *who,
+			 bool take, struct trn_hal_claim *ret_claim)
 {
 	(void)core;
-	(void)token;
+	(void)who;
 	(void)take;
 	(void)ret_claim;
 	return not_supported(dev, "core_claim");

@@ -136,6 +136,10 @@ struct trn_hal_telemetry {
 struct trn_hal_claim {
 	uint32_t owner;    /* token, 0 free */
 	uint64_t since_ns; /* device time */
+	/* What the holder says of itself; 0 and "" where it says nothing. Printable. */
+	uint32_t pid;
+	uint64_t wall_ns; /* since 1970 */
+	char command[16];
 };
 
 /*
@@ -184,8 +188,10 @@ struct trn_hal_ops {
 	int (*sem_write)(struct trn_hal_dev *dev, uint32_t owner, uint32_t index, uint32_t value);
 	int (*core_error)(struct trn_hal_dev *dev, uint32_t core,
 			  struct trn_hal_core_error *ret_error);
-	int (*core_claim)(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
-			  struct trn_hal_claim *ret_claim);
+	/* who: token and words of the caller, NULL only looks. A core that is given back is zeroed
+	 * and reset by the device, where it has TRN_EXT_CAP_HOLDERS; -EBUSY while it works. */
+	int (*core_claim)(struct trn_hal_dev *dev, uint32_t core, const struct trn_hal_claim *who,
+			  bool take, struct trn_hal_claim *ret_claim);
 	/* core_map is ignored for a device reset. Ends with the device READY again. */
 	int (*reset)(struct trn_hal_dev *dev, enum trn_hal_reset kind, uint32_t core_map,
 		     uint64_t deadline_ns);

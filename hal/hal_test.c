@@ -269,7 +269,7 @@ START_TEST(empty_backend)
 		{ "sem_read", dev.ops.sem_read(&dev, 0, 0, NULL) },
 		{ "sem_write", dev.ops.sem_write(&dev, 0, 0, 0) },
 		{ "core_error", dev.ops.core_error(&dev, 0, NULL) },
-		{ "core_claim", dev.ops.core_claim(&dev, 0, 0, false, NULL) },
+		{ "core_claim", dev.ops.core_claim(&dev, 0, NULL, false, NULL) },
 		{ "reset", dev.ops.reset(&dev, TRN_HAL_RESET_DEVICE, 0, 0) },
 		{ "telemetry", dev.ops.telemetry(&dev, NULL) },
 		{ "mailbox", dev.ops.mailbox(&dev, 0, NULL, 0, NULL, 0, NULL, 0) },

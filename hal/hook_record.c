@@ -191,13 +191,14 @@ static int record_core_error(struct trn_hal_dev *dev, uint32_t core,
 	return passed(rec, r);
 }
 
-static int record_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
+static int record_core_claim(struct trn_hal_dev *dev, uint32_t core,
+			     const struct trn_hal_claim *who, bool take,
 			     struct trn_hal_claim *ret_claim)
 {
 	struct record_dev *rec = record_of(dev);
-	int r = rec->inner->ops.core_claim(rec->inner, core, token, take, ret_claim);
+	int r = rec->inner->ops.core_claim(rec->inner, core, who, take, ret_claim);
 
-	NOTE(rec, "core-claim %" PRIu32 " token 0x%" PRIx32 " %s = %d", core, token,
+	NOTE(rec, "core-claim %" PRIu32 " token 0x%" PRIx32 " %s = %d", core, who ? who->owner : 0,
 	     take ? "take" : "release", r);
 	return passed(rec, r);
 }

@@ -345,6 +345,26 @@ void trn_core_reset(struct trn_core *core)
 	trn_pair_stopped(core);
 }
 
+void trn_core_wipe(struct trn_core *core)
+{
+	const size_t limit = (size_t)core->chip->gen->sbuf_partition_bytes;
+
+	for (uint32_t p = 0; p < TRN_ISA_PARTITIONS; p++) {
+		for (size_t at = 0; at < limit; at += TRN_SBUF_BLOCK) {
+			if (core->sbuf_touched[p] >> (at / TRN_SBUF_BLOCK) & 1)
+				memset(core->sbuf + p * core->sbuf_pitch + at, 0,
+				       (size_t)trn_min_u64(TRN_SBUF_BLOCK, limit - at));
+		}
+	}
+	memset(core->sbuf_touched, 0, sizeof(core->sbuf_touched));
+	if (core->psum_used)
+		memset(core->psum, 0, core->psum_bytes);
+	core->psum_used = false;
+	memset(core->acc_vector, 0, sizeof(core->acc_vector));
+	memset(core->acc_scalar, 0, sizeof(core->acc_scalar));
+	trn_core_reset(core);
+}
+
 static uint64_t hash_sbuf(const struct trn_core *core, uint64_t hash)
 {
 	const uint32_t limit = (uint32_t)core->chip->gen->sbuf_partition_bytes;

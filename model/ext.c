@@ -92,10 +92,10 @@ static bool id_read(struct trn_launch *launch, uint32_t reg, uint32_t *ret_value
 	} table[] = {
 		{ TRN_EXT_ID_MAGIC, TRN_EXT_MAGIC },
 		{ TRN_EXT_ID_VERSION, TRN_EXT_VERSION },
-		{ TRN_EXT_ID_CAPS, TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_TIMESTAMP |
-					   TRN_EXT_CAP_WINDOWS | TRN_EXT_CAP_CLAIMS |
-					   TRN_EXT_CAP_COLLECT | TRN_EXT_CAP_LISTS |
-					   TRN_EXT_CAP_STRIDED | TRN_EXT_CAP_COUNTERS },
+		{ TRN_EXT_ID_CAPS,
+		  TRN_EXT_CAP_LAUNCH | TRN_EXT_CAP_TIMESTAMP | TRN_EXT_CAP_WINDOWS |
+			  TRN_EXT_CAP_CLAIMS | TRN_EXT_CAP_COLLECT | TRN_EXT_CAP_LISTS |
+			  TRN_EXT_CAP_STRIDED | TRN_EXT_CAP_HOLDERS | TRN_EXT_CAP_COUNTERS },
 		{ TRN_EXT_ID_CORES, TRN_CORES },
 		{ TRN_EXT_ID_QUEUES, TRN_EXT_QUEUES },
 		{ TRN_EXT_ID_WINDOWS, TRN_EXT_WINDOWS },
@@ -144,12 +144,33 @@ static bool core_engine_read(const struct trn_core *core, uint32_t reg, uint32_t
 	}
 }
 
+/* The word of the holder's record that a register is, or NULL. */
+static uint32_t *holder_word(struct trn_claim *claim, uint32_t reg)
+{
+	const uint32_t word = (reg - TRN_EXT_CORE_HOLDER_NAME(0)) / 4;
+
+	switch (reg) {
+	case TRN_EXT_CORE_HOLDER_PID:
+		return &claim->pid;
+	case TRN_EXT_CORE_HOLDER_WALL_LO:
+		return &claim->wall_lo;
+	case TRN_EXT_CORE_HOLDER_WALL_HI:
+		return &claim->wall_hi;
+	default:
+		break;
+	}
+	if (reg < TRN_EXT_CORE_HOLDER_NAME(0) || word >= TRN_EXT_HOLDER_NAME_WORDS || reg % 4 != 0)
+		return NULL;
+	return &claim->name[word];
+}
+
 static bool core_read(struct trn_launch *launch, uint32_t index, uint32_t reg, uint32_t *ret_value)
 {
 	static const struct trn_core_error none;
 	const struct trn_core *core = launch->chip->core[index];
 	const struct trn_core_error *error = core ? &core->error : &none;
 	const struct trn_claim *claim = &launch->claim[index];
+	const uint32_t *word;
 	const bool held = launch->chip->in_reset >> index & 1;
 	const uint32_t state = core ? core->state : TRN_CORE_IDLE;
 	const struct {
@@ -177,21 +198,46 @@ static bool core_read(struct trn_launch *launch, uint32_t index, uint32_t reg, u
 			return true;
 		}
 	}
+	word = holder_word(&launch->claim[index], reg);
+	if (word) {
+		*ret_value = *word;
+		return true;
+	}
 	return core_engine_read(core, reg, ret_value);
+}
+
+/* Nothing of the last holder is left for the next. A core that works is not let go of. */
+static void claim_release(struct trn_launch *launch, uint32_t index)
+{
+	struct trn_core *core = launch->chip->core[index];
+
+	if (launch->line[index].runner != TRN_QUEUE_NONE ||
+	    (core && core->state == TRN_CORE_RUNNING))
+		return;
+	if (core)
+		trn_core_wipe(core);
+	launch->claim[index] = (struct trn_claim){ 0 };
 }
 
 static bool core_write(struct trn_launch *launch, uint32_t index, uint32_t reg, uint32_t value)
 {
 	struct trn_claim *claim = &launch->claim[index];
+	uint32_t *word = holder_word(claim, reg);
 
+	if (word) {
+		if (claim->token != 0)
+			*word = value;
+		return true;
+	}
 	switch (reg) {
 	case TRN_EXT_CORE_CLAIM:
 		if (claim->token == 0 && value != 0)
-			*claim = (struct trn_claim){ value, launch->chip->model->now_ps };
+			*claim = (struct trn_claim){ .token = value,
+						     .since_ps = launch->chip->model->now_ps };
 		return true;
 	case TRN_EXT_CORE_CLAIM_RELEASE:
 		if (value != 0 && claim->token == value)
-			*claim = (struct trn_claim){ 0 };
+			claim_release(launch, index);
 		return true;
 	default:
 		return false;
@@ -431,6 +477,7 @@ uint64_t trn_launch_hash(struct trn_launch *launch, uint64_t hash)
 		}
 	}
 	for (uint32_t c = 0; c < TRN_CORES; c++) {
+		/* Not who it is: that differs from run to run. */
 		hash = trn_hash_u64(hash, launch->claim[c].token);
 		hash = trn_hash_u64(hash, launch->claim[c].since_ps);
 	}

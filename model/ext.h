@@ -52,6 +52,8 @@ struct trn_queue {
 struct trn_claim {
 	uint32_t token;
 	uint64_t since_ps;
+	uint32_t pid, wall_lo, wall_hi;
+	uint32_t name[TRN_EXT_HOLDER_NAME_WORDS];
 };
 
 /* Who runs on a core and who stands in line for it, in order of arrival. */

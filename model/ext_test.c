@@ -25,7 +25,7 @@ START_TEST(id_page)
 	trn_test_core_open(&tc, "trn3");
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_MAGIC), TRN_EXT_MAGIC);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_VERSION), TRN_EXT_VERSION);
-	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 0x17f);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS), 0x1ff);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_CORES), 8);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_QUEUES), 64);
 	ck_assert_uint_eq(trn_test_ext_rd(&tc, TRN_EXT_ID_WINDOWS), 16);
@@ -170,6 +170,71 @@ START_TEST(page_of_counters)
 	(void)trn_test_ext_rd(&tc, TRN_EXT_COUNTERS + 0x38);
 	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_UNKNOWN_REG], 2);
 	ck_assert_uint_eq(counter(&tc, TRN_EXT_CNT_LAUNCHES), c.launches);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* The holder's words live as long as its claim; nobody writes them on a free core. */
+START_TEST(holders)
+{
+	static const uint32_t regs[] = {
+		TRN_EXT_CORE_HOLDER_PID,     TRN_EXT_CORE_HOLDER_WALL_LO,
+		TRN_EXT_CORE_HOLDER_WALL_HI, TRN_EXT_CORE_HOLDER_NAME(0),
+		TRN_EXT_CORE_HOLDER_NAME(1), TRN_EXT_CORE_HOLDER_NAME(2),
+		TRN_EXT_CORE_HOLDER_NAME(3),
+	};
+	struct trn_test_core tc;
+	const uint32_t core = TRN_EXT_CORE(1);
+
+	trn_test_core_open(&tc, "trn3");
+	ck_assert(trn_test_ext_rd(&tc, TRN_EXT_ID_CAPS) & TRN_EXT_CAP_HOLDERS);
+	for (uint32_t round = 0; round < 3; round++) {
+		if (round == 1)
+			trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM, 11);
+		if (round == 2)
+			trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM_RELEASE, 11);
+		for (uint32_t i = 0; i < 7; i++) {
+			if (round < 2)
+				trn_test_ext_wr(&tc, core + regs[i], 0xffffff00 + i);
+			ck_assert_uint_eq(trn_test_ext_rd(&tc, core + regs[i]),
+					  round == 1 ? 0xffffff00 + i : 0);
+		}
+	}
+	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_UNKNOWN_REG], 0);
+	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_HOLDER_NAME(4), 1); /* no fifth word */
+	(void)trn_test_ext_rd(&tc, core + TRN_EXT_CORE_HOLDER_NAME(0) + 2);
+	ck_assert_uint_eq(tc.host.kind_count[TRN_EV_UNKNOWN_REG], 2);
+	trn_test_core_close(&tc);
+}
+END_TEST
+
+/* What a core held is gone when it is free; one that works is not given back. */
+START_TEST(handed_over_clean)
+{
+	const uint32_t core = TRN_EXT_CORE(0);
+	struct trn_test_core tc;
+	uint8_t have[300];
+
+	trn_test_core_open(&tc, "trn3");
+	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM, 11);
+	memset(have, 0xa5, sizeof(have));
+	trn_test_poke(&tc, TRN_SPACE_SBUF, 5, 1, 8000, have, sizeof(have));
+	tc.host.chip->core[0]->sync.semaphore[3] = 9;
+	tc.host.chip->core[0]->state = TRN_CORE_RUNNING;
+	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM_RELEASE, 11);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, core + TRN_EXT_CORE_CLAIM), 11);
+	trn_test_peek(&tc, TRN_SPACE_SBUF, 5, 1, 8000, have, sizeof(have));
+	ck_assert_uint_eq(have[299], 0xa5);
+	tc.host.chip->core[0]->state = TRN_CORE_FAULTED;
+	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM_RELEASE, 12); /* not the holder */
+	ck_assert_uint_eq(tc.host.chip->core[0]->sync.semaphore[3], 9);
+	trn_test_ext_wr(&tc, core + TRN_EXT_CORE_CLAIM_RELEASE, 11);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, core + TRN_EXT_CORE_CLAIM), 0);
+	ck_assert_uint_eq(trn_test_ext_rd(&tc, core + TRN_EXT_CORE_STATE), TRN_CORE_IDLE);
+	trn_test_peek(&tc, TRN_SPACE_SBUF, 5, 1, 8000, have, sizeof(have));
+	for (size_t i = 0; i < sizeof(have); i++)
+		ck_assert_uint_eq(have[i], 0);
+	ck_assert_uint_eq(tc.host.chip->core[0]->sync.semaphore[3], 0);
 	trn_test_core_close(&tc);
 }
 END_TEST
@@ -677,6 +742,8 @@ static Suite *ext_suite(void)
 	tcase_add_test(tcase, any_register_any_value);
 	tcase_add_test(tcase, core_page_of_an_idle_core);
 	tcase_add_test(tcase, claims);
+	tcase_add_test(tcase, holders);
+	tcase_add_test(tcase, handed_over_clean);
 	tcase_add_test(tcase, commands_in_order);
 	tcase_add_test(tcase, copies_of_all_kinds_of_memory);
 	tcase_add_test(tcase, copy_in_pieces);

@@ -181,6 +181,8 @@ struct trn_sync *trn_core_sync(struct trn_core *core);
 /* A semaphore changed: wake engines that wait for it. */
 void trn_core_sync_changed(struct trn_core *core, uint32_t semaphore);
 void trn_core_reset(struct trn_core *core);
+/* A reset that also zeroes what a program could have left behind. */
+void trn_core_wipe(struct trn_core *core);
 uint64_t trn_core_hash(struct trn_core *core, uint64_t hash);
 /* PE counters of the register block: low or high word at an offset in the block. */
 uint32_t trn_core_pe_read(struct trn_core *core, uint32_t offset);

@@ -52,6 +52,7 @@ static void batch_clear(struct trn_batch *batch)
 		entry_clear(&batch->entries[i]);
 	batch->count = 0;
 	batch->syncs = 0;
+	batch->cores = 0;
 }
 
 TRN_API struct trn_batch *trn_batch_destroy(struct trn_batch *batch)
@@ -478,6 +479,7 @@ TRN_API int trn_batch_launch(struct trn_batch *batch, struct trn_program *progra
 	}
 	entry = append(batch, (struct trn_ext_cmd){ .op = TRN_CMD_LAUNCH, .a = { 0, core } });
 	entry->program = program;
+	batch->cores |= 1u << core;
 	hold(entry, &program->object);
 	for (uint32_t i = 0; i < arg_count; i++)
 		if (args[i].buffer)

@@ -35,8 +35,8 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	if (!opts)
 		opts = &defaults;
 	if (!ret_context || opts->size != sizeof(*opts) ||
-	    (opts->flags & ~TRN_CONTEXT_CHECK_WAITS) || !level_ok(opts->log_level) ||
-	    (opts->alloc && !opts->alloc->realloc))
+	    (opts->flags & ~(TRN_CONTEXT_CHECK_WAITS | TRN_CONTEXT_SCRUB)) ||
+	    !level_ok(opts->log_level) || (opts->alloc && !opts->alloc->realloc))
 		return -EINVAL;
 	alloc = opts->alloc ? opts->alloc : &trn_alloc_libc;
 	context = trn_alloc_zero(alloc, sizeof(*context));
@@ -49,6 +49,8 @@ TRN_API int trn_context_create(const struct trn_context_opts *opts,
 	trn_lock_init(&context->lock);
 	trn_dump_policy_init(&context->dump);
 	trn_sync_init(&context->sync, opts->flags);
+	context->scrub = (opts->flags & TRN_CONTEXT_SCRUB) != 0;
+	context->token = trn_claim_token();
 	context->graves_end = &context->graves;
 	r = trn_process_word(&context->mine);
 	if (r < 0) {

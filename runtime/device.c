@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices: finding and opening them, their facts, counters, claims and reset. */
+/* Devices: finding and opening them, their facts, counters and reset. */
 #include "runtime/private.h"
 #include "runtime/validate.h"
 
@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/clock.h"
 #include "base/regs.h"
 
@@ -261,6 +260,7 @@ static void device_destroy(struct trn_device *device)
 		trn_sync_remove(device);
 		trn_device_trace_end(device);
 		trn_timeline_pages_free(device);
+		trn_claim_end(device);
 		trn_device_mem_free(device, &device->staging);
 		trn_hal_close(device->hal);
 	}
@@ -520,7 +520,7 @@ TRN_API int trn_device_telemetry(struct trn_device *device,
 	return 0;
 }
 
-/* ---- reset and claims ---- */
+/* ---- reset ---- */
 
 TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint64_t deadline_ns)
 {
@@ -546,52 +546,5 @@ TRN_API int trn_device_reset(struct trn_device *device, uint32_t core_mask, uint
 		return trn_fail_hal(device, r, __func__, "reset did not end well");
 	if (kind == TRN_HAL_RESET_DEVICE)
 		atomic_store(&device->lost, false);
-	return 0;
-}
-
-TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int take,
-				  struct trn_core_claim *ret_claim)
-{
-	struct trn_hal_core_error state = { 0 };
-	struct trn_hal_claim claim = { 0 };
-	uint32_t token = take ? (uint32_t)getpid() : 0;
-	int r;
-
-	if (!TRN_HANDLE_OK(device, TRN_OBJECT_DEVICE))
-		return trn_handle_refused();
-	if (ret_claim && ret_claim->size != sizeof(*ret_claim))
-		return trn_fail(device->object.context, device, -EINVAL, __func__,
-				"size member is not sizeof(struct trn_core_claim)");
-	if (core >= device->info.cores || take < -1 || take > 1)
-		return trn_fail(device->object.context, device, -EINVAL, __func__,
-				"core %u, take %d: %u cores, take is -1, 0 or 1", core, take,
-				device->info.cores);
-	trn_device_enter(device);
-	r = device->hal->ops.core_claim(device->hal, core, token, take > 0, &claim);
-	/* Who holds it is an answer, not a failure, so it is asked for again. */
-	if (r == -EPERM) /* a release of what somebody else holds */
-		r = -EBUSY;
-	if (r == -EBUSY)
-		(void)device->hal->ops.core_claim(device->hal, core, 0, false, &claim);
-	(void)device->hal->ops.core_error(device->hal, core,
-					  &state); /* 0, idle, where there is none */
-	trn_device_leave(device);
-	if (ret_claim && (r == 0 || r == -EBUSY))
-		*ret_claim = (struct trn_core_claim){
-			.size = sizeof(*ret_claim),
-			.owner = claim.owner,
-			.core = core,
-			.since_ns = claim.since_ns,
-			.state = state.state,
-		};
-	if (r == -EBUSY)
-		return trn_fail(device->object.context, device, r, __func__,
-				"core %u is held by %u since %llu ns of device time", core,
-				claim.owner, (unsigned long long)claim.since_ns);
-	if (r < 0)
-		return trn_fail_hal(device, r, __func__, "claim of core %u", core);
-	if (take != 0)
-		event_plain(device, take > 0 ? TRN_EVENT_CLAIM : TRN_EVENT_RELEASE, (int32_t)core,
-			    0, 0);
 	return 0;
 }

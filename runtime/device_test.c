@@ -251,36 +251,6 @@ START_TEST(reset_brings_a_lost_device_back)
 }
 END_TEST
 
-START_TEST(claims)
-{
-	struct trn_core_claim claim = { .size = sizeof(claim) };
-	struct trn_rig rig;
-
-	trn_rig_up(&rig, 0);
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 7, 0, &claim), 0);
-	ck_assert_uint_eq(claim.owner, 0);
-	ck_assert_uint_eq(claim.state, TRN_CORE_FAULTED);
-	ck_assert_uint_eq(claim.core, 7);
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 2, 1, &claim), 0);
-	ck_assert_uint_eq(claim.owner, (uint32_t)getpid());
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 2, -1, NULL), 0);
-	ck_assert_uint_eq(trn_test_hal.claim_owner, 0);
-	trn_test_hal.claim_owner = 4242424;
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 2, 1, &claim), -EBUSY);
-	ck_assert_uint_eq(claim.owner, 4242424);
-	trn_rig_expect(&rig, -EBUSY, "held by 4242424");
-	ck_assert_int_eq(trn_device_core_claim(NULL, 2, 1, NULL), -EINVAL);
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 8, 1, NULL), -EINVAL);
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 0, 2, NULL), -EINVAL);
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 0, -2, NULL), -EINVAL);
-	claim.size = 0;
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 0, 0, &claim), -EINVAL);
-	trn_test_hal.fail[TRN_TEST_CORE_CLAIM] = -ENOTSUP;
-	ck_assert_int_eq(trn_device_core_claim(rig.device, 0, 0, NULL), -ENOTSUP);
-	trn_rig_down(&rig);
-}
-END_TEST
-
 static void reenter(void *user, enum trn_log_level level, const char *text)
 {
 	struct trn_device_telemetry t = { .size = sizeof(t) };
@@ -402,7 +372,6 @@ static Suite *device_suite(void)
 	tcase_add_test(tc, telemetry_is_copied);
 	tcase_add_test(tc, reset_checks_its_mask);
 	tcase_add_test(tc, reset_brings_a_lost_device_back);
-	tcase_add_test(tc, claims);
 	tcase_add_test(tc, sink_may_call_the_library);
 	tcase_add_test(tc, sink_may_open_devices);
 	tcase_add_test(tc, pending_log_is_bounded_and_counts);

@@ -59,6 +59,12 @@ static int lane_make(struct trn_graph_exec *exec, uint32_t index, struct trn_que
 	exec->lane_count++;
 	lane->queue = queue;
 	lane->base = queue->base;
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct trn_ext_cmd *cmd = &exec->lists->cmds[list->first + i];
+
+		if (cmd->op == TRN_CMD_LAUNCH)
+			lane->batch->cores |= 1u << cmd->a[1];
+	}
 	return trn_batch_call(lane->batch, at + list->first * sizeof(struct trn_ext_cmd),
 			      list->count, lists);
 }

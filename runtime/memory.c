@@ -200,8 +200,11 @@ void trn_device_mem_free(struct trn_device *device, struct trn_hal_mem *mem)
 
 	if (mem->size == 0)
 		return;
-	/* A device that is gone cannot be told; its memory is gone with it. */
-	(void)device->hal->ops.mem_free(device->hal, mem);
+	/* What cannot be zeroed is not handed out again. A device that is gone cannot be told; its
+	 * memory is gone with it. */
+	if (!context->scrub || mem->kind != TRN_HAL_MEM_HBM || trn_device_scrub(device, mem) == 0 ||
+	    atomic_load(&device->lost))
+		(void)device->hal->ops.mem_free(device->hal, mem);
 	trn_lock_take(&context->lock);
 	strike(device, block);
 	trn_lock_give(&context->lock);

@@ -40,6 +40,8 @@ struct trn_memory_books {
 int trn_device_mem_alloc(struct trn_device *device, const struct trn_hal_mem_desc *desc,
 			 struct trn_hal_mem *ret_mem);
 void trn_device_mem_free(struct trn_device *device, struct trn_hal_mem *mem);
+/* scrub.c: zeroes HBM that nobody uses any more; recorded. */
+int trn_device_scrub(struct trn_device *device, struct trn_hal_mem *mem);
 int trn_device_mem_fail(struct trn_device *device, int code, const char *operation,
 			const struct trn_hal_mem_desc *desc);
 uint64_t trn_device_stack_free(struct trn_device *device, uint32_t stack);

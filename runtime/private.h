@@ -45,6 +45,7 @@
 #include "base/log.h"
 #include "base/regs.h"
 #include "hal/hal.h"
+#include "runtime/claim.h"
 #include "runtime/failure.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
@@ -143,6 +144,8 @@ struct trn_context {
 	uint64_t hbm_held[TRN_MEMORY_CATEGORIES]; /* lock; of all devices, as asked for */
 	_Atomic uint32_t number;                  /* in the process; 0 until memory is held */
 	struct trn_sync sync;
+	bool scrub;     /* HBM is zeroed before it goes back */
+	uint32_t token; /* of its claims */
 };
 
 /* The check at the top of every public call, mine: of its first handle; the others are of the same
@@ -225,6 +228,7 @@ struct trn_device {
 	struct trn_device_count count;
 	struct trn_device_snap snap; /* context.lock */
 	struct trn_event_ring events;
+	struct trn_claims claims; /* lock */
 };
 
 /* context_trace.c: the context's trace takes this device in, if there is one; 0 too when there
@@ -315,6 +319,7 @@ struct trn_batch {
 	struct trn_queue *queue;
 	uint32_t count, max;
 	uint32_t syncs;           /* WAIT and SIGNAL among them */
+	uint32_t cores;           /* that its launches are for */
 	struct trn_ext_cmd *cmds; /* a0 of LAUNCH: filled at submit */
 	struct trn_batch_entry *entries;
 	struct trn_ext_arg *args; /* TRN_ARGS_USER_MAX for each command */
@@ -370,6 +375,7 @@ struct trn_queue {
 	struct trn_promise_at swept;  /* list_lock: stopped, and promises up to here are broken */
 	struct trn_queue_sync *syncs; /* list_lock; depth; NULL where waits are not checked */
 	_Atomic uintptr_t owner;      /* 0 until the first submit; checked builds */
+	uint32_t cores;               /* claimed for it; owner writes, under device.lock */
 	struct trn_hal_mem launch_mem;
 	struct trn_launch_slot *launches; /* depth; NULL without TRN_HAL_CAP_COMPUTE */
 	struct trn_queue_slot *slots;     /* depth */
@@ -391,10 +397,4 @@ int trn_queue_test(struct trn_queue *queue, uint64_t sequence);
 /* Ends what the status block says of the failing command in a record. */
 void trn_queue_describe(const struct trn_queue *queue, uint64_t submitted,
 			struct trn_error *ret_error);
-/* The device writes these words while the host looks. */
-static inline uint32_t trn_load_acquire32(const uint32_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
 #endif /* RUNTIME_PRIVATE_H */

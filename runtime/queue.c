@@ -141,6 +141,7 @@ static void queue_destroy(struct trn_queue *queue)
 		/* Also when it fails, the device is gone: nothing can touch the memory. */
 		(void)device->hal->ops.queue_close(device->hal, queue->hal);
 		trn_device_leave(device);
+		trn_claim_leave(queue); /* a core that still works is stopped */
 		release_to(queue, submitted(queue));
 	}
 	trn_device_mem_free(device, &queue->launch_mem);
@@ -490,8 +491,13 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 	struct trn_sync *sync = &queue->object.context->sync;
 	struct trn_device *device = queue->device;
 	uint64_t sequence = submitted(queue);
-	int r;
+	int r = 0;
 
+	if (batch->cores & ~queue->cores) {
+		r = trn_claim_for(queue, batch->cores);
+		if (r < 0 && r != -TRN_EDEVLOST) /* then the queue stops, as at its doorbell */
+			return r;
+	}
 	if (batch->syncs > 0 && queue->syncs)
 		trn_deadlock_note(queue, batch, sequence);
 	if (batch->syncs > 0 && atomic_load_explicit(&sync->broken, memory_order_relaxed) > 0)
@@ -500,7 +506,9 @@ static int submit(struct trn_queue *queue, const struct trn_batch *batch)
 		command_write(queue, ++sequence, batch, i);
 	atomic_store_explicit(&queue->submitted, sequence, memory_order_release);
 	/* The HAL orders these writes before its doorbell. */
-	r = device->hal->ops.queue_kick(device->hal, queue->hal, trn_lo32(sequence - queue->base));
+	if (r == 0)
+		r = device->hal->ops.queue_kick(device->hal, queue->hal,
+						trn_lo32(sequence - queue->base));
 	if (r == 0) {
 		trn_count(&queue->count.submits);
 		if (atomic_load_explicit(&device->measures, memory_order_relaxed))
@@ -728,6 +736,7 @@ static int queue_drop(struct trn_queue *queue, int code, const char *operation,
 	if (r < 0)
 		return trn_fail_hal(device, r, operation, "resetting queue %u", queue->hal->index);
 	quiet_set(queue, false, top, epoch);
+	trn_claim_again(queue);
 	queue->dropped_after = completed(queue);
 	queue->dropped_to = top;
 	queue->dropped_code = code;

@@ -159,4 +159,10 @@ bool trn_deadlock_find(struct trn_context *context, uint64_t timeline, uint64_t 
 /* The same for the command that a queue stands at. */
 bool trn_deadlock_find_queue(struct trn_queue *queue, char *text, size_t size);
 
+/* The device writes these words while the host looks. */
+static inline uint32_t trn_load_acquire32(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
 #endif /* RUNTIME_SYNC_H */

@@ -464,20 +464,26 @@ static int test_core_error(struct trn_hal_dev *dev, uint32_t core,
 	return r;
 }
 
-static int test_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
-			   struct trn_hal_claim *ret_claim)
+static int test_core_claim(struct trn_hal_dev *dev, uint32_t core, const struct trn_hal_claim *who,
+			   bool take, struct trn_hal_claim *ret_claim)
 {
+	const uint32_t token = who ? who->owner : 0;
 	int r = scripted(TRN_TEST_CORE_CLAIM);
 
+	struct trn_hal_claim *claim = &trn_test_hal.claims[core];
+
 	(void)dev;
-	(void)core;
 	if (r < 0)
 		return r;
-	if (token && trn_test_hal.claim_owner && trn_test_hal.claim_owner != token)
+	if (token && claim->owner && claim->owner != token)
+		return take ? -EBUSY : -EPERM;
+	if (token && !take && trn_test_hal.busy_releases > 0) {
+		trn_test_hal.busy_releases--;
 		return -EBUSY;
+	}
 	if (token)
-		trn_test_hal.claim_owner = take ? token : 0;
-	*ret_claim = (struct trn_hal_claim){ .owner = trn_test_hal.claim_owner, .since_ns = 9 };
+		*claim = take ? *who : (struct trn_hal_claim){ 0 };
+	*ret_claim = *claim;
 	return 0;
 }
 
@@ -485,9 +491,10 @@ static int test_reset(struct trn_hal_dev *dev, enum trn_hal_reset kind, uint32_t
 		      uint64_t deadline_ns)
 {
 	(void)dev;
-	(void)kind;
-	(void)core_map;
 	(void)deadline_ns;
+	if (kind == TRN_HAL_RESET_DEVICE)
+		memset(trn_test_hal.claims, 0, sizeof(trn_test_hal.claims));
+	trn_test_hal.reset_map = core_map;
 	return scripted(TRN_TEST_RESET);
 }
 

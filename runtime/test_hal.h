@@ -56,8 +56,10 @@ struct trn_test_hal {
 	struct trn_ext_launch launch; /* the last one */
 	struct trn_ext_arg args[TRN_ISA_ARGS_MAX];
 	uint32_t live_mem, live_queues, live_devices;
-	uint32_t claim_owner;
-	trn_trace_fn *trace; /* of the device that was told last */
+	struct trn_hal_claim claims[8];
+	uint32_t busy_releases; /* so many more find the core at work */
+	uint32_t reset_map;     /* cores of the last reset */
+	trn_trace_fn *trace;    /* of the device that was told last */
 	void *trace_user;
 	void (*watch)(void *user); /* of the device that was told last */
 	void *watch_user;

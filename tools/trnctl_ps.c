@@ -4,28 +4,8 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Name of the process behind a claim, for doors whose tokens are process ids. */
-static const char *holder_name(uint32_t owner, char *buf, size_t size)
-{
-	char path[32];
-	FILE *file;
-
-	if (owner == 0)
-		return NULL;
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/comm", owner);
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	if (!fgets(buf, (int)size, file))
-		buf[0] = '\0';
-	fclose(file);
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf[0] != '\0' ? buf : NULL;
-}
-
-static struct json_object *claim_json(const struct trn_core_claim *claim, const char *name)
+static struct json_object *claim_json(const struct trn_core_claim *claim)
 {
 	struct json_object *core = json_object_new_object();
 	bool held = claim->owner != 0;
@@ -34,13 +14,18 @@ static struct json_object *claim_json(const struct trn_core_claim *claim, const 
 	json_object_object_add(core, "state",
 			       json_object_new_string(trnctl_core_state(claim->state)));
 	json_object_object_add(core, "owner", held ? json_object_new_int64(claim->owner) : NULL);
-	json_object_object_add(core, "name", trnctl_text(name));
+	json_object_object_add(core, "pid", claim->pid ? json_object_new_int64(claim->pid) : NULL);
+	json_object_object_add(core, "name",
+			       claim->command[0] ? trnctl_text(claim->command) : NULL);
 	json_object_object_add(core, "since_ns",
 			       held ? json_object_new_uint64(claim->since_ns) : NULL);
+	json_object_object_add(core, "since_wall_ns",
+			       claim->since_wall_ns ? json_object_new_uint64(claim->since_wall_ns) :
+						      NULL);
 	return core;
 }
 
-static void claim_text(const struct trn_core_claim *claim, const char *name)
+static void claim_text(const struct trn_core_claim *claim)
 {
 	char since[24];
 
@@ -48,18 +33,18 @@ static void claim_text(const struct trn_core_claim *claim, const char *name)
 	if (claim->owner == 0)
 		printf("  %10s\n", "free");
 	else
-		printf("  %10" PRIu32 "  %-16s  %s\n", claim->owner, name ? name : "?",
+		printf("  %10" PRIu32 "  %-16s  %s\n", claim->pid,
+		       claim->command[0] ? claim->command : "?",
 		       trnctl_duration(claim->since_ns, since));
 }
 
 int trnctl_ps(struct trnctl *ctl, int argc, char **argv)
 {
 	static const struct trnctl_options options = {
-		.doc = "Show who holds which core.\vSINCE is device time. The owner is a process "
-		       "id on the doors that live in a process or a daemon.",
+		.doc = "Show who holds which core.\vPID and NAME are what the holder said of "
+		       "itself when it claimed the core; SINCE is device time.",
 	};
 	struct json_object *cores = json_object_new_array(), *document;
-	char name[64];
 	int r;
 
 	if (!trnctl_parse(ctl, &options, argc, argv, &r)) {
@@ -77,15 +62,13 @@ int trnctl_ps(struct trnctl *ctl, int argc, char **argv)
 			break;
 		}
 		if (!ctl->json && core == 0)
-			printf("%4s  %-9s  %10s  %-16s  %s\n", "CORE", "STATE", "OWNER", "NAME",
+			printf("%4s  %-9s  %10s  %-16s  %s\n", "CORE", "STATE", "PID", "NAME",
 			       "SINCE");
 		claim.core = core;
 		if (ctl->json)
-			json_object_array_add(
-				cores,
-				claim_json(&claim, holder_name(claim.owner, name, sizeof(name))));
+			json_object_array_add(cores, claim_json(&claim));
 		else
-			claim_text(&claim, holder_name(claim.owner, name, sizeof(name)));
+			claim_text(&claim);
 	}
 	if (r != TRNCTL_OK || !ctl->json) {
 		json_object_put(cores);

@@ -231,7 +231,7 @@ int trn_direct_sem_read(struct trn_hal_dev *dev, uint32_t owner, uint32_t index,
 int trn_direct_sem_write(struct trn_hal_dev *dev, uint32_t owner, uint32_t index, uint32_t value);
 int trn_direct_core_error(struct trn_hal_dev *dev, uint32_t core,
 			  struct trn_hal_core_error *ret_error);
-int trn_direct_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
-			  struct trn_hal_claim *ret_claim);
+int trn_direct_core_claim(struct trn_hal_dev *dev, uint32_t core, const struct trn_hal_claim *who,
+			  bool take, struct trn_hal_claim *ret_claim);
 
 #endif /* HAL_DIRECT_DIRECT_H */

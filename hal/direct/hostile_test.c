@@ -503,7 +503,7 @@ START_TEST(claim_times_do_not_tear)
 	test_bus_extension(&bus);
 	open_now();
 	bus.on_read = moving_since;
-	ck_assert_int_eq(dev->ops.core_claim(dev, 0, 0, false, &claim), 0);
+	ck_assert_int_eq(dev->ops.core_claim(dev, 0, NULL, false, &claim), 0);
 	ck_assert_uint_eq(claim.since_ns, UINT64_C(2) << 32 | 3);
 }
 END_TEST
@@ -515,7 +515,9 @@ START_TEST(device_without_claims)
 	test_bus_extension(&bus);
 	test_bus_set(&bus, 0xc0000000u + TRN_EXT_ID_CAPS, TRN_EXT_CAP_LAUNCH);
 	open_now();
-	ck_assert_int_eq(dev->ops.core_claim(dev, 0, 1, true, &claim), -ENOTSUP);
+	ck_assert_int_eq(dev->ops.core_claim(dev, 0, &(struct trn_hal_claim){ .owner = 1 }, true,
+					     &claim),
+			 -ENOTSUP);
 }
 END_TEST
 

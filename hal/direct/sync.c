@@ -126,29 +126,121 @@ static int since_read(struct trn_direct *d, uint32_t core, uint64_t *ret_ns)
 	return r;
 }
 
-int trn_direct_core_claim(struct trn_hal_dev *dev, uint32_t core, uint32_t token, bool take,
-			  struct trn_hal_claim *ret_claim)
+/* Somebody else's bytes: text to the first that is none. */
+static void name_take(char *dst, const uint32_t words[TRN_EXT_HOLDER_NAME_WORDS])
+{
+	size_t n = 0;
+
+	for (; n < sizeof(((struct trn_hal_claim *)0)->command) - 1; n++) {
+		const uint32_t c = words[n / 4] >> (n % 4 * 8) & 0xffu;
+
+		if (c < 0x20 || c > 0x7e)
+			break;
+		dst[n] = (char)c;
+	}
+	dst[n] = '\0';
+}
+
+static int holder_read(struct trn_direct *d, uint32_t core, struct trn_hal_claim *claim)
+{
+	uint32_t name[TRN_EXT_HOLDER_NAME_WORDS] = { 0 };
+	uint32_t low = 0;
+	uint32_t high = 0;
+	int r = core_read(d, core, TRN_EXT_CORE_HOLDER_PID, &claim->pid);
+
+	if (r == 0)
+		r = core_read(d, core, TRN_EXT_CORE_HOLDER_WALL_LO, &low);
+	if (r == 0)
+		r = core_read(d, core, TRN_EXT_CORE_HOLDER_WALL_HI, &high);
+	for (uint32_t i = 0; r == 0 && i < TRN_EXT_HOLDER_NAME_WORDS; i++)
+		r = core_read(d, core, TRN_EXT_CORE_HOLDER_NAME(i), &name[i]);
+	claim->wall_ns = trn_u64(low, high);
+	name_take(claim->command, name);
+	return r;
+}
+
+/* The holder may change while it is read: then it says nothing of itself yet. */
+static int claim_read(struct trn_direct *d, uint32_t core, struct trn_hal_claim *ret_claim)
+{
+	struct trn_hal_claim claim = { 0 };
+	uint32_t owner = 0;
+	int r = core_read(d, core, TRN_EXT_CORE_CLAIM, &claim.owner);
+
+	if (r == 0)
+		r = since_read(d, core, &claim.since_ns);
+	if (r == 0 && claim.owner != 0 && (d->ext_caps & TRN_EXT_CAP_HOLDERS)) {
+		r = holder_read(d, core, &claim);
+		if (r == 0)
+			r = core_read(d, core, TRN_EXT_CORE_CLAIM, &owner);
+		if (r == 0 && owner != claim.owner) {
+			claim = (struct trn_hal_claim){ .owner = owner };
+			r = since_read(d, core, &claim.since_ns);
+		}
+	}
+	if (r == 0)
+		*ret_claim = claim;
+	return r;
+}
+
+static int holder_write(struct trn_direct *d, uint32_t core, const struct trn_hal_claim *who)
+{
+	const uint64_t page = d->ext + TRN_EXT_CORE(core);
+	uint32_t name[TRN_EXT_HOLDER_NAME_WORDS] = { 0 };
+	int r = trn_hal_write32(d->bus, page + TRN_EXT_CORE_HOLDER_PID, who->pid);
+
+	for (uint32_t i = 0; i < sizeof(who->command); i++)
+		name[i / 4] |= (uint32_t)(uint8_t)who->command[i] << (i % 4 * 8);
+	if (r == 0)
+		r = trn_hal_write32(d->bus, page + TRN_EXT_CORE_HOLDER_WALL_LO,
+				    trn_lo32(who->wall_ns));
+	if (r == 0)
+		r = trn_hal_write32(d->bus, page + TRN_EXT_CORE_HOLDER_WALL_HI,
+				    trn_hi32(who->wall_ns));
+	for (uint32_t i = 0; r == 0 && i < TRN_EXT_HOLDER_NAME_WORDS; i++)
+		r = trn_hal_write32(d->bus, page + TRN_EXT_CORE_HOLDER_NAME(i), name[i]);
+	return r;
+}
+
+/* Takes a free core, and writes who it is now; leaves one that is held alone. */
+static int claim_take(struct trn_direct *d, uint32_t core, const struct trn_hal_claim *who)
+{
+	uint32_t before = 0;
+	uint32_t owner = 0;
+	int r = core_read(d, core, TRN_EXT_CORE_CLAIM, &before);
+
+	if (r < 0 || before != 0)
+		return r;
+	r = trn_hal_write32(d->bus, d->ext + TRN_EXT_CORE(core) + TRN_EXT_CORE_CLAIM, who->owner);
+	if (r == 0)
+		r = core_read(d, core, TRN_EXT_CORE_CLAIM, &owner);
+	if (r == 0 && owner == who->owner && (d->ext_caps & TRN_EXT_CAP_HOLDERS))
+		r = holder_write(d, core, who);
+	return r;
+}
+
+int trn_direct_core_claim(struct trn_hal_dev *dev, uint32_t core, const struct trn_hal_claim *who,
+			  bool take, struct trn_hal_claim *ret_claim)
 {
 	struct trn_direct *d = trn_direct_of(dev);
 	struct trn_hal_claim claim = { 0 };
+	const uint32_t token = who ? who->owner : 0;
 	int r = core_check(d, core, "claiming");
 
 	if (r == 0 && !(d->ext_caps & TRN_EXT_CAP_CLAIMS))
 		return trn_hal_fail(dev, -ENOTSUP, "the device keeps no claims");
 	if (r == 0 && token != 0)
-		r = trn_hal_write32(d->bus,
-				    d->ext + TRN_EXT_CORE(core) +
-					    (take ? TRN_EXT_CORE_CLAIM :
-						    TRN_EXT_CORE_CLAIM_RELEASE),
-				    token);
+		r = take ? claim_take(d, core, who) :
+			   trn_hal_write32(d->bus,
+					   d->ext + TRN_EXT_CORE(core) + TRN_EXT_CORE_CLAIM_RELEASE,
+					   token);
 	if (r == 0)
-		r = core_read(d, core, TRN_EXT_CORE_CLAIM, &claim.owner);
-	if (r == 0)
-		r = since_read(d, core, &claim.since_ns);
+		r = claim_read(d, core, &claim);
 	if (r < 0)
 		return r;
 	if (token != 0 && take && claim.owner != token)
 		r = trn_hal_fail(dev, -EBUSY, "core %u is held by 0x%x", core, claim.owner);
+	else if (token != 0 && !take && claim.owner == token)
+		r = trn_hal_fail(dev, -EBUSY, "core %u works, it is not given back", core);
 	else if (token != 0 && !take && claim.owner != 0)
 		r = trn_hal_fail(dev, -EPERM, "core %u is held by 0x%x, not by 0x%x", core,
 				 claim.owner, token);

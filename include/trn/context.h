@@ -19,6 +19,9 @@ struct trn_context;
  * waits or signals. */
 #define TRN_CONTEXT_CHECK_WAITS 0x1u
 
+/* HBM that is given back is zeroed first, so that no later context reads what was in it. */
+#define TRN_CONTEXT_SCRUB 0x2u
+
 /**
  * struct trn_context_opts - how a context behaves; zero everything, then set
  * @size: sizeof(struct trn_context_opts)

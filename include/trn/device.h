@@ -162,22 +162,31 @@ TRN_API TRN_MUST_CHECK int trn_device_reset(struct trn_device *device, uint32_t 
 /** struct trn_core_claim - who holds a core; set size before the call */
 struct trn_core_claim {
 	size_t size;
-	uint32_t owner; /* token; 0: free. In-process doors use the process id */
+	uint32_t owner; /* token of a context; 0: free */
 	uint32_t core;
 	uint64_t since_ns; /* device time */
 	uint32_t state;    /* 0 idle, 1 running, 2 faulted, 3 in reset */
-	uint32_t reserved;
+	/* What the holder says of itself; 0 and "" when it does not. */
+	uint32_t pid;
+	uint64_t since_wall_ns; /* time of day, since 1970 */
+	char command[16];
 };
 
 /**
  * trn_device_core_claim() - claim, release or look at a core
  * @device: a device
  * @core: core number
- * @take: 1 claims for this process, -1 releases, 0 only looks
+ * @take: 1 claims for the context, -1 releases, 0 only looks
  * @ret_claim: filled with the state after the call, also on -EBUSY; may be NULL
  *
+ * The first submit that launches on a core claims it too, and keeps it until the last queue of
+ * the context that launched there is given back. A claim of this call is kept until it is released
+ * or the device is closed. When both are gone, the core is stopped, its memories and semaphores
+ * are zeroed, and it is free. A device reset frees every claim.
+ *
  * Context: any thread.
- * Return:  0, -EBUSY held by somebody else, -EINVAL, -ENOTSUP.
+ * Return:  0, -EBUSY held by another context: the record says by which process, or at a release a
+ *          core that could not be stopped; -EINVAL, -ENOTSUP.
  * Since:   0.1
  */
 TRN_API int trn_device_core_claim(struct trn_device *device, uint32_t core, int take,

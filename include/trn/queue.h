@@ -251,7 +251,10 @@ TRN_API int trn_batch_timestamp(struct trn_batch *batch, struct trn_buffer *dst,
  *
  * Context: owner thread of @queue. Does not allocate, lock or make a system call on a
  *          memory-mapped door while there is room.
+ *          The first launch on a core claims it: trn_device_core_claim(). That takes the
+ *          device's lock, once.
  * Return:  0, -EAGAIN no room and @deadline_ns passed already, -ETIMEDOUT no room until then,
+ *          -EBUSY another context holds a core: nothing was taken, and the record names it,
  *          -TRN_EQUEUE the queue stopped with an error, -TRN_EDEVLOST, -EPERM wrong thread
  *          (debug builds), -EINVAL.
  * Since:   0.1

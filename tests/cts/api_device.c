@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void device_info(struct api *a)
 {
@@ -97,9 +98,10 @@ static void device_claims(struct api *a)
 	API_CHECK(a, claim.owner != 0 && claim.core == 1);
 	API_OK(a, trn_device_core_claim(a->device, 1, 1, NULL)); /* ours already */
 	API_OK(a, trn_device_core_claim(a->device, 1, 0, &claim));
-	API_CHECK(a, claim.owner != 0);
+	API_CHECK(a, claim.owner != 0 && claim.pid == (uint32_t)getpid());
+	API_CHECK(a, claim.command[0] && claim.since_wall_ns > 0);
 	API_OK(a, trn_device_core_claim(a->device, 1, -1, &claim));
-	API_CHECK(a, claim.owner == 0);
+	API_CHECK(a, claim.owner == 0 && claim.pid == 0 && !claim.command[0]);
 	API_CODE(a, -EINVAL, trn_device_core_claim(a->device, 8, 0, NULL));
 }
 

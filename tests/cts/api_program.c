@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "api_images.h"
 
 typedef int image_fn(const struct trn_alloc *alloc, void **ret_image, size_t *ret_bytes);
@@ -269,6 +270,73 @@ static void program_deadlock(struct api *a)
 	run_copy(a, queue, good, 5, 1);
 }
 
+static uint32_t register_of(struct api *a, const char *name)
+{
+	uint32_t offset = 0;
+
+	API_OK(a, trn_diag_reg_find(name, &offset));
+	return offset;
+}
+
+/* As another process would do it that shares the device. */
+static void stranger_takes(struct api *a, bool take)
+{
+	if (!take) {
+		API_OK(a, trn_diag_reg_write(a->device, 0,
+					     register_of(a, "ext.core3.claim_release"), 99));
+		return;
+	}
+	API_OK(a, trn_diag_reg_write(a->device, 0, register_of(a, "ext.core3.claim"), 99));
+	API_OK(a, trn_diag_reg_write(a->device, 0, register_of(a, "ext.core3.holder_pid"), 4711));
+	/* "py", then bytes that no name has */
+	API_OK(a, trn_diag_reg_write(a->device, 0, register_of(a, "ext.core3.holder_name_0"),
+				     0x0a077970));
+}
+
+/* Work on a core that another holds is refused whole, by the holder's name. */
+static void program_held_core(struct api *a)
+{
+	struct trn_core_claim claim = { .size = sizeof(claim) };
+	struct trn_error error = { .size = sizeof(error) };
+	struct trn_program *program = load(a, api_image_copy, 0);
+	struct trn_queue *queue = api_queue(a, 16);
+	struct trn_batch *batch = api_batch(a, queue, 4);
+	struct trn_buffer *in = api_buffer(a, TRN_BUFFER_HBM, API_COPY_BYTES);
+	const struct trn_arg args[2] = { { .buffer = in }, { .buffer = in } };
+
+	API_OK(a, trn_batch_launch(batch, program, 3, args, 2));
+	stranger_takes(a, true);
+	API_CODE(a, -EBUSY, trn_queue_submit(queue, batch, api_soon(), NULL));
+	API_OK(a, trn_error_get(a->context, &error));
+	API_CHECK(a, strstr(error.cause, "core 3 is held by pid 4711 (py) since "));
+	API_OK(a, trn_queue_drain(queue, api_soon())); /* nothing was taken */
+	stranger_takes(a, false);
+	run_copy(a, queue, program, 3, 1);
+	API_OK(a, trn_device_core_claim(a->device, 3, 0, &claim));
+	API_CHECK(a, claim.owner != 0 && claim.pid == (uint32_t)getpid());
+}
+
+/* A queue that goes takes its running program along: the core is free and idle. */
+static void program_stopped_with_queue(struct api *a)
+{
+	struct trn_core_claim claim = { .size = sizeof(claim) };
+	struct trn_program *program = load(a, api_image_deadlock, 0), *good;
+	struct trn_queue *queue = api_queue(a, 16);
+	struct trn_batch *batch = api_batch(a, queue, 4);
+
+	API_OK(a, trn_batch_launch(batch, program, 5, NULL, 0));
+	api_submit(a, queue, batch, NULL);
+	API_CODE(a, -ETIMEDOUT, trn_queue_drain(queue, trn_deadline_in(20000000)));
+	API_OK(a, trn_device_core_claim(a->device, 5, 0, &claim));
+	API_CHECK(a, claim.owner != 0 && claim.state == 1);
+	api_release(a, batch);
+	api_release(a, queue);
+	API_OK(a, trn_device_core_claim(a->device, 5, 0, &claim));
+	API_CHECK(a, claim.owner == 0 && claim.state == 0);
+	good = load(a, api_image_copy, 0);
+	run_copy(a, api_queue(a, 16), good, 5, 1);
+}
+
 /* No allocation and one doorbell with launches, too. */
 static void program_no_allocation(struct api *a)
 {
@@ -302,6 +370,8 @@ const struct api_test api_program_tests[] = {
 	{ "program.shared", program_shared },
 	{ "program.run", program_run },
 	{ "program.bad-launch", program_bad_launch },
+	{ "program.held-core", program_held_core },
+	{ "program.stopped-with-queue", program_stopped_with_queue },
 	{ "program.uninit", program_uninit },
 	{ "program.overrun", program_overrun },
 	{ "program.deadlock", program_deadlock },

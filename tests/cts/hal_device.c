@@ -146,21 +146,27 @@ static void core_states(struct cts *c)
 
 static void claims(struct cts *c)
 {
+	static const struct trn_hal_claim one = {
+		.owner = 77, .pid = 4711, .wall_ns = UINT64_C(5) << 32 | 9, .command = "python3"
+	};
+	static const struct trn_hal_claim two = { .owner = 78 };
 	struct trn_hal_claim claim = { 0 };
 
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, 0, false, &claim));
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, NULL, false, &claim));
 	CTS_CHECK(c, claim.owner == 0);
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, 77, true, &claim));
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, &one, true, &claim));
 	CTS_CHECK(c, claim.owner == 77);
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, 77, true, NULL)); /* mine already */
-	CTS_CODE(c, -EBUSY, c->dev->ops.core_claim(c->dev, 1, 78, true, &claim));
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, &one, true, NULL)); /* mine already */
+	CTS_CODE(c, -EBUSY, c->dev->ops.core_claim(c->dev, 1, &two, true, &claim));
 	CTS_CHECK(c, claim.owner == 77);
-	CTS_CODE(c, -EPERM, c->dev->ops.core_claim(c->dev, 1, 78, false, &claim));
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 2, 78, true, &claim)); /* another core */
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, 77, false, &claim));
+	CTS_CHECK(c, claim.pid == 4711 && claim.wall_ns == one.wall_ns);
+	CTS_CHECK(c, strcmp(claim.command, "python3") == 0);
+	CTS_CODE(c, -EPERM, c->dev->ops.core_claim(c->dev, 1, &two, false, &claim));
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 2, &two, true, &claim)); /* another core */
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, &one, false, &claim));
 	CTS_CHECK(c, claim.owner == 0);
-	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, 78, true, &claim));
-	CTS_CODE(c, -EINVAL, c->dev->ops.core_claim(c->dev, c->info.cores, 1, true, &claim));
+	CTS_OK(c, c->dev->ops.core_claim(c->dev, 1, &two, true, &claim));
+	CTS_CODE(c, -EINVAL, c->dev->ops.core_claim(c->dev, c->info.cores, &one, true, &claim));
 }
 
 static void telemetry(struct cts *c)

@@ -433,7 +433,9 @@ START_TEST(lost_device_is_said_by_every_call)
 			 -TRN_EDEVLOST);
 	ck_assert_int_eq(dev->ops.telemetry(dev, &telemetry), -TRN_EDEVLOST);
 	ck_assert_int_eq(dev->ops.core_error(dev, 0, &error), -TRN_EDEVLOST);
-	ck_assert_int_eq(dev->ops.core_claim(dev, 0, 1, true, &claim), -TRN_EDEVLOST);
+	ck_assert_int_eq(dev->ops.core_claim(dev, 0, &(struct trn_hal_claim){ .owner = 1 }, true,
+					     &claim),
+			 -TRN_EDEVLOST);
 	ck_assert_int_eq(dev->ops.reg_read32(dev, 0, TRN_MISC_RAM, &value), -TRN_EDEVLOST);
 	ck_assert_int_eq(dev->ops.queue_open(dev, &desc, &queue), -TRN_EDEVLOST);
 	ck_assert_int_eq(ask(&value), -TRN_EDEVLOST);
