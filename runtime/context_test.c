@@ -26,7 +26,7 @@ START_TEST(bad_options_are_refused)
 	for (size_t i = 0; i < TRN_ARRAY_LEN(bad); i++)
 		bad[i] = good;
 	bad[0].size = 1;
-	bad[1].flags = 2;
+	bad[1].flags = 1u << 31;
 	bad[2].log_level = (enum trn_log_level)9;
 	bad[3].alloc = &hollow;
 	for (size_t i = 0; i < TRN_ARRAY_LEN(bad); i++)

@@ -326,7 +326,8 @@ static void program_stopped_with_queue(struct api *a)
 
 	API_OK(a, trn_batch_launch(batch, program, 5, NULL, 0));
 	api_submit(a, queue, batch, NULL);
-	API_CODE(a, -ETIMEDOUT, trn_queue_drain(queue, trn_deadline_in(20000000)));
+	API_CODE(a, api_has(a, TRN_CAP_INLINE) ? -TRN_EHANG : -ETIMEDOUT,
+		 trn_queue_drain(queue, trn_deadline_in(20000000)));
 	API_OK(a, trn_device_core_claim(a->device, 5, 0, &claim));
 	API_CHECK(a, claim.owner != 0 && claim.state == 1);
 	api_release(a, batch);
