@@ -202,6 +202,15 @@ static bool before(const struct trn_validate_queue *from, uint32_t first,
 	return second - to->begin >= to->reached - to->begin;
 }
 
+/* The device goes on while this looks: a wait may have ended since by what is behind the command,
+ * and then the command has ended, too. */
+static bool has_ended(struct trn_validate *v, struct trn_validate_queue *q, uint32_t index)
+{
+	const struct spot spot = { v, q };
+
+	return index - q->begin < begin_of(&spot) - q->begin;
+}
+
 static const char *const words[] = { "", "uses what", "writes what" };
 
 /* One command against those of another queue. */
@@ -215,7 +224,8 @@ static bool against(struct trn_validate_found *found, struct trn_validate_queue 
 		const unsigned int others = accesses(command(other, d), theirs);
 		const int kind = conflict(mine, count, theirs, others);
 
-		if (kind == 0 || before(other, d, q, c) || before(q, c, other, d))
+		if (kind == 0 || before(other, d, q, c) || before(q, c, other, d) ||
+		    has_ended(found->v, other, d))
 			continue;
 		trn_validate_report(
 			found,
